@@ -1,0 +1,98 @@
+//! The values that facts, features, rules and scripts work on. A number in here is always finite and a
+//! decimal always exact; there is no null, only `Missing`, and nothing converts by itself.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+
+/// The name of an input, feature, threshold, model, rule set, outcome or reason.
+pub type Name = Arc<str>;
+
+/// One value. Cloning is cheap: texts, lists and maps are shared.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// Not given. Never zero, never false.
+    Missing,
+    Boolean(bool),
+    Integer(i64),
+    Decimal(Decimal),
+    /// Finite: not NaN, not an infinity.
+    Number(f64),
+    /// Text, and a choice once it has been admitted.
+    Text(Arc<str>),
+    Date(Date),
+    Time(Timestamp),
+    List(Arc<[Value]>),
+    Map(Arc<BTreeMap<Name, Value>>),
+}
+
+impl Value {
+    #[must_use]
+    pub fn text(text: &str) -> Self {
+        Self::Text(Arc::from(text))
+    }
+
+    /// The word for this value's type in messages to people.
+    #[must_use]
+    pub fn type_word(&self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Boolean(_) => "boolean",
+            Self::Integer(_) => "integer",
+            Self::Decimal(_) => "decimal",
+            Self::Number(_) => "number",
+            Self::Text(_) => "text",
+            Self::Date(_) => "date",
+            Self::Time(_) => "time",
+            Self::List(_) => "list",
+            Self::Map(_) => "map",
+        }
+    }
+}
+
+/// The declared type of an input, a column or an output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    Boolean,
+    Integer,
+    /// Money and the like: exact.
+    Decimal,
+    /// A 64-bit float, finite.
+    Number,
+    Text,
+    /// One of these texts, in the declared order.
+    Choice(Arc<[Name]>),
+    Date,
+    Time,
+    List(Arc<Field>),
+    Map(Arc<BTreeMap<Name, Field>>),
+}
+
+/// What a list holds, or a map under one name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    pub kind: Kind,
+    pub optional: bool,
+}
+
+impl Kind {
+    /// The word that declares this type (`type: decimal`).
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Boolean => "boolean",
+            Self::Integer => "integer",
+            Self::Decimal => "decimal",
+            Self::Number => "number",
+            Self::Text => "text",
+            Self::Choice(_) => "choice",
+            Self::Date => "date",
+            Self::Time => "time",
+            Self::List(_) => "list",
+            Self::Map(_) => "map",
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Tollgate: decides whether a thing may go through, says why, and keeps the record.
+
+pub mod domain;
