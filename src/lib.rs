@@ -1,3 +1,4 @@
 //! Tollgate: decides whether a thing may go through, says why, and keeps the record.
 
+pub mod documents;
 pub mod domain;
