@@ -4,3 +4,4 @@ pub mod bundle;
 pub mod documents;
 pub mod domain;
 pub mod learn;
+pub mod release;

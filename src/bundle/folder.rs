@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::revision::sha256_hex;
+use crate::learn::library::part_of;
 
 /// Bytes of one rules file; documents have tighter limits of their own.
 const LARGEST_RULES_FILE: u64 = 64 * 1024 * 1024;
@@ -49,63 +50,97 @@ impl Documents {
 /// holds no models; a `rules` folder that does not exist is unreadable.
 #[must_use]
 pub fn read_folder(rules: &Path, models: &Path) -> Documents {
-    let mut documents = Documents::default();
-    walk(&mut documents, rules, "rules", LARGEST_RULES_FILE, 0);
-    if models.exists() {
-        walk(&mut documents, models, "models", LARGEST_MODEL_FILE, 0);
-    }
-    documents
+    Walk::all(rules, models, Large::Read)
 }
 
-fn walk(documents: &mut Documents, folder: &Path, name: &str, largest: u64, depth: usize) {
-    if let Err(error) = entries(documents, folder, name, largest, depth) {
-        documents.unreadable.insert(name.to_owned(), reason(&error));
-    }
+/// A digest that changes when the folders do, cheap enough to be taken twice a second: of large files only length
+/// and time of change are looked at.
+#[must_use]
+pub fn fingerprint(rules: &Path, models: &Path) -> String {
+    Walk::all(rules, models, Large::Glance).digest()
 }
 
-fn entries(
-    documents: &mut Documents,
-    folder: &Path,
-    name: &str,
-    largest: u64,
-    depth: usize,
-) -> io::Result<()> {
-    if depth > DEEPEST_FOLDER {
-        return Err(io::Error::other("folders are nested too deeply"));
-    }
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let file_name = entry.file_name();
-        // A name that is not UTF-8 cannot be one of our documents.
-        let Some(file_name) = file_name.to_str() else { continue };
-        if is_ignored(file_name) {
-            continue;
+/// What is done with files larger than `LARGE`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Large {
+    Read,
+    Glance,
+}
+
+/// Bytes from which on a file is only glanced at.
+const LARGE: u64 = 256 * 1024;
+
+struct Walk {
+    documents: Documents,
+    large: Large,
+}
+
+impl Walk {
+    fn all(rules: &Path, models: &Path, large: Large) -> Documents {
+        let mut walk = Self { documents: Documents::default(), large };
+        walk.folder(rules, "rules", 0);
+        if models.exists() {
+            walk.folder(models, "models", 0);
         }
-        let child = format!("{name}/{file_name}");
-        // Links are followed: a ConfigMap's files are links into its `..data`.
-        let metadata = match fs::metadata(entry.path()) {
-            Ok(metadata) => metadata,
-            Err(error) => {
-                documents.unreadable.insert(child, reason(&error));
-                continue;
+        walk.documents
+    }
+
+    fn folder(&mut self, folder: &Path, name: &str, depth: usize) {
+        if let Err(error) = self.entries(folder, name, depth) {
+            self.documents.unreadable.insert(name.to_owned(), reason(&error));
+        }
+    }
+
+    fn entries(&mut self, folder: &Path, name: &str, depth: usize) -> io::Result<()> {
+        if depth > DEEPEST_FOLDER {
+            return Err(io::Error::other("folders are nested too deeply"));
+        }
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let file_name = entry.file_name();
+            // A name that is not UTF-8 cannot be one of our documents.
+            let Some(file_name) = file_name.to_str().filter(|name| !is_ignored(name)) else { continue };
+            let child = format!("{name}/{file_name}");
+            // Links are followed: a ConfigMap's files are links into its `..data`.
+            match fs::metadata(entry.path()) {
+                Ok(metadata) if metadata.is_dir() => self.folder(&entry.path(), &child, depth + 1),
+                Ok(metadata) if metadata.is_file() && is_wanted(&child) => {
+                    self.file(&entry.path(), child, &metadata)?;
+                }
+                Ok(_) => {}
+                Err(error) => self.documents.unreadable.insert(child, reason(&error)).map_or((), drop),
             }
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, path: &Path, name: String, metadata: &fs::Metadata) -> io::Result<()> {
+        if self.documents.files.len() >= MOST_FILES {
+            return Err(io::Error::other(format!("more than {MOST_FILES} files")));
+        }
+        let bytes = if self.large == Large::Glance && metadata.len() > LARGE {
+            Ok(format!("{} {:?}", metadata.len(), metadata.modified().ok()).into_bytes().into())
+        } else {
+            read_file(path, largest(&name))
         };
-        if metadata.is_dir() {
-            if depth == 1 && name.starts_with("models/") && file_name == "data" {
-                continue;
-            }
-            walk(documents, &entry.path(), &child, largest, depth + 1);
-        } else if metadata.is_file() {
-            if documents.files.len() >= MOST_FILES {
-                return Err(io::Error::other(format!("more than {MOST_FILES} files")));
-            }
-            match read_file(&entry.path(), largest) {
-                Ok(bytes) => documents.files.insert(child, bytes).map_or((), drop),
-                Err(error) => documents.unreadable.insert(child, reason(&error)).map_or((), drop),
-            }
+        match bytes {
+            Ok(bytes) => self.documents.files.insert(name, bytes).map_or((), drop),
+            Err(error) => self.documents.unreadable.insert(name, reason(&error)).map_or((), drop),
         }
+        Ok(())
     }
-    Ok(())
+}
+
+/// Everything in `rules/` may be a document; in `models/` data and reports lie beside what serves.
+fn is_wanted(name: &str) -> bool {
+    match name.strip_prefix("models/") {
+        Some(in_models) => part_of(in_models).is_some(),
+        None => true,
+    }
+}
+
+fn largest(name: &str) -> u64 {
+    if name.starts_with("models/") { LARGEST_MODEL_FILE } else { LARGEST_RULES_FILE }
 }
 
 fn read_file(path: &Path, largest: u64) -> io::Result<Arc<[u8]>> {

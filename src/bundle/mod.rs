@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use build::{Built, FlowReport, build};
-pub use folder::{Documents, read_folder};
+pub use folder::{Documents, fingerprint, read_folder};
 pub use rebuild::{RebuildError, rebuild};
 pub use revision::{ManifestFile, sha256_hex};
 

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 pub(super) use file::read_cases;
-pub use report::{CasesSummary, rendered, summary};
+pub use report::{CasesSummary, FailedCase, rendered, summary};
 pub use run::{Coverage, run};
 
 use crate::domain::diagnostic::Diagnostic;
