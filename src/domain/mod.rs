@@ -3,9 +3,12 @@
 
 pub mod declaration;
 pub mod diagnostic;
+pub mod expression;
 pub mod facts;
 pub mod flow;
 pub mod model;
+pub mod nearest;
 pub mod place;
+pub mod script;
 pub mod value;
 pub mod verdict;

@@ -27,6 +27,15 @@ pub enum Value {
     Time(Timestamp),
     List(Arc<[Value]>),
     Map(Arc<BTreeMap<Name, Value>>),
+    /// A step of the running flow, by its index there. Only scripts see these; facts never hold one.
+    Step(StepHandle),
+}
+
+/// Which step of a flow a script holds in its hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepHandle {
+    RuleSet(u16),
+    Model(u16),
 }
 
 impl Value {
@@ -49,6 +58,7 @@ impl Value {
             Self::Time(_) => "time",
             Self::List(_) => "list",
             Self::Map(_) => "map",
+            Self::Step(_) => "step",
         }
     }
 }

@@ -17,21 +17,16 @@ pub struct Verdict {
     pub scores: Vec<(Name, Score)>,
     /// One entry for each declared feature, in the declared order.
     pub features: Vec<(Name, FeatureState)>,
-    /// What could not be evaluated; not empty means `degraded`.
+    /// What could not be evaluated, in order.
     pub failures: Vec<Failure>,
-    /// On which version each model answered, in the declared order of use.
+    /// `on_error` was recorded: something that the flow needed had failed.
+    pub degraded: bool,
+    /// Digest of the version behind each model name, in the declared order.
     pub models: Vec<(Name, Arc<str>)>,
     pub trace: Vec<Step>,
     /// Ticks the evaluation took; where the wall-clock guard stopped it, the tick at which it did.
     pub ticks: u64,
     pub stopped_at: Option<u64>,
-}
-
-impl Verdict {
-    #[must_use]
-    pub fn degraded(&self) -> bool {
-        !self.failures.is_empty()
-    }
 }
 
 /// A score as the flow saw it and as the model gave it.
@@ -67,7 +62,7 @@ pub struct Failure {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
     /// A feature was computed (on its first read).
-    Feature { name: Name, value: Option<Value>, reads: Vec<Name> },
+    Feature { name: Name, value: Option<Value>, reads: Arc<[Name]> },
     /// A rule set was evaluated (once a request; later uses are remembered).
     Rules { name: Name, rules: Vec<RuleTrace>, points: i64 },
     /// A model was asked.

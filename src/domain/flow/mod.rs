@@ -1,76 +1,233 @@
-//! STUB: replaced by the real flow when branches meet. Only the signatures are meant.
+//! A flow that cannot be wrong: every name resolved, every type checked. It admits facts and decides; it
+//! holds no state, so one flow serves any number of requests at the same time.
+
+mod admit;
+mod blocks;
+mod compile;
+mod ending;
+mod machine;
+mod models;
+mod names;
+mod paths;
+mod rule_sets;
+mod steps;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
-use super::declaration::FlowDeclaration;
-use super::diagnostic::Diagnostic;
-use super::facts::{FactProblem, Facts, Given};
-use super::value::Name;
+use super::declaration::{HitPolicy, Personal, UnknownInputs};
+use super::expression::scope::Threshold;
+use super::expression::typed::Typed;
+use super::expression::words::Moment;
+use super::expression::{CompiledFunction, Expression};
+use super::facts::Facts;
+use super::model::Model;
+use super::place::Span;
+use super::value::{Kind, Name, Value};
 use super::verdict::Verdict;
 
-#[derive(Debug, Clone)]
+/// One compiled flow.
+#[derive(Debug)]
 pub struct Flow {
     pub name: Name,
+    pub title: Option<String>,
+    pub owner: Option<String>,
+    /// Index of the input that says whom the decision is about.
+    pub subject: Option<usize>,
+    pub time_zone: TimeZone,
+    pub inputs: Vec<Input>,
+    pub unknown_inputs: UnknownInputs,
+    pub features: Vec<Feature>,
+    pub thresholds: Vec<(Name, Threshold)>,
+    pub models: Vec<ModelUse>,
+    pub rule_sets: Vec<RuleSet>,
+    /// Mildest first.
     pub outcomes: Vec<Name>,
+    pub reasons: Vec<Reason>,
+    pub outputs: Vec<Output>,
+    pub on_error: Fallback,
+    /// `None`: facts out of range are refused.
+    pub on_invalid: Option<Fallback>,
+    pub deadline_ms: u64,
+    pub(super) script: Script,
 }
 
-#[derive(Debug, Clone, Default)]
-pub struct Budget;
+#[derive(Debug, Clone)]
+pub struct Input {
+    pub name: Name,
+    pub kind: Kind,
+    pub optional: bool,
+    /// Inclusive, in the input's own type.
+    pub min: Option<Value>,
+    pub max: Option<Value>,
+    pub unit: Option<String>,
+    pub personal: Personal,
+}
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
+pub struct Feature {
+    pub name: Name,
+    pub typed: Typed,
+    /// Inputs, thresholds and earlier features that the formula names.
+    pub reads: Arc<[Name]>,
+    pub(super) formula: Expression,
+    pub(super) frame: u16,
+}
+
+/// A model under the name that the flow gives it.
+#[derive(Debug, Clone)]
+pub struct ModelUse {
+    pub name: Name,
+    /// As written: `german_credit@champion`.
+    pub reference: String,
+    pub model: Arc<Model>,
+    /// Probability to use when the model cannot answer.
+    pub if_it_fails: Option<f64>,
+    pub(super) columns: Vec<Column>,
+}
+
+/// Where a model's input comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Column {
+    Input(u16),
+    Feature(u16),
+}
+
+#[derive(Debug, Clone)]
+pub struct RuleSet {
+    pub name: Name,
+    pub hit_policy: HitPolicy,
+    pub takes: Vec<(Name, Kind)>,
+    pub rules: Vec<Rule>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Rule {
+    pub id: Name,
+    /// Index into the flow's outcomes.
+    pub outcome: Option<u16>,
+    pub reason: Option<Name>,
+    pub points: i64,
+    pub reads: Arc<[Name]>,
+    /// The condition as written.
+    pub when: String,
+    pub(super) condition: Expression,
+    pub(super) frame: u16,
+}
+
+#[derive(Debug, Clone)]
+pub struct Reason {
+    pub code: Name,
+    /// Language tag → text.
+    pub texts: BTreeMap<String, String>,
+    pub is_score: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct Output {
+    pub name: Name,
+    pub kind: Kind,
+    pub optional: bool,
+    pub min: Option<Value>,
+    pub max: Option<Value>,
+}
+
+/// What is recorded when something could not be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fallback {
+    /// Index into the flow's outcomes.
+    pub outcome: u16,
+    /// Index into the flow's reasons.
+    pub reason: u16,
+}
+
+/// `flow.rhai`, compiled.
+#[derive(Debug)]
+pub(super) struct Script {
+    pub body: Expression,
+    pub frame: u16,
+    pub functions: Vec<CompiledFunction>,
+    /// Offset at which each line begins.
+    pub lines: Vec<u32>,
+}
+
+impl Script {
+    /// 1-based line of a span.
+    pub fn line(&self, span: Span) -> u32 {
+        u32::try_from(self.lines.partition_point(|start| *start <= span.start)).unwrap_or(u32::MAX)
+    }
+}
+
+/// What bounds one evaluation.
+#[derive(Default)]
+pub struct Budget<'a> {
+    /// Asked every 32 ticks: true ends the evaluation. The last guard; ticks are the first.
+    pub alarm: Option<&'a (dyn Fn() -> bool + Sync)>,
+    /// Replay: the tick at which the recorded evaluation was stopped.
+    pub stop_at: Option<u64>,
+}
+
+impl std::fmt::Debug for Budget<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Budget").field("stop_at", &self.stop_at).finish_non_exhaustive()
+    }
+}
+
+/// Answers that a case pins instead of asking.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Pins {
-    pub models: BTreeMap<Name, Pin>,
+    /// By the name that the flow gives the model.
+    pub models: BTreeMap<Name, ModelPin>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Pin {
+pub enum ModelPin {
     Probability(f64),
     Fails,
 }
 
 impl Flow {
+    /// Decides one request: pure, and cannot fail; failures are in the verdict.
     #[must_use]
-    pub fn compile(declaration: FlowDeclaration) -> (Option<Flow>, Vec<Diagnostic>) {
-        let outcomes =
-            declaration.outcomes.iter().map(|outcome| Name::from(outcome.value.as_str())).collect();
-        let mut findings = Vec::new();
-        for rule in declaration.rule_sets.iter().flat_map(|set| &set.rules) {
-            if rule.when.value.contains("burdn") {
-                let place = super::place::Place {
-                    file: rule.when.place.file,
-                    span: super::place::Span {
-                        start: rule.when.place.span.start,
-                        end: rule.when.place.span.start + 5,
-                    },
-                };
-                findings.push(Diagnostic::error("T004", place, "an unknown name `burdn`"));
-            }
-        }
-        let flow = Flow { name: Name::from(declaration.name.value.as_str()), outcomes };
-        (findings.is_empty().then_some(flow), findings)
+    pub fn decide(&self, facts: &Facts, decided_at: Timestamp, budget: &Budget<'_>) -> Verdict {
+        self.decide_with(facts, decided_at, budget, &Pins::default())
     }
 
-    pub fn admit(&self, given: &Given) -> Result<Facts, Vec<FactProblem>> {
-        let _ = given;
-        Ok(Facts { values: Box::new([]), unread: Vec::new(), invalid: Vec::new() })
+    /// As `decide`, with some answers pinned.
+    #[must_use]
+    pub fn decide_with(
+        &self,
+        facts: &Facts,
+        decided_at: Timestamp,
+        budget: &Budget<'_>,
+        pins: &Pins,
+    ) -> Verdict {
+        let moment = Moment { decided_at, time_zone: self.time_zone.clone() };
+        machine::Machine::new(self, facts, moment, budget, pins).run()
     }
 
+    /// Whom the facts are about, as text.
     #[must_use]
-    pub fn decide_with(&self, facts: &Facts, decided_at: Timestamp, budget: &Budget, pins: &Pins) -> Verdict {
-        let _ = (facts, decided_at, budget, pins);
-        Verdict {
-            outcome: self.outcomes.first().cloned().unwrap_or_else(|| Name::from("")),
-            reasons: Vec::new(),
-            output: Vec::new(),
-            scores: Vec::new(),
-            features: Vec::new(),
-            failures: Vec::new(),
-            models: Vec::new(),
-            trace: Vec::new(),
-            ticks: 0,
-            stopped_at: None,
+    pub fn subject_of(&self, facts: &Facts) -> Option<String> {
+        match facts.values.get(self.subject?)? {
+            Value::Text(text) => Some(text.to_string()),
+            Value::Integer(number) => Some(number.to_string()),
+            Value::Decimal(number) => Some(number.to_string()),
+            _ => None,
         }
+    }
+
+    /// The reason's text in the first of these languages that it has, else in English, else in any.
+    #[must_use]
+    pub fn reason_text(&self, code: &str, languages: &[&str]) -> Option<&str> {
+        let texts = &self.reasons.iter().find(|r| &*r.code == code)?.texts;
+        let found = languages.iter().find_map(|language| {
+            let base = language.split('-').next().unwrap_or(language);
+            texts.get(*language).or_else(|| texts.get(base))
+        });
+        found.or_else(|| texts.get("en")).or_else(|| texts.values().next()).map(String::as_str)
     }
 }

@@ -1,0 +1,430 @@
+//! Calls: words, words over lists, functions of the script, steps (`rules`, `model`) and properties.
+
+use super::compile::{Compiler, Typing, article};
+use super::scope::Role;
+use super::typed::{Static, Typed};
+use super::words::{WORDS, Word};
+use super::{Code, Expression, ListWord, literals, narrowing};
+use crate::domain::nearest::nearest;
+use crate::domain::place::Span;
+use crate::domain::script::syntax::{self, Node, Operator, Syntax};
+use crate::domain::value::{Kind, Name};
+
+/// Words of flows that a later version of the language brings.
+const LATER: &[&str] = &["scorecard", "table", "flow", "need"];
+
+impl Compiler<'_> {
+    pub(super) fn call(&mut self, name: &syntax::Word, arguments: &[Syntax], span: Span) -> Typing {
+        let word = name.text.as_str();
+        if let ("is_given" | "is_missing", [of]) = (word, arguments) {
+            return self.presence(of, word == "is_given", span);
+        }
+        if let Some(list_word) = self.list_word(word, arguments) {
+            return self.over_list(list_word, arguments, span);
+        }
+        if let Some((_, found, least, most, usage)) = WORDS.iter().find(|(n, ..)| *n == word) {
+            return self.word(*found, (*least, *most, usage), arguments, name, span);
+        }
+        if matches!(self.role, Role::Script) {
+            match word {
+                "rules" => return self.rule_set(arguments, span),
+                "model" => return self.model(arguments, span),
+                _ => {}
+            }
+            if let Some(at) = self.scope.outcomes.iter().position(|o| &**o == word) {
+                return self.verb(at, arguments, span);
+            }
+            if let Some(at) = self.functions.iter().position(|f| f.name == word) {
+                return self.function(at, arguments, span);
+            }
+        }
+        for argument in arguments.iter().filter(|a| !matches!(a.node, Node::Lambda { .. })) {
+            self.maybe(argument);
+        }
+        self.unknown_function(name)
+    }
+
+    fn unknown_function(&mut self, name: &syntax::Word) -> Typing {
+        let word = name.text.as_str();
+        let script = matches!(self.role, Role::Script);
+        let is_flow_word =
+            ["rules", "model"].contains(&word) || self.scope.outcomes.iter().any(|o| &**o == word);
+        if LATER.contains(&word) {
+            self.error("T001", name.span, format!("`{word}` is not supported by this version of Tollgate"));
+            return Self::broken(name.span);
+        }
+        if is_flow_word && !script {
+            self.error("T001", name.span, format!("`{word}` can be called only in `flow.rhai`"));
+            return Self::broken(name.span);
+        }
+        let mut names: Vec<&str> = WORDS.iter().map(|(n, ..)| *n).collect();
+        names.extend(["is_given", "is_missing", "count", "sum", "average", "any", "all", "latest", "filter"]);
+        if script {
+            names.extend(["rules", "model"]);
+            names.extend(self.scope.outcomes.iter().map(|o| &**o));
+            names.extend(self.functions.iter().map(|f| f.name.as_str()));
+        }
+        let help = nearest(word, names).map(|near| format!("did you mean `{near}`?"));
+        self.error("T001", name.span, format!("there is no function `{word}`")).help = help;
+        Self::broken(name.span)
+    }
+
+    fn presence(&mut self, of: &Syntax, given: bool, span: Span) -> Typing {
+        let (inner, _) = self.maybe(of);
+        let asked = Expression { span, code: Code::IsGiven(Box::new(inner)) };
+        let code = if given { asked.code } else { Code::Not(Box::new(asked)) };
+        (Expression { span, code }, Static::given(Typed::Boolean))
+    }
+
+    fn word(
+        &mut self,
+        word: Word,
+        (least, most, usage): (usize, usize, &str),
+        arguments: &[Syntax],
+        name: &syntax::Word,
+        span: Span,
+    ) -> Typing {
+        let typings: Vec<Typing> = arguments.iter().map(|a| self.given(a)).collect();
+        if arguments.len() < least || arguments.len() > most {
+            let message = format!("`{}` is called with {} of its arguments", name.text, arguments.len());
+            self.error("T002", span, message).help = Some(format!("write `{usage}`"));
+            return Self::broken(span);
+        }
+        let types: Vec<Typed> = typings.iter().map(|(_, known)| known.typed.clone()).collect();
+        let typed = match result_of(word, &types) {
+            Ok(typed) => typed,
+            Err(expected) => {
+                let given: Vec<&str> = types.iter().map(Typed::word).collect();
+                let message = format!("`{}` is called with {}", name.text, given.join(", "));
+                self.error("T003", span, message).help = Some(format!("{expected}: `{usage}`"));
+                Typed::Any
+            }
+        };
+        let arguments = typings.into_iter().map(|(code, _)| code).collect();
+        let mut expression = Expression { span, code: Code::Word(word, arguments) };
+        if word != Word::Pmt && types.contains(&Typed::Decimal) {
+            literals::exact(&mut expression);
+        }
+        (expression, Static::given(typed))
+    }
+
+    fn function(&mut self, at: usize, arguments: &[Syntax], span: Span) -> Typing {
+        let compiled: Box<[Expression]> = arguments.iter().map(|a| self.given(a).0).collect();
+        let (name, expected) =
+            self.functions.get(at).map_or((String::new(), 0), |f| (f.name.clone(), f.parameters));
+        if compiled.len() != expected {
+            self.error("T002", span, format!("`{name}` takes {expected} arguments, not {}", compiled.len()));
+            return Self::broken(span);
+        }
+        let function = u16::try_from(at).unwrap_or(u16::MAX);
+        // What a function gives is known only when it runs.
+        (
+            Expression { span, code: Code::Call { function, arguments: compiled } },
+            Static { typed: Typed::Any, may_be_missing: false },
+        )
+    }
+
+    /// The literal name in `rules("knockout")`, found among `names` or reported.
+    fn step_name(
+        &mut self,
+        word: &str,
+        kind: &str,
+        code: &'static str,
+        arguments: &[Syntax],
+        span: Span,
+        names: &[Name],
+    ) -> Option<u16> {
+        let Some(Syntax { node: Node::Text(wanted), span: at }) = arguments.first() else {
+            self.error("T002", span, format!("`{word}` takes the name of a {kind} in quotes")).help =
+                Some(format!("write `{word}(\"…\")`"));
+            return None;
+        };
+        let found = names.iter().position(|n| **n == **wanted);
+        if found.is_none() {
+            let near = nearest(wanted, names.iter().map(|n| &**n));
+            let help = near.map_or_else(
+                || format!("this flow has {}", listed(names)),
+                |near| format!("did you mean `\"{near}\"`?"),
+            );
+            self.error(code, *at, format!("this flow has no {kind} `{wanted}`")).help = Some(help);
+        }
+        found.and_then(|at| u16::try_from(at).ok())
+    }
+
+    fn rule_set(&mut self, arguments: &[Syntax], span: Span) -> Typing {
+        let names: Vec<Name> = self.scope.rule_sets.iter().map(|r| r.name.clone()).collect();
+        let Some(index) = self.step_name("rules", "rule set", "T010", arguments, span, &names) else {
+            return Self::broken(span);
+        };
+        let Some(set) = self.scope.rule_sets.get(usize::from(index)) else { return Self::broken(span) };
+        self.usage.rule_sets.insert(set.name.clone());
+        let handed: &[(syntax::Word, Syntax)] = match arguments.get(1..).unwrap_or_default() {
+            [] => &[],
+            [Syntax { node: Node::Map(entries), .. }] => entries,
+            [other, ..] => {
+                self.error("T002", other.span, "`rules` takes a name and a map of what is handed over")
+                    .help = Some("write `rules(\"name\", #{ risk: risk })`".to_owned());
+                &[]
+            }
+        };
+        let takes = self.handed_over(&set.name, &set.takes, handed, span);
+        (Expression { span, code: Code::RuleSet { index, takes } }, Static::given(Typed::RuleSet))
+    }
+
+    fn handed_over(
+        &mut self,
+        set: &str,
+        takes: &[(Name, Kind)],
+        handed: &[(syntax::Word, Syntax)],
+        span: Span,
+    ) -> Box<[(u16, Expression)]> {
+        let mut compiled = Vec::new();
+        for (name, value) in handed {
+            let (mut code, known) = self.given(value);
+            literals::exact_for(
+                &mut code,
+                &known.typed,
+                takes.iter().find(|(n, _)| **n == *name.text).map(|(_, k)| k),
+            );
+            match takes.iter().position(|(n, _)| **n == *name.text) {
+                None => {
+                    let help = nearest(&name.text, takes.iter().map(|(n, _)| &**n))
+                        .map(|n| format!("did you mean `{n}`?"));
+                    self.error("T018", name.span, format!("the rule set `{set}` takes no `{}`", name.text))
+                        .help = help;
+                }
+                Some(at) => {
+                    if let Some((_, kind)) = takes.get(at).filter(|(_, kind)| !known.typed.fits(kind)) {
+                        let message = format!(
+                            "`{}` is {}, not {}",
+                            name.text,
+                            article(kind.word()),
+                            article(known.typed.word())
+                        );
+                        self.error("T003", value.span, message);
+                    }
+                    compiled.push((u16::try_from(at).unwrap_or(u16::MAX), code));
+                }
+            }
+        }
+        for (name, _) in takes.iter().filter(|(n, _)| !handed.iter().any(|(w, _)| *w.text == **n)) {
+            self.error("T018", span, format!("the rule set `{set}` needs `{name}`")).help =
+                Some(format!("write `rules(\"{set}\", #{{ {name}: … }})`"));
+        }
+        compiled.into()
+    }
+
+    fn model(&mut self, arguments: &[Syntax], span: Span) -> Typing {
+        let names = self.scope.models.clone();
+        let Some(index) = self.step_name("model", "model", "T011", arguments, span, &names) else {
+            return Self::broken(span);
+        };
+        if arguments.len() > 1 {
+            self.error("T002", span, "`model` takes only a name").help =
+                Some("it reads inputs and features by the names of its recipe".to_owned());
+        }
+        self.usage.models.extend(names.get(usize::from(index)).cloned());
+        (Expression { span, code: Code::Model(index) }, Static::given(Typed::Model))
+    }
+
+    pub(super) fn method(
+        &mut self,
+        receiver: &Syntax,
+        name: &syntax::Word,
+        arguments: &[Syntax],
+        span: Span,
+    ) -> Typing {
+        match (name.text.as_str(), arguments) {
+            ("apply", []) => {
+                let (of, known) = self.given(receiver);
+                if !matches!(known.typed, Typed::RuleSet | Typed::Any) {
+                    self.error(
+                        "T012",
+                        name.span,
+                        format!("{} cannot be applied", article(known.typed.word())),
+                    )
+                    .help = Some("only the result of `rules(\"…\")` can".to_owned());
+                }
+                (Expression { span, code: Code::Apply(Box::new(of)) }, Static::given(Typed::Nothing))
+            }
+            ("push", [item]) => {
+                let more = Syntax {
+                    span,
+                    node: Node::Binary(
+                        Operator::Add,
+                        Box::new((
+                            receiver.clone(),
+                            Syntax { span: item.span, node: Node::List(vec![item.clone()]) },
+                        )),
+                    ),
+                };
+                self.statement(&Syntax {
+                    span,
+                    node: Node::Assign {
+                        target: Box::new(receiver.clone()),
+                        operator: None,
+                        value: Box::new(more),
+                    },
+                })
+            }
+            (word, _)
+                if word == "is_given"
+                    || word == "is_missing"
+                    || ListWord::from_name(word).is_some()
+                    || WORDS.iter().any(|(n, ..)| *n == word) =>
+            {
+                let mut all = vec![receiver.clone()];
+                all.extend(arguments.iter().cloned());
+                self.call(name, &all, span)
+            }
+            (word, _) => {
+                self.maybe(receiver);
+                let names =
+                    WORDS.iter().map(|(n, ..)| *n).chain(["apply", "push", "filter", "count", "any", "all"]);
+                let help = nearest(word, names).map(|near| format!("did you mean `{near}`?"));
+                self.error("T001", name.span, format!("there is no function `{word}`")).help = help;
+                Self::broken(span)
+            }
+        }
+    }
+
+    pub(super) fn property(&mut self, whole: &Syntax, of: &Syntax, name: &syntax::Word) -> Typing {
+        let (of_code, known) = self.given(of);
+        let fixed = |fields: &[(&'static str, Typed, bool)]| {
+            fields
+                .iter()
+                .find(|(n, ..)| *n == name.text)
+                .map(|(_, typed, may_be_missing)| Static {
+                    typed: typed.clone(),
+                    may_be_missing: *may_be_missing,
+                })
+                .ok_or_else(|| fields.iter().map(|(n, ..)| (*n).to_owned()).collect::<Vec<_>>())
+        };
+        let texts = || Typed::List(Box::new(Typed::Text));
+        let found = match &known.typed {
+            Typed::Any | Typed::Map(None) => Ok(Static::given(Typed::Any)),
+            Typed::RuleSet => fixed(&[
+                ("outcome", Typed::Text, true),
+                ("is_hit", Typed::Boolean, false),
+                ("hits", texts(), false),
+                ("points", Typed::Integer, false),
+                ("failed", Typed::Boolean, false),
+                ("reasons", texts(), false),
+            ]),
+            Typed::Model => {
+                fixed(&[("probability", Typed::Number, false), ("failed", Typed::Boolean, false)])
+            }
+            Typed::Map(Some(fields)) => fields
+                .get(name.text.as_str())
+                .map(Static::field)
+                .ok_or_else(|| fields.keys().map(|n| n.to_string()).collect::<Vec<_>>()),
+            _ => Err(Vec::new()),
+        };
+        let code = Code::Property { of: Box::new(of_code), name: Name::from(name.text.as_str()) };
+        match found {
+            Ok(found) => {
+                let path = narrowing::path(whole).unwrap_or_default();
+                let may_be_missing = found.may_be_missing && !self.given.contains(&path);
+                (Expression { span: whole.span, code }, Static { typed: found.typed, may_be_missing })
+            }
+            Err(names) => {
+                let help = nearest(&name.text, names.iter().map(String::as_str)).map_or_else(
+                    || (!names.is_empty()).then(|| format!("it has {}", names.join(", "))),
+                    |near| Some(format!("did you mean `{near}`?")),
+                );
+                let message = format!("{} has no `{}`", article(known.typed.word()), name.text);
+                self.error("T012", name.span, message).help = help;
+                Self::broken(whole.span)
+            }
+        }
+    }
+
+    pub(super) fn index(&mut self, of: &Syntax, index: &Syntax, span: Span) -> Typing {
+        let (of_code, known) = self.given(of);
+        let (index_code, index_known) = self.given(index);
+        let typed = match (known.typed, &index_known.typed) {
+            (Typed::List(item), Typed::Integer | Typed::Any) => *item,
+            (Typed::Map(_) | Typed::Any, _) => Typed::Any,
+            (other, _) => {
+                let message = format!(
+                    "{} cannot be read by {}",
+                    article(other.word()),
+                    article(index_known.typed.word())
+                );
+                self.error("T012", span, message);
+                Typed::Any
+            }
+        };
+        (Expression { span, code: Code::Index(Box::new([of_code, index_code])) }, Static::given(typed))
+    }
+}
+
+pub(super) fn listed(names: &[Name]) -> String {
+    if names.is_empty() {
+        return "none".to_owned();
+    }
+    names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// The type that a word gives, or what it expects.
+fn result_of(word: Word, types: &[Typed]) -> Result<Typed, &'static str> {
+    use Typed::{Any, Boolean, Date, Decimal, Integer, List, Map, Number, Text, Time};
+    let numeric = |t: &Typed| t.is_numeric() || *t == Any;
+    let textual = |t: &Typed| t.is_text() || *t == Any;
+    let dated = |t: &Typed| matches!(t, Date | Time | Any);
+    let check =
+        |fine: bool, typed: Typed, expected: &'static str| if fine { Ok(typed) } else { Err(expected) };
+    let first = types.first().cloned().unwrap_or(Any);
+    match word {
+        Word::YearsBetween | Word::MonthsBetween | Word::DaysBetween => {
+            check(types.iter().all(dated), Integer, "it takes two dates or times")
+        }
+        Word::HourOf => check(matches!(first, Time | Any), Integer, "it takes a time"),
+        Word::DayOfWeek => check(dated(&first), Integer, "it takes a date or a time"),
+        Word::DateOf => check(dated(&first) || textual(&first), Date, "it takes a text or a time"),
+        Word::Pmt => {
+            let whole = types.get(1).is_none_or(|t| matches!(t, Integer | Any));
+            let principal = types.get(2).cloned().unwrap_or(Any);
+            let typed = match principal {
+                Number => Number,
+                Any => Any,
+                _ => Decimal,
+            };
+            check(
+                types.iter().all(numeric) && whole,
+                typed,
+                "rate and principal are numbers, periods an integer",
+            )
+        }
+        Word::Round | Word::Floor | Word::Ceil | Word::Abs => {
+            let typed = if first == Typed::Literal { Number } else { first.clone() };
+            check(types.iter().all(numeric), typed, "it takes a number")
+        }
+        Word::Min | Word::Max => {
+            if let [List(of)] = types {
+                return Ok(of.as_ref().clone());
+            }
+            let joined = types.iter().cloned().reduce(Typed::either).unwrap_or(Any);
+            let comparable = types.iter().all(|t| first.compares(Operator::Less, t));
+            check(comparable, joined, "it takes values of one type")
+        }
+        Word::Sqrt | Word::Exp | Word::Ln | Word::Number => {
+            check(numeric(&first), Number, "it takes a number")
+        }
+        Word::Money => {
+            let places = types.get(1).is_none_or(|t| matches!(t, Integer | Any));
+            check(numeric(&first) && places, Decimal, "it takes a number and how many decimals")
+        }
+        Word::ToText => check(!matches!(first, List(_) | Map(_)), Text, "it takes a plain value"),
+        Word::Length => {
+            check(textual(&first) || matches!(first, List(_) | Map(_)), Integer, "it takes a text or a list")
+        }
+        Word::Upper | Word::Lower | Word::Trim => check(textual(&first), Text, "it takes a text"),
+        Word::StartsWith | Word::EndsWith => check(types.iter().all(textual), Boolean, "it takes two texts"),
+        Word::Contains => check(
+            textual(&first) || matches!(first, List(_) | Map(_)),
+            Boolean,
+            "it takes a list or a text, and an item",
+        ),
+    }
+}

@@ -1,0 +1,258 @@
+//! Facts as given → facts as declared. Everything that is wrong is said at once, with a pointer, and never
+//! with the value that was sent.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+
+use super::{Flow, Input};
+use crate::domain::declaration::UnknownInputs;
+use crate::domain::expression::operators;
+use crate::domain::facts::{FactProblem, Facts, Given};
+use crate::domain::nearest::nearest;
+use crate::domain::script::limits;
+use crate::domain::value::{Field, Kind, Name, Value};
+
+impl Flow {
+    /// Admits facts against the declared inputs, or lists everything that is wrong with them.
+    pub fn admit(&self, given: &Given) -> Result<Facts, Vec<FactProblem>> {
+        let Given::Map(entries) = given else {
+            return Err(vec![problem("", "wrong_type", "the facts are an object".to_owned())]);
+        };
+        let mut problems = Vec::new();
+        let mut out_of_range = Vec::new();
+        let values = self
+            .inputs
+            .iter()
+            .map(|input| {
+                let sent = entries.iter().find(|(name, _)| **name == *input.name).map(|(_, value)| value);
+                admit_input(input, sent, &mut problems, &mut out_of_range)
+            })
+            .collect();
+        let unread = self.unknown(entries, &mut problems);
+        if self.on_invalid.is_none() {
+            problems.append(&mut out_of_range);
+        }
+        if problems.is_empty() { Ok(Facts { values, unread, invalid: out_of_range }) } else { Err(problems) }
+    }
+
+    fn unknown(&self, entries: &[(String, Given)], problems: &mut Vec<FactProblem>) -> Vec<(String, Given)> {
+        let mut unread = Vec::new();
+        for (name, value) in entries {
+            if self.inputs.iter().any(|input| *input.name == **name) {
+                continue;
+            }
+            match self.unknown_inputs {
+                UnknownInputs::Record => unread.push((name.clone(), value.clone())),
+                UnknownInputs::Refuse => {
+                    let near = nearest(name, self.inputs.iter().map(|i| &*i.name));
+                    let hint = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+                    let detail = format!("flow `{}` has no such input{hint}", self.name);
+                    problems.push(problem(&pointer("", name), "unknown", detail));
+                }
+            }
+        }
+        unread
+    }
+}
+
+fn admit_input(
+    input: &Input,
+    sent: Option<&Given>,
+    problems: &mut Vec<FactProblem>,
+    out_of_range: &mut Vec<FactProblem>,
+) -> Value {
+    let at = pointer("", &input.name);
+    let field = Field { kind: input.kind.clone(), optional: input.optional };
+    let value = admit_field(&field, sent, &at, problems);
+    if matches!(value, Value::Missing) {
+        return value;
+    }
+    let beyond = |bound: &Option<Value>, wrong: fn(std::cmp::Ordering) -> bool| {
+        bound.as_ref().filter(|bound| operators::ordering(&value, bound).is_some_and(wrong)).cloned()
+    };
+    let unit = input.unit.as_ref().map_or_else(String::new, |unit| format!(" {unit}"));
+    if let Some(min) = beyond(&input.min, std::cmp::Ordering::is_lt) {
+        out_of_range.push(problem(&at, "too_low", format!("at least {}{unit}", shown(&min))));
+    }
+    if let Some(max) = beyond(&input.max, std::cmp::Ordering::is_gt) {
+        out_of_range.push(problem(&at, "too_high", format!("at most {}{unit}", shown(&max))));
+    }
+    value
+}
+
+/// A declared bound: it is the flow's, so it may be shown.
+fn shown(bound: &Value) -> String {
+    crate::domain::expression::words::text_of(bound).map_or_else(
+        |_| String::new(),
+        |text| match text {
+            Value::Text(text) => text.to_string(),
+            _ => String::new(),
+        },
+    )
+}
+
+fn admit_field(field: &Field, sent: Option<&Given>, at: &str, problems: &mut Vec<FactProblem>) -> Value {
+    match sent {
+        None | Some(Given::Null) if field.optional => Value::Missing,
+        None | Some(Given::Null) => {
+            problems.push(problem(at, "missing", format!("required: {}", described(&field.kind))));
+            Value::Missing
+        }
+        Some(sent) => admit_value(&field.kind, sent, at, problems),
+    }
+}
+
+fn admit_value(kind: &Kind, sent: &Given, at: &str, problems: &mut Vec<FactProblem>) -> Value {
+    let admitted = match (kind, sent) {
+        (Kind::List(of), Given::List(items)) => return admit_list(of, items, at, problems),
+        (Kind::Map(of), Given::Map(entries)) => return admit_map(of, entries, at, problems),
+        (Kind::Boolean, Given::Boolean(value)) => Ok(Value::Boolean(*value)),
+        (Kind::Integer, Given::Number(text)) => integer(text),
+        (Kind::Decimal, Given::Number(text) | Given::Text(text)) => decimal(text),
+        (Kind::Number, Given::Number(text)) => number(text),
+        (Kind::Text, Given::Text(text)) => plain_text(text),
+        (Kind::Choice(of), Given::Text(text)) => choice(of, text),
+        (Kind::Date, Given::Text(text)) => date(text),
+        (Kind::Time, Given::Text(text)) => time(text),
+        _ => Err(("wrong_type", described(kind))),
+    };
+    admitted.unwrap_or_else(|(code, detail)| {
+        problems.push(problem(at, code, detail));
+        Value::Missing
+    })
+}
+
+type Refusal = (&'static str, String);
+
+fn integer(text: &str) -> Result<Value, Refusal> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(("wrong_type", described(&Kind::Integer)));
+    }
+    text.parse().map(Value::Integer).map_err(|_| ("out_of_range", "an integer of at most 64 bits".to_owned()))
+}
+
+fn decimal(text: &str) -> Result<Value, Refusal> {
+    let is_number = text.starts_with(|c: char| c.is_ascii_digit() || c == '-')
+        && text.ends_with(|c: char| c.is_ascii_digit())
+        && text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
+    if !is_number {
+        return Err(("wrong_type", described(&Kind::Decimal)));
+    }
+    let exact = if text.contains(['e', 'E']) {
+        Decimal::from_scientific(text)
+    } else {
+        Decimal::from_str_exact(text)
+    };
+    let too_long = |_| ("out_of_range", "a decimal of at most 28 digits".to_owned());
+    // `-0` is zero; a sign on nothing would show in records.
+    exact.map(|d| Value::Decimal(if d.is_zero() { d.abs() } else { d })).map_err(too_long)
+}
+
+fn number(text: &str) -> Result<Value, Refusal> {
+    match text.parse::<f64>() {
+        Ok(value) if value.is_finite() => Ok(Value::Number(value + 0.0)),
+        _ => Err(("out_of_range", "a finite 64-bit number".to_owned())),
+    }
+}
+
+fn plain_text(text: &str) -> Result<Value, Refusal> {
+    if text.contains('\0') {
+        return Err(("wrong_type", "a text without NUL characters".to_owned()));
+    }
+    if text.len() > limits::TEXT_BYTES {
+        return Err(("too_long", "a text of at most 16 KiB".to_owned()));
+    }
+    Ok(Value::text(text))
+}
+
+fn choice(of: &Arc<[Name]>, text: &str) -> Result<Value, Refusal> {
+    of.iter()
+        .find(|o| &***o == text)
+        .map(|o| Value::Text(o.clone()))
+        .ok_or_else(|| ("not_a_choice", described(&Kind::Choice(of.clone()))))
+}
+
+fn date(text: &str) -> Result<Value, Refusal> {
+    let shaped = text.len() == 10
+        && text
+            .bytes()
+            .enumerate()
+            .all(|(at, b)| if at == 4 || at == 7 { b == b'-' } else { b.is_ascii_digit() });
+    text.parse()
+        .ok()
+        .filter(|_| shaped)
+        .map(Value::Date)
+        .ok_or_else(|| ("wrong_type", described(&Kind::Date)))
+}
+
+fn time(text: &str) -> Result<Value, Refusal> {
+    let leap_second = text.get(17..19) == Some("60");
+    text.parse::<Timestamp>()
+        .ok()
+        .filter(|_| !leap_second && text.get(10..11) == Some("T"))
+        .map(Value::Time)
+        .ok_or_else(|| ("wrong_type", described(&Kind::Time)))
+}
+
+fn admit_list(of: &Field, items: &[Given], at: &str, problems: &mut Vec<FactProblem>) -> Value {
+    if items.len() > limits::LIST_ITEMS {
+        problems.push(problem(at, "too_long", "a list of at most 1,000 items".to_owned()));
+        return Value::Missing;
+    }
+    let admitted = items
+        .iter()
+        .enumerate()
+        .map(|(index, item)| admit_field(of, Some(item), &format!("{at}/{index}"), problems))
+        .collect();
+    Value::List(admitted)
+}
+
+fn admit_map(
+    of: &BTreeMap<Name, Field>,
+    entries: &[(String, Given)],
+    at: &str,
+    problems: &mut Vec<FactProblem>,
+) -> Value {
+    let mut admitted = BTreeMap::new();
+    for (name, field) in of {
+        let sent = entries.iter().find(|(n, _)| **n == **name).map(|(_, value)| value);
+        admitted.insert(name.clone(), admit_field(field, sent, &pointer(at, name), problems));
+    }
+    for (name, _) in entries.iter().filter(|(n, _)| !of.contains_key(n.as_str())) {
+        let near = nearest(name, of.keys().map(|n| &**n));
+        let hint = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+        problems.push(problem(&pointer(at, name), "unknown", format!("no such name here{hint}")));
+    }
+    Value::Map(Arc::new(admitted))
+}
+
+/// What is expected, in the words of the API.
+fn described(kind: &Kind) -> String {
+    match kind {
+        Kind::Boolean => "`true` or `false`".to_owned(),
+        Kind::Integer => "an integer, without quotes and without a fraction".to_owned(),
+        Kind::Decimal => "a decimal, as a JSON number or as a string like \"1500.00\"".to_owned(),
+        Kind::Number => "a number, without quotes".to_owned(),
+        Kind::Text => "a text".to_owned(),
+        Kind::Choice(of) => {
+            format!("one of {}", of.iter().map(|o| format!("`{o}`")).collect::<Vec<_>>().join(", "))
+        }
+        Kind::Date => "a date like \"2026-01-31\"".to_owned(),
+        Kind::Time => "a time with its offset, like \"2026-01-31T09:00:00Z\"".to_owned(),
+        Kind::List(_) => "a list".to_owned(),
+        Kind::Map(_) => "an object".to_owned(),
+    }
+}
+
+fn problem(pointer: &str, code: &'static str, detail: String) -> FactProblem {
+    FactProblem { pointer: pointer.to_owned(), code, detail }
+}
+
+/// RFC 6901: `~` and `/` in names are escaped.
+fn pointer(parent: &str, name: &str) -> String {
+    format!("{parent}/{}", name.replace('~', "~0").replace('/', "~1"))
+}

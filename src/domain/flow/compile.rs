@@ -1,0 +1,463 @@
+//! A declared flow → a flow that cannot be wrong. Everything that is wrong is said at once; only errors keep
+//! the flow from being made.
+
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use rust_decimal::Decimal;
+
+use super::names::Names;
+use super::{Fallback, Feature, Flow, Input, Output, Reason, Rule, RuleSet, Script};
+use crate::domain::declaration::{
+    FlowDeclaration, OnInvalid, RuleDeclaration, RuleSetDeclaration, ThresholdLiteral,
+};
+use crate::domain::diagnostic::{Diagnostic, Severity};
+use crate::domain::expression::compile::{Compiler, Signature};
+use crate::domain::expression::scope::{
+    Role, Scope, ScopedOutput, ScopedReason, ScopedRuleSet, Threshold, Usage, position,
+};
+use crate::domain::expression::typed::{Static, Typed};
+use crate::domain::expression::{Code, CompiledFunction, Expression};
+use crate::domain::nearest::nearest;
+use crate::domain::place::{Located, Span};
+use crate::domain::script::Grammar;
+use crate::domain::value::{Kind, Name, Value};
+
+impl Flow {
+    /// Compiles a declaration. There is a flow exactly when none of the diagnostics is an error.
+    #[must_use]
+    pub fn compile(declaration: &FlowDeclaration) -> (Option<Flow>, Vec<Diagnostic>) {
+        let mut build = Build::new(declaration);
+        let flow = build.flow();
+        let Build { mut diagnostics, .. } = build;
+        diagnostics.sort_by_key(|d| (d.place.file, d.place.span.start, d.code));
+        diagnostics.dedup();
+        let broken = diagnostics.iter().any(|d| d.severity == Severity::Error);
+        (flow.filter(|_| !broken), diagnostics)
+    }
+}
+
+pub(super) struct Build<'d> {
+    pub declaration: &'d FlowDeclaration,
+    grammar: Grammar,
+    pub diagnostics: Vec<Diagnostic>,
+    pub scope: Scope,
+    pub usage: Usage,
+}
+
+impl<'d> Build<'d> {
+    fn new(declaration: &'d FlowDeclaration) -> Self {
+        let usage = Usage::default();
+        Self { declaration, grammar: Grammar::new(), diagnostics: Vec::new(), scope: Scope::default(), usage }
+    }
+
+    fn flow(&mut self) -> Option<Flow> {
+        let declaration = self.declaration;
+        Names::check(declaration, &mut self.diagnostics);
+        let inputs = self.inputs();
+        let thresholds = self.thresholds();
+        self.reasons_and_outcomes();
+        let outputs = self.outputs();
+        let features = self.features();
+        let models = self.models();
+        let rule_sets = self.rule_sets();
+        let script = self.script();
+        let time_zone = self.time_zone();
+        let on_error = self.fallback(&declaration.on_error.outcome, &declaration.on_error.reason, "on_error");
+        let on_invalid = match &declaration.on_invalid {
+            OnInvalid::Refuse => None,
+            OnInvalid::Record { outcome, reason } => self.fallback(outcome, reason, "on_invalid"),
+        };
+        let subject = declaration.subject.as_ref().and_then(|s| self.subject(s));
+        self.unused();
+        Some(Flow {
+            name: Name::from(declaration.name.value.as_str()),
+            title: declaration.title.clone(),
+            owner: declaration.owner.clone(),
+            subject,
+            time_zone,
+            inputs,
+            unknown_inputs: declaration.unknown_inputs,
+            features,
+            thresholds,
+            models,
+            rule_sets,
+            outcomes: self.scope.outcomes.clone(),
+            reasons: declaration
+                .reasons
+                .iter()
+                .map(|r| Reason {
+                    code: Name::from(r.code.value.as_str()),
+                    texts: r.texts.clone(),
+                    is_score: r.is_score,
+                })
+                .collect(),
+            outputs,
+            on_error: on_error?,
+            on_invalid,
+            deadline_ms: declaration.deadline_ms,
+            script: script?,
+        })
+    }
+
+    pub(super) fn error(
+        &mut self,
+        code: &'static str,
+        at: &Located<impl Sized>,
+        message: String,
+        help: Option<String>,
+    ) {
+        let mut diagnostic = Diagnostic::error(code, at.place, message);
+        diagnostic.help = help;
+        self.diagnostics.push(diagnostic);
+    }
+
+    fn inputs(&mut self) -> Vec<Input> {
+        let declaration = self.declaration;
+        let inputs = declaration.inputs.iter().map(|input| {
+            let name = Name::from(input.name.value.as_str());
+            let known = Static { typed: Typed::of(&input.kind), may_be_missing: input.optional };
+            self.scope.inputs.push((name.clone(), known));
+            let (min, max) =
+                (self.bound(input.min.as_ref(), &input.kind), self.bound(input.max.as_ref(), &input.kind));
+            Input {
+                name,
+                kind: input.kind.clone(),
+                optional: input.optional,
+                min,
+                max,
+                unit: input.unit.clone(),
+                personal: input.personal,
+            }
+        });
+        let inputs = inputs.collect();
+        for (input, sets) in &declaration.protected {
+            if position(&self.scope.inputs, &input.value).is_none() {
+                let names = declaration.inputs.iter().map(|i| i.name.value.as_str());
+                let help = nearest(&input.value, names).map(|n| format!("did you mean `{n}`?"));
+                self.error(
+                    "T004",
+                    input,
+                    format!("`protected` names an unknown input `{}`", input.value),
+                    help,
+                );
+            }
+            for set in sets {
+                if !declaration.rule_sets.iter().any(|r| r.name.value == set.value) {
+                    self.error("T010", set, format!("this flow has no rule set `{}`", set.value), None);
+                }
+            }
+            let sets = sets.iter().map(|s| s.value.clone()).collect();
+            self.scope.protected.push((Name::from(input.value.as_str()), sets));
+        }
+        inputs
+    }
+
+    fn bound(&mut self, bound: Option<&Located<String>>, kind: &Kind) -> Option<Value> {
+        let bound = bound?;
+        let text = bound.value.as_str();
+        let value = match kind {
+            Kind::Integer => text.parse().ok().map(Value::Integer),
+            Kind::Decimal => text.parse().ok().map(Value::Decimal),
+            Kind::Number => text.parse::<f64>().ok().filter(|n| n.is_finite()).map(Value::Number),
+            Kind::Date => text.parse().ok().map(Value::Date),
+            _ => None,
+        };
+        if value.is_none() {
+            self.error("T029", bound, format!("`{text}` cannot bound {}", kind.word()), None);
+        }
+        value
+    }
+
+    fn thresholds(&mut self) -> Vec<(Name, Threshold)> {
+        for threshold in &self.declaration.thresholds {
+            let value = match &threshold.literal.value {
+                ThresholdLiteral::Boolean(value) => Some(Threshold::Value(Value::Boolean(*value))),
+                ThresholdLiteral::Text(text) => Some(Threshold::Value(Value::text(text))),
+                ThresholdLiteral::Number(text) => number_threshold(text),
+            };
+            let Some(value) = value else {
+                let message =
+                    format!("the threshold `{}` is not a number that can be used", threshold.name.value);
+                self.error(
+                    "T029",
+                    &threshold.literal,
+                    message,
+                    Some("write a plain number like `0.40`".to_owned()),
+                );
+                continue;
+            };
+            self.scope.thresholds.push((Name::from(threshold.name.value.as_str()), value));
+        }
+        self.scope.thresholds.clone()
+    }
+
+    fn reasons_and_outcomes(&mut self) {
+        let declaration = self.declaration;
+        self.scope.outcomes = declaration.outcomes.iter().map(|o| Name::from(o.value.as_str())).collect();
+        self.scope.reasons = declaration
+            .reasons
+            .iter()
+            .map(|r| ScopedReason { code: Name::from(r.code.value.as_str()), is_score: r.is_score })
+            .collect();
+        self.scope.rule_sets = declaration
+            .rule_sets
+            .iter()
+            .map(|set| ScopedRuleSet { name: Name::from(set.name.value.as_str()), takes: takes_of(set) })
+            .collect();
+        self.scope.models = declaration.models.iter().map(|m| Name::from(m.name.value.as_str())).collect();
+    }
+
+    fn outputs(&mut self) -> Vec<Output> {
+        let declaration = self.declaration;
+        let mut outputs = Vec::new();
+        for output in &declaration.outputs {
+            let name = Name::from(output.name.value.as_str());
+            let (kind, optional) = (output.kind.clone(), output.optional);
+            self.scope.outputs.push(ScopedOutput { name: name.clone(), kind: kind.clone(), optional });
+            let (min, max) = (self.bound(output.min.as_ref(), &kind), self.bound(output.max.as_ref(), &kind));
+            outputs.push(Output { name, kind, optional, min, max });
+        }
+        outputs
+    }
+
+    /// Compiles one condition or formula; its problems and its usage are kept.
+    fn expression(&mut self, source: &Located<String>, role: Role<'_>) -> Compiled {
+        let syntax = match self.grammar.condition(source) {
+            Ok(syntax) => syntax,
+            Err(problems) => {
+                self.diagnostics.extend(problems);
+                return Compiled::default();
+            }
+        };
+        let mut compiler = Compiler::new(&self.scope, role, source.place, &[]);
+        let (expression, known) = match role {
+            Role::Condition { .. } => (compiler.truth(&syntax), Static::given(Typed::Boolean)),
+            _ => compiler.given(&syntax),
+        };
+        let (frame, diagnostics, usage) = (compiler.frame, compiler.diagnostics, compiler.usage);
+        self.diagnostics.extend(diagnostics);
+        self.usage.add(&usage);
+        Compiled { expression, typed: known.typed, frame, reads: usage.reads.into_iter().collect() }
+    }
+
+    fn features(&mut self) -> Vec<Feature> {
+        let mut features = Vec::new();
+        for feature in &self.declaration.features {
+            let mut compiled = self.expression(&feature.formula, Role::Feature);
+            if compiled.typed == Typed::Literal {
+                compiled.typed = Typed::Number;
+            }
+            let name = Name::from(feature.name.value.as_str());
+            self.scope.features.push((name.clone(), Static::given(compiled.typed.clone())));
+            let Compiled { expression, typed, frame, reads } = compiled;
+            features.push(Feature { name, typed, reads, formula: expression, frame });
+        }
+        features
+    }
+
+    fn rule_sets(&mut self) -> Vec<RuleSet> {
+        let declaration = self.declaration;
+        let mut sets = Vec::new();
+        for declared in &declaration.rule_sets {
+            let takes = takes_of(declared);
+            let rules =
+                declared.rules.iter().map(|rule| self.rule(rule, &declared.name.value, &takes)).collect();
+            sets.push(RuleSet {
+                name: Name::from(declared.name.value.as_str()),
+                hit_policy: declared.hit_policy,
+                takes,
+                rules,
+            });
+        }
+        sets
+    }
+
+    fn rule(&mut self, rule: &RuleDeclaration, rule_set: &str, takes: &[(Name, Kind)]) -> Rule {
+        let before = self.diagnostics.len();
+        let compiled = self.expression(&rule.when, Role::Condition { rule_set, takes });
+        for diagnostic in self.diagnostics.iter_mut().skip(before) {
+            // In a file of many rules the rule's own name says more than `this condition`.
+            diagnostic.message =
+                diagnostic.message.replacen("this condition", &format!("rule `{}`", rule.id.value), 1);
+        }
+        let outcome = rule.outcome.as_ref().and_then(|o| self.outcome(o));
+        let reason = rule.reason.as_ref().and_then(|r| self.reason(r));
+        if let Some(outcome) = outcome {
+            self.usage.outcomes.extend(self.scope.outcomes.get(usize::from(outcome)).cloned());
+        }
+        if outcome.is_some_and(|o| o > 0) && rule.reason.is_none() {
+            let message = format!("rule `{}` has an outcome without a reason", rule.id.value);
+            self.error(
+                "T017",
+                &rule.id,
+                message,
+                Some("add `reason:` with one of the flow's reasons".to_owned()),
+            );
+        }
+        if rule.outcome.is_none() && rule.points.is_none() {
+            let message = format!("rule `{}` has neither an outcome nor points", rule.id.value);
+            self.error("T031", &rule.id, message, Some("add `outcome:` or `points:`".to_owned()));
+        }
+        Rule {
+            id: Name::from(rule.id.value.as_str()),
+            outcome,
+            reason: reason.and_then(|at| self.scope.reasons.get(usize::from(at))).map(|r| r.code.clone()),
+            points: rule.points.as_ref().map_or(0, |p| p.value),
+            reads: compiled.reads,
+            when: rule.when.value.clone(),
+            condition: compiled.expression,
+            frame: compiled.frame,
+        }
+    }
+
+    fn outcome(&mut self, outcome: &Located<String>) -> Option<u16> {
+        let found = self.scope.outcomes.iter().position(|o| **o == *outcome.value);
+        if found.is_none() {
+            let help = nearest(&outcome.value, self.scope.outcomes.iter().map(|o| &**o))
+                .map(|near| format!("did you mean `{near}`?"));
+            self.error("T016", outcome, format!("this flow has no outcome `{}`", outcome.value), help);
+        }
+        found.and_then(|at| u16::try_from(at).ok())
+    }
+
+    fn reason(&mut self, reason: &Located<String>) -> Option<u16> {
+        let found = self.scope.reasons.iter().position(|r| *r.code == *reason.value);
+        match found.and_then(|at| self.scope.reasons.get(at)) {
+            Some(known) => {
+                self.usage.reasons.insert(known.code.clone());
+            }
+            None => {
+                let help = nearest(&reason.value, self.scope.reasons.iter().map(|r| &*r.code)).map_or_else(
+                    || "declare it under `reasons:`".to_owned(),
+                    |near| format!("did you mean `{near}`?"),
+                );
+                self.error("T015", reason, format!("this flow has no reason `{}`", reason.value), Some(help));
+            }
+        }
+        found.and_then(|at| u16::try_from(at).ok())
+    }
+
+    fn fallback(
+        &mut self,
+        outcome: &Located<String>,
+        reason: &Located<String>,
+        key: &str,
+    ) -> Option<Fallback> {
+        let (found, reason) = (self.outcome(outcome), self.reason(reason));
+        if found == Some(0) {
+            let message = format!("`{key}` may not be the mildest outcome");
+            self.error(
+                "T016",
+                outcome,
+                message,
+                Some("choose a stricter one, such as a manual review".to_owned()),
+            );
+        }
+        self.usage.outcomes.extend(found.and_then(|o| self.scope.outcomes.get(usize::from(o))).cloned());
+        Some(Fallback { outcome: found?, reason: reason? })
+    }
+
+    fn subject(&mut self, subject: &Located<String>) -> Option<usize> {
+        let found = self.declaration.inputs.iter().position(|i| i.name.value == subject.value);
+        if found.is_none() {
+            let names = self.declaration.inputs.iter().map(|i| i.name.value.as_str());
+            let help = nearest(&subject.value, names).map(|near| format!("did you mean `{near}`?"));
+            self.error(
+                "T004",
+                subject,
+                format!("`subject` names an unknown input `{}`", subject.value),
+                help,
+            );
+        }
+        self.usage.reads.insert(Name::from(subject.value.as_str()));
+        found
+    }
+
+    fn time_zone(&mut self) -> TimeZone {
+        let Some(name) = &self.declaration.time_zone else { return TimeZone::UTC };
+        match TimeZone::get(&name.value) {
+            Ok(zone) => zone,
+            Err(_) => {
+                let help = "use a name like `Europe/Berlin` or `UTC`".to_owned();
+                self.error("T029", name, format!("there is no time zone `{}`", name.value), Some(help));
+                TimeZone::UTC
+            }
+        }
+    }
+
+    fn script(&mut self) -> Option<Script> {
+        let source = &self.declaration.script;
+        let program = match self.grammar.program(source) {
+            Ok(program) => program,
+            Err(problems) => {
+                self.diagnostics.extend(problems);
+                return None;
+            }
+        };
+        let signatures: Vec<Signature> = program
+            .functions
+            .iter()
+            .map(|f| Signature { name: f.name.clone(), parameters: f.parameters.len() })
+            .collect();
+        let mut functions = Vec::new();
+        let mut found = (Vec::new(), Usage::default());
+        for function in &program.functions {
+            let mut compiler = Compiler::new(&self.scope, Role::Script, source.place, &signatures);
+            for parameter in &function.parameters {
+                compiler.parameter(parameter, function.span);
+            }
+            let (body, _) = compiler.block(&function.body, function.span);
+            functions.push(CompiledFunction {
+                name: Name::from(function.name.as_str()),
+                parameters: u16::try_from(function.parameters.len()).unwrap_or(u16::MAX),
+                frame: compiler.frame,
+                body,
+            });
+            found.0.append(&mut compiler.diagnostics);
+            found.1.add(&compiler.usage);
+        }
+        let mut compiler = Compiler::new(&self.scope, Role::Script, source.place, &signatures);
+        let (body, _) = compiler.block(&program.body, Span::new(0, source.value.len()));
+        let frame = compiler.frame;
+        found.0.append(&mut compiler.diagnostics);
+        found.1.add(&compiler.usage);
+        self.diagnostics.append(&mut found.0);
+        self.usage.add(&found.1);
+        super::paths::check(&program.body, &self.scope.outcomes, source.place, &mut self.diagnostics);
+        let mut lines = vec![0];
+        lines.extend(
+            source.value.match_indices('\n').map(|(at, _)| u32::try_from(at + 1).unwrap_or(u32::MAX)),
+        );
+        Some(Script { body, frame, functions, lines })
+    }
+}
+
+struct Compiled {
+    expression: Expression,
+    typed: Typed,
+    frame: u16,
+    reads: Arc<[Name]>,
+}
+
+impl Default for Compiled {
+    fn default() -> Self {
+        let expression = Expression { span: Span::default(), code: Code::Nothing };
+        Self { expression, typed: Typed::Any, frame: 0, reads: Arc::from([]) }
+    }
+}
+
+fn takes_of(set: &RuleSetDeclaration) -> Vec<(Name, Kind)> {
+    set.takes.iter().map(|(name, kind)| (Name::from(name.value.as_str()), kind.clone())).collect()
+}
+
+fn number_threshold(text: &str) -> Option<Threshold> {
+    if let Ok(integer) = text.parse::<i64>() {
+        return Some(Threshold::Value(Value::Integer(integer)));
+    }
+    let number = text.parse::<f64>().ok().filter(|n| n.is_finite())?;
+    match text.parse::<Decimal>().or_else(|_| Decimal::from_scientific(text)) {
+        Ok(decimal) => Some(Threshold::Literal { number, decimal }),
+        Err(_) => Some(Threshold::Value(Value::Number(number))),
+    }
+}

@@ -1,0 +1,98 @@
+//! From a run to its verdict: the strictest recorded outcome wins, with the reasons of all records of that
+//! strictness. A run that fails, is stopped or records nothing ends in `on_error` as well.
+
+use super::machine::{Machine, Stop};
+use crate::domain::value::{Name, Value};
+use crate::domain::verdict::{Failure, RecordedBy, Step, Verdict};
+
+impl Machine<'_> {
+    pub fn run(mut self) -> Verdict {
+        let flow = self.flow;
+        match (&flow.on_invalid, self.facts.invalid.is_empty()) {
+            (Some(fallback), false) => {
+                let reason = flow.reasons.get(usize::from(fallback.reason)).map(|r| r.code.clone());
+                let reasons = reason.into_iter().collect();
+                self.record(fallback.outcome, reasons, Vec::new(), RecordedBy::OnInvalid, 0);
+            }
+            _ => self.run_script(),
+        }
+        self.verdict()
+    }
+
+    fn run_script(&mut self) {
+        let flow = self.flow;
+        let result = self.framed(Vec::new(), flow.script.frame, |m| m.statement(&flow.script.body));
+        match result {
+            Ok(()) | Err(Stop::Return(_) | Stop::Break | Stop::Continue) => {
+                if self.records.is_empty() {
+                    let failure = Failure {
+                        code: "no_outcome",
+                        step: "flow.rhai".to_owned(),
+                        line: 0,
+                        detail: "ended without recording an outcome".to_owned(),
+                    };
+                    self.trace.push(Step::Failed(failure.clone()));
+                    self.failures.push(failure);
+                    self.record_on_error(0);
+                }
+            }
+            Err(Stop::Fault(fault)) => {
+                let line = flow.script.line(fault.span);
+                self.fail("flow.rhai".to_owned(), Stop::Fault(fault), line);
+                self.record_on_error(line);
+            }
+        }
+        // A stop by the guard inside of a rule or feature must not pass for a rule that merely failed.
+        if self.stopped_at.is_some() && !self.records.iter().any(|r| r.by_on_error) {
+            self.record_on_error(0);
+        }
+    }
+
+    fn verdict(self) -> Verdict {
+        let flow = self.flow;
+        let strictest = self.records.iter().map(|r| r.outcome).max().unwrap_or(flow.on_error.outcome);
+        let mut reasons: Vec<Name> = Vec::new();
+        let mut output: Vec<(Name, Value)> = Vec::new();
+        for record in self.records.iter().filter(|r| r.outcome == strictest) {
+            for code in &record.reasons {
+                if !reasons.contains(code) {
+                    reasons.push(code.clone());
+                }
+            }
+            if !record.output.is_empty() {
+                let mut carried = record.output.clone();
+                carried.sort_by_key(|(at, _)| *at);
+                output = carried
+                    .into_iter()
+                    .filter_map(|(at, value)| Some((flow.outputs.get(usize::from(at))?.name.clone(), value)))
+                    .collect();
+            }
+        }
+        let scores = self
+            .asked
+            .iter()
+            .filter_map(|at| {
+                let score = self.models.get(usize::from(*at))?.as_ref()?.score?;
+                Some((flow.models.get(usize::from(*at))?.name.clone(), score))
+            })
+            .collect();
+        Verdict {
+            outcome: flow.outcomes.get(usize::from(strictest)).cloned().unwrap_or_else(|| Name::from("")),
+            reasons,
+            output,
+            scores,
+            features: flow
+                .features
+                .iter()
+                .zip(&self.features)
+                .map(|(feature, slot)| (feature.name.clone(), Self::feature_state(slot)))
+                .collect(),
+            degraded: self.records.iter().any(|r| r.by_on_error),
+            failures: self.failures,
+            models: flow.models.iter().map(|m| (m.name.clone(), m.model.digest.clone())).collect(),
+            trace: self.trace,
+            ticks: self.ticks,
+            stopped_at: self.stopped_at,
+        }
+    }
+}

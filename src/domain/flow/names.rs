@@ -1,0 +1,163 @@
+//! Names as they are declared: well-formed, not reserved, each used once; and what was declared but never used.
+
+use std::collections::BTreeMap;
+
+use super::compile::Build;
+use crate::domain::declaration::{FlowDeclaration, ThresholdLiteral};
+use crate::domain::diagnostic::Diagnostic;
+use crate::domain::expression::words::WORDS;
+use crate::domain::place::{Located, Place};
+use crate::domain::script::{is_name, is_reserved};
+
+/// Words that calls use: an outcome of that name would hide them.
+const STEPS: &[&str] = &["rules", "model", "scorecard", "table", "flow", "need"];
+
+pub(super) struct Names<'a> {
+    seen: BTreeMap<&'a str, (&'static str, Place)>,
+    found: &'a mut Vec<Diagnostic>,
+}
+
+impl<'a> Names<'a> {
+    /// Checks every declared name.
+    pub fn check(flow: &'a FlowDeclaration, found: &'a mut Vec<Diagnostic>) {
+        let mut names = Self { seen: BTreeMap::new(), found };
+        for input in &flow.inputs {
+            names.readable("input", &input.name);
+        }
+        for feature in &flow.features {
+            names.readable("feature", &feature.name);
+        }
+        for threshold in &flow.thresholds {
+            names.readable("threshold", &threshold.name);
+            if let ThresholdLiteral::Text(text) = &threshold.literal.value
+                && text.is_empty()
+            {
+                names.found.push(Diagnostic::error(
+                    "T029",
+                    threshold.literal.place,
+                    "this threshold has no value",
+                ));
+            }
+        }
+        names.outcomes(flow);
+        names.unique("reason", flow.reasons.iter().map(|r| &r.code));
+        names.unique("output", flow.outputs.iter().map(|o| &o.name));
+        names.unique("model", flow.models.iter().map(|m| &m.name));
+        for set in &flow.rule_sets {
+            names.unique("rule", set.rules.iter().map(|r| &r.id));
+            names.unique("name under `takes`", set.takes.iter().map(|(name, _)| name));
+        }
+        for reason in &flow.reasons {
+            if reason.texts.values().all(|text| text.trim().is_empty()) {
+                let message = format!("the reason `{}` has no text", reason.code.value);
+                let help = format!("write `{}: {{ en: … }}`", reason.code.value);
+                names.found.push(Diagnostic::error("T030", reason.code.place, message).help(help));
+            }
+        }
+    }
+
+    /// Inputs, features and thresholds share one space: conditions read them by bare name.
+    fn readable(&mut self, kind: &'static str, name: &'a Located<String>) {
+        self.well_formed(kind, name);
+        let is_word = WORDS.iter().any(|(word, ..)| *word == name.value)
+            || ["today", "decided_at", "is_given", "is_missing"].contains(&name.value.as_str());
+        if is_word {
+            let message = format!(
+                "`{}` is a word of the language and cannot name {} {kind}",
+                name.value,
+                article(kind)
+            );
+            self.found.push(Diagnostic::error("T026", name.place, message).help("choose another name"));
+        }
+        match self.seen.get(name.value.as_str()) {
+            Some((before, _)) => {
+                let message = format!("`{}` is already the name of {} {before}", name.value, article(before));
+                self.found.push(Diagnostic::error("T025", name.place, message).help("choose another name"));
+            }
+            None => {
+                self.seen.insert(&name.value, (kind, name.place));
+            }
+        }
+    }
+
+    fn well_formed(&mut self, kind: &str, name: &Located<String>) {
+        if is_reserved(&name.value) {
+            let message = format!("`{}` is reserved and cannot name {} {kind}", name.value, article(kind));
+            self.found.push(Diagnostic::error("T026", name.place, message).help("choose another name"));
+        } else if !is_name(&name.value) {
+            let message = format!("`{}` is not a name", name.value);
+            let help = "a name begins with a letter and has letters, digits and `_`, at most 64";
+            self.found.push(Diagnostic::error("T026", name.place, message).help(help));
+        }
+    }
+
+    fn outcomes(&mut self, flow: &'a FlowDeclaration) {
+        self.unique("outcome", flow.outcomes.iter());
+        for outcome in &flow.outcomes {
+            self.well_formed("outcome", outcome);
+            let taken =
+                STEPS.contains(&outcome.value.as_str()) || WORDS.iter().any(|(w, ..)| *w == outcome.value);
+            if taken {
+                let message =
+                    format!("`{}` is a word of the language and cannot name an outcome", outcome.value);
+                self.found
+                    .push(Diagnostic::error("T026", outcome.place, message).help("choose another name"));
+            }
+        }
+        if flow.outcomes.len() < 2 {
+            let place = flow.outcomes.first().map_or(flow.place, |o| o.place);
+            let diagnostic = Diagnostic::error("T016", place, "a flow has at least two outcomes")
+                .help("write `outcomes: [approve, review, decline]`, mildest first");
+            self.found.push(diagnostic);
+        }
+    }
+
+    fn unique(&mut self, kind: &str, names: impl Iterator<Item = &'a Located<String>>) {
+        let mut seen: Vec<&str> = Vec::new();
+        for name in names {
+            if seen.contains(&name.value.as_str()) {
+                let message = format!("the {kind} `{}` is declared twice", name.value);
+                self.found.push(Diagnostic::error("T025", name.place, message).help("choose another name"));
+            }
+            seen.push(&name.value);
+        }
+    }
+}
+
+fn article(kind: &str) -> &'static str {
+    if kind.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" }
+}
+
+impl Build<'_> {
+    /// Warns of what was declared and is never used.
+    pub(super) fn unused(&mut self) {
+        let flow = self.declaration;
+        let usage = &self.usage;
+        let mut found = Vec::new();
+        let mut warn = |kind: &str, name: &Located<String>, used: bool| {
+            if !used {
+                let message = format!("the {kind} `{}` is never used", name.value);
+                found.push(Diagnostic::warning("T032", name.place, message).help("use it or remove it"));
+            }
+        };
+        for feature in &flow.features {
+            warn("feature", &feature.name, usage.reads.contains(feature.name.value.as_str()));
+        }
+        for threshold in &flow.thresholds {
+            warn("threshold", &threshold.name, usage.reads.contains(threshold.name.value.as_str()));
+        }
+        for reason in &flow.reasons {
+            warn("reason", &reason.code, usage.reasons.contains(reason.code.value.as_str()));
+        }
+        for model in &flow.models {
+            warn("model", &model.name, usage.models.contains(model.name.value.as_str()));
+        }
+        for set in &flow.rule_sets {
+            warn("rule set", &set.name, usage.rule_sets.contains(set.name.value.as_str()));
+        }
+        for outcome in &flow.outcomes {
+            warn("outcome", outcome, usage.outcomes.contains(outcome.value.as_str()));
+        }
+        self.diagnostics.extend(found);
+    }
+}

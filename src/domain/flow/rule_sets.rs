@@ -1,0 +1,147 @@
+//! Rule sets: each rule hits, misses or fails. Evaluating records nothing; `.apply()` does.
+
+use super::machine::{Fault, Machine, Stop};
+use crate::domain::declaration::HitPolicy;
+use crate::domain::expression::Expression;
+use crate::domain::place::Span;
+use crate::domain::value::{Name, Value};
+use crate::domain::verdict::{RecordedBy, RuleResult, RuleTrace, Step};
+
+/// What a rule set found.
+#[derive(Debug, Clone, Default)]
+pub(super) struct SetResult {
+    /// Indices of rules that hit, in file order.
+    pub hits: Vec<usize>,
+    pub points: i64,
+    /// Strictest outcome of the hits.
+    pub outcome: Option<u16>,
+    /// A rule failed, and no hit already has the strictest outcome.
+    pub failed: bool,
+    /// The script asked `.failed`, so it may read what there is.
+    pub asked_failed: bool,
+    /// What was handed over: the same call is remembered, another one is not.
+    handed: Vec<Value>,
+}
+
+impl<'a> Machine<'a> {
+    /// Evaluates a set, once a request for the same values handed over.
+    pub fn rule_set(&mut self, index: u16, takes: &'a [(u16, Expression)], span: Span) -> Result<(), Stop> {
+        let flow = self.flow;
+        let Some(set) = flow.rule_sets.get(usize::from(index)) else { return Ok(()) };
+        let mut handed = vec![Value::Missing; set.takes.len()];
+        for (at, expression) in takes {
+            let value = self.value(expression)?;
+            let Some((name, kind)) = set.takes.get(usize::from(*at)) else { continue };
+            let value = super::steps::coerced(value, &expression.code, kind)
+                .map_err(|i| Fault::new(i.code, format!("`{name}`: {}", i.detail), span))?;
+            if let Some(slot) = handed.get_mut(usize::from(*at)) {
+                *slot = value;
+            }
+        }
+        if let Some(Some(known)) = self.sets.get(usize::from(index))
+            && known.handed == handed
+        {
+            return Ok(());
+        }
+        let result = self.run_rules(usize::from(index), handed);
+        if let Some(slot) = self.sets.get_mut(usize::from(index)) {
+            *slot = Some(result);
+        }
+        Ok(())
+    }
+
+    fn run_rules(&mut self, index: usize, handed: Vec<Value>) -> SetResult {
+        let flow = self.flow;
+        let mut found = SetResult { handed, ..SetResult::default() };
+        let Some(set) = flow.rule_sets.get(index) else { return found };
+        let mut rules = Vec::with_capacity(set.rules.len());
+        let mut any_failed = false;
+        for (at, rule) in set.rules.iter().enumerate() {
+            let hit = self.framed(found.handed.clone(), rule.frame, |m| m.truth(&rule.condition));
+            let result = match hit {
+                Ok(true) => {
+                    found.hits.push(at);
+                    found.points = found.points.saturating_add(rule.points);
+                    found.outcome = found.outcome.max(rule.outcome);
+                    RuleResult::Hit
+                }
+                Ok(false) => RuleResult::Miss,
+                Err(stop) => {
+                    any_failed = true;
+                    self.fail(format!("rule {} in {}", rule.id, set.name), stop, 0);
+                    RuleResult::Failed
+                }
+            };
+            rules.push(RuleTrace { id: rule.id.clone(), result, reads: rule.reads.clone() });
+            if set.hit_policy == HitPolicy::First && result != RuleResult::Miss {
+                break;
+            }
+        }
+        let strictest = u16::try_from(flow.outcomes.len().saturating_sub(1)).ok();
+        found.failed = any_failed && (found.outcome.is_none() || found.outcome != strictest);
+        self.trace.push(Step::Rules { name: set.name.clone(), rules, points: found.points });
+        found
+    }
+
+    /// Records what a set found: each hit with an outcome, and `on_error` if it failed.
+    pub fn apply_set(&mut self, index: u16, line: u32) {
+        let flow = self.flow;
+        let (Some(set), Some(Some(found))) =
+            (flow.rule_sets.get(usize::from(index)), self.sets.get(usize::from(index)))
+        else {
+            return;
+        };
+        let (hits, failed) = (found.hits.clone(), found.failed);
+        for rule in hits.iter().filter_map(|at| set.rules.get(*at)) {
+            let Some(outcome) = rule.outcome else { continue };
+            let by = RecordedBy::Rule { rule_set: set.name.clone(), rule: rule.id.clone() };
+            let reasons = rule.reason.iter().cloned().collect();
+            self.record(outcome, reasons, Vec::new(), by, line);
+        }
+        if failed {
+            self.record_on_error(line);
+        }
+    }
+
+    /// `.outcome`, `.hits`, … of a set. What failed can be read only after `.failed` was asked.
+    pub fn set_property(&mut self, index: u16, name: &Name, span: Span) -> Result<Value, Stop> {
+        let flow = self.flow;
+        let (Some(set), Some(Some(found))) =
+            (flow.rule_sets.get(usize::from(index)), self.sets.get_mut(usize::from(index)))
+        else {
+            return Ok(Value::Missing);
+        };
+        if &**name == "failed" {
+            found.asked_failed = true;
+            return Ok(Value::Boolean(found.failed));
+        }
+        if found.failed && !found.asked_failed {
+            let detail = format!("reads the result of `{}`, which failed", set.name);
+            return Err(Fault::new("failed_step", detail, span).into());
+        }
+        let found = &*found;
+        let texts = |names: Vec<Name>| Value::List(names.into_iter().map(Value::Text).collect());
+        let hits = || found.hits.iter().filter_map(|at| set.rules.get(*at));
+        Ok(match &**name {
+            "outcome" => found
+                .outcome
+                .and_then(|o| flow.outcomes.get(usize::from(o)))
+                .map_or(Value::Missing, |o| Value::Text(o.clone())),
+            "is_hit" => Value::Boolean(found.outcome.is_some()),
+            "hits" => texts(hits().map(|r| r.id.clone()).collect()),
+            "points" => Value::Integer(found.points),
+            "reasons" => {
+                let mut ranked: Vec<_> = hits().filter(|r| r.reason.is_some()).collect();
+                ranked.sort_by_key(|r| std::cmp::Reverse((r.outcome, r.points)));
+                let mut codes: Vec<Name> = Vec::new();
+                for code in ranked.into_iter().filter_map(|r| r.reason.clone()) {
+                    if !codes.contains(&code) {
+                        codes.push(code);
+                    }
+                }
+                texts(codes)
+            }
+            _ => Value::Missing,
+        })
+    }
+}

@@ -1,0 +1,329 @@
+//! Steps of a script besides rule sets: models, verbs, properties of what a step gave, and words over lists.
+
+use std::cmp::Ordering;
+
+use rust_decimal::Decimal;
+
+use super::machine::{Fault, FeatureSlot, Machine, Stop};
+use super::{Column, ModelPin};
+use crate::domain::expression::operators::{self, Impossible};
+use crate::domain::expression::words;
+use crate::domain::expression::{Code, Expression, ListWord};
+use crate::domain::place::Span;
+use crate::domain::script::syntax::Operator;
+use crate::domain::value::{Kind, Name, StepHandle, Value};
+use crate::domain::verdict::{Failure, RecordedBy, Score, Step};
+
+/// What a model answered.
+#[derive(Debug, Clone)]
+pub(super) struct ModelResult {
+    pub score: Option<Score>,
+    pub failed: bool,
+}
+
+/// One recorded outcome.
+#[derive(Debug, Clone)]
+pub(super) struct Recorded {
+    pub outcome: u16,
+    pub reasons: Vec<Name>,
+    pub output: Vec<(u16, Value)>,
+    pub by_on_error: bool,
+}
+
+impl<'a> Machine<'a> {
+    /// Asks a model, once a request.
+    pub fn model(&mut self, index: u16) {
+        let at = usize::from(index);
+        if self.models.get(at).is_none_or(Option::is_some) {
+            return;
+        }
+        let flow = self.flow;
+        let Some(used) = flow.models.get(at) else { return };
+        let answer = match self.pins.models.get(&used.name) {
+            Some(ModelPin::Probability(pinned)) => Ok(*pinned),
+            Some(ModelPin::Fails) => Err(("model_failed", "the case pins it to fail".to_owned())),
+            None => self
+                .row(&used.columns)
+                .and_then(|row| used.model.predict(&row).map_err(|failure| (failure.code, failure.detail))),
+        };
+        let (raw, fallback) = match answer {
+            Ok(raw) => (Some(raw), false),
+            Err((code, detail)) => {
+                let failure = Failure { code, step: format!("model {}", used.name), line: 0, detail };
+                self.trace.push(Step::Failed(failure.clone()));
+                // With a declared answer for this case nothing has failed.
+                if used.if_it_fails.is_none() {
+                    self.failures.push(failure);
+                }
+                (used.if_it_fails, true)
+            }
+        };
+        let score = raw.map(|raw| Score { rounded: rounded(raw, used.model.decimals), raw });
+        self.trace.push(Step::Model {
+            name: used.name.clone(),
+            model: used.model.name.clone(),
+            version: used.model.version,
+            score,
+            fallback,
+        });
+        self.asked.push(index);
+        if let Some(slot) = self.models.get_mut(at) {
+            *slot = Some(ModelResult { score, failed: raw.is_none() });
+        }
+    }
+
+    fn row(&mut self, columns: &[Column]) -> Result<Vec<Value>, (&'static str, String)> {
+        let mut row = Vec::with_capacity(columns.len());
+        for column in columns {
+            row.push(match column {
+                Column::Input(at) => {
+                    self.facts.values.get(usize::from(*at)).cloned().unwrap_or(Value::Missing)
+                }
+                Column::Feature(at) => match self.feature(*at, Span::default()) {
+                    Ok(value) => value,
+                    Err(Stop::Fault(fault)) => return Err((fault.code, fault.detail)),
+                    Err(_) => Value::Missing,
+                },
+            });
+        }
+        Ok(row)
+    }
+
+    pub fn property(&mut self, of: &Value, name: &Name, span: Span) -> Result<Value, Stop> {
+        match of {
+            Value::Step(StepHandle::RuleSet(index)) => self.set_property(*index, name, span),
+            Value::Step(StepHandle::Model(index)) => self.model_property(*index, name, span),
+            Value::Map(entries) => entries
+                .get(name)
+                .cloned()
+                .ok_or_else(|| Fault::new("missing_value", format!("the map has no `{name}`"), span).into()),
+            other => {
+                let detail = format!("{} has no `{name}`", other.type_word());
+                Err(Fault::new("wrong_type", detail, span).into())
+            }
+        }
+    }
+
+    fn model_property(&mut self, index: u16, name: &Name, span: Span) -> Result<Value, Stop> {
+        let flow = self.flow;
+        let (Some(used), Some(Some(result))) =
+            (flow.models.get(usize::from(index)), self.models.get(usize::from(index)))
+        else {
+            return Ok(Value::Missing);
+        };
+        match (&**name, result.score) {
+            ("failed", _) => Ok(Value::Boolean(result.failed)),
+            ("probability", Some(score)) => Ok(Value::Number(score.rounded)),
+            _ => {
+                let detail = format!("reads the result of model `{}`, which failed", used.name);
+                Err(Fault::new("failed_step", detail, span).into())
+            }
+        }
+    }
+
+    pub fn apply(&mut self, of: &Value, span: Span) -> Result<Value, Stop> {
+        match of {
+            Value::Step(StepHandle::RuleSet(index)) => {
+                self.apply_set(*index, self.flow.script.line(span));
+                Ok(Value::Missing)
+            }
+            other => {
+                let detail = format!("{} cannot be applied", other.type_word());
+                Err(Fault::new("wrong_type", detail, span).into())
+            }
+        }
+    }
+
+    /// Records an outcome with the reasons and outputs given.
+    pub fn verb(
+        &mut self,
+        outcome: u16,
+        reasons: &'a [Expression],
+        output: &'a [(u16, Expression)],
+        span: Span,
+    ) -> Result<Value, Stop> {
+        let flow = self.flow;
+        let mut codes = Vec::new();
+        for reason in reasons {
+            let value = self.value(reason)?;
+            self.collect_reasons(&value, &mut codes, reason.span)?;
+        }
+        if outcome > 0 && codes.is_empty() {
+            // A list that turned out empty: the record still needs a reason, so the step has failed.
+            return Err(Fault::new("no_reason", "records an outcome without any reason", span).into());
+        }
+        let mut carried = Vec::with_capacity(output.len());
+        for (at, expression) in output {
+            let value = self.value(expression)?;
+            let Some(declared) = flow.outputs.get(usize::from(*at)) else { continue };
+            let impossible = |i: Impossible| {
+                Fault::new(
+                    "invalid_output",
+                    format!("output `{}`: {}", declared.name, i.detail),
+                    expression.span,
+                )
+            };
+            let value = coerced(value, &expression.code, &declared.kind).map_err(impossible)?;
+            within(&value, declared.min.as_ref(), declared.max.as_ref()).map_err(impossible)?;
+            carried.push((*at, value));
+        }
+        let line = flow.script.line(span);
+        self.record(outcome, codes, carried, RecordedBy::Verb, line);
+        Ok(Value::Missing)
+    }
+
+    fn collect_reasons(&self, value: &Value, codes: &mut Vec<Name>, span: Span) -> Result<(), Stop> {
+        match value {
+            Value::Text(code) => {
+                let Some(known) = self.flow.reasons.iter().find(|r| r.code == *code) else {
+                    return Err(
+                        Fault::new("unknown_reason", "names a reason that is not declared", span).into()
+                    );
+                };
+                if !codes.contains(&known.code) {
+                    codes.push(known.code.clone());
+                }
+                Ok(())
+            }
+            Value::List(items) => items.iter().try_for_each(|item| self.collect_reasons(item, codes, span)),
+            other => {
+                let detail = format!("a reason cannot be {}", other.type_word());
+                Err(Fault::new("wrong_type", detail, span).into())
+            }
+        }
+    }
+
+    pub fn record(
+        &mut self,
+        outcome: u16,
+        reasons: Vec<Name>,
+        output: Vec<(u16, Value)>,
+        by: RecordedBy,
+        line: u32,
+    ) {
+        let flow = self.flow;
+        let Some(name) = flow.outcomes.get(usize::from(outcome)) else { return };
+        let by_on_error = by == RecordedBy::OnError;
+        let named = output
+            .iter()
+            .filter_map(|(at, value)| Some((flow.outputs.get(usize::from(*at))?.name.clone(), value.clone())))
+            .collect();
+        self.trace.push(Step::Record {
+            outcome: name.clone(),
+            reasons: reasons.clone(),
+            output: named,
+            by,
+            line,
+        });
+        self.records.push(Recorded { outcome, reasons, output, by_on_error });
+    }
+
+    pub fn record_on_error(&mut self, line: u32) {
+        let fallback = self.flow.on_error;
+        let reason = self.flow.reasons.get(usize::from(fallback.reason)).map(|r| r.code.clone());
+        self.record(fallback.outcome, reason.into_iter().collect(), Vec::new(), RecordedBy::OnError, line);
+    }
+
+    /// The value of a feature that was read, or whether it failed.
+    pub fn feature_state(slot: &FeatureSlot) -> crate::domain::verdict::FeatureState {
+        use crate::domain::verdict::FeatureState;
+        match slot {
+            FeatureSlot::Unread => FeatureState::Unread,
+            FeatureSlot::Value(value) => FeatureState::Value(value.clone()),
+            FeatureSlot::Failed => FeatureState::Failed,
+        }
+    }
+}
+
+/// Half-even to this many decimals; what is not finite was refused before.
+fn rounded(raw: f64, decimals: u32) -> f64 {
+    let scale = libm::pow(10.0, f64::from(decimals));
+    libm::rint(raw * scale) / scale
+}
+
+/// A value in the declared type: whole numbers become decimals or numbers, literals are read exactly.
+pub(super) fn coerced(value: Value, code: &Code, kind: &Kind) -> Result<Value, Impossible> {
+    match (value, kind) {
+        (Value::Integer(n), Kind::Decimal) => Ok(Value::Decimal(Decimal::from(n))),
+        #[expect(clippy::cast_precision_loss, reason = "declared as a number: the nearest float")]
+        (Value::Integer(n), Kind::Number) => Ok(Value::Number(n as f64)),
+        (Value::Number(_), Kind::Decimal) => match code {
+            Code::Literal { decimal, .. } => Ok(Value::Decimal(*decimal)),
+            _ => Err(Impossible::new("wrong_type", "a decimal was expected, not number")),
+        },
+        (Value::Text(text), Kind::Choice(of)) if !of.contains(&text) => {
+            Err(Impossible::new("wrong_type", "not one of its choices"))
+        }
+        (value, kind) if value.type_word() == kind.word() => Ok(value),
+        (value @ Value::Text(_), Kind::Choice(_)) => Ok(value),
+        (value, kind) => Err(Impossible::new(
+            "wrong_type",
+            format!("{} was expected, not {}", kind.word(), value.type_word()),
+        )),
+    }
+}
+
+fn within(value: &Value, min: Option<&Value>, max: Option<&Value>) -> Result<(), Impossible> {
+    let beyond = |bound: Option<&Value>, wrong: Ordering| {
+        bound.is_some_and(|bound| operators::ordering(value, bound) == Some(wrong))
+    };
+    if beyond(min, Ordering::Less) || beyond(max, Ordering::Greater) {
+        return Err(Impossible::new("out_of_range", "out of its declared range"));
+    }
+    Ok(())
+}
+
+/// The result of a word over a list: `results` holds one value a row.
+pub(super) fn summarise(
+    word: ListWord,
+    items: &[Value],
+    results: &[Value],
+    has_of: bool,
+) -> Result<Value, Impossible> {
+    let is_true = |value: &&Value| matches!(value, Value::Boolean(true));
+    Ok(match word {
+        ListWord::Count if has_of => length(results.iter().filter(is_true).count()),
+        ListWord::Count => length(results.len()),
+        ListWord::Any => Value::Boolean(false),
+        ListWord::All => Value::Boolean(true),
+        ListWord::Filter => {
+            let kept =
+                items.iter().zip(results).filter(|(_, kept)| is_true(kept)).map(|(item, _)| item.clone());
+            Value::List(kept.collect())
+        }
+        ListWord::Sum => sum(results)?,
+        ListWord::Min => words::extreme(results, Ordering::Less)?,
+        ListWord::Max => words::extreme(results, Ordering::Greater)?,
+        ListWord::Average => {
+            if results.is_empty() {
+                return Err(Impossible::new("division_by_zero", "the average of no rows"));
+            }
+            operators::arithmetic(Operator::Divide, &sum(results)?, &length(results.len()))?
+        }
+        ListWord::Latest => {
+            let mut latest: Option<(&Value, &Value)> = None;
+            for (item, key) in items.iter().zip(results) {
+                let newer = match latest {
+                    None => true,
+                    Some((_, best)) => operators::comparison(Operator::Greater, key, best)?,
+                };
+                if newer {
+                    latest = Some((item, key));
+                }
+            }
+            latest.map_or(Value::Missing, |(item, _)| item.clone())
+        }
+    })
+}
+
+fn length(count: usize) -> Value {
+    Value::Integer(i64::try_from(count).unwrap_or(i64::MAX))
+}
+
+fn sum(values: &[Value]) -> Result<Value, Impossible> {
+    let mut values = values.iter();
+    let Some(first) = values.next() else { return Ok(Value::Integer(0)) };
+    values.try_fold(operators::arithmetic(Operator::Add, first, &Value::Integer(0))?, |total, value| {
+        operators::arithmetic(Operator::Add, &total, value)
+    })
+}

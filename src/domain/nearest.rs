@@ -1,0 +1,27 @@
+//! The name that somebody probably meant.
+
+/// The closest of `names`, if one is near enough to be offered.
+#[must_use]
+pub fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let lowered = wanted.to_lowercase();
+    names
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(&lowered, &name.to_lowercase()), name))
+        .filter(|(distance, name)| *distance * 3 <= name.len().max(wanted.len()))
+        .min()
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_finds_its_name_and_a_stranger_finds_none() {
+        let names = ["burden", "min_age", "amount"];
+        assert_eq!(nearest("burdn", names), Some("burden"));
+        assert_eq!(nearest("Amount", names), Some("amount"));
+        assert_eq!(nearest("x", names), None);
+        assert_eq!(nearest("telephone", names), None);
+    }
+}

@@ -1,0 +1,281 @@
+//! rhai's door. rhai is the grammar here: its parser reads conditions, formulas and flow scripts, under the
+//! sandbox's limits, into our own tree. No rhai code ever runs: meaning is `expression`'s alone.
+
+mod convert;
+mod switch;
+pub mod syntax;
+mod text;
+
+use rhai::{Engine, LexError, OptimizationLevel, ParseErrorType};
+
+use self::convert::Converter;
+use self::syntax::{Program, Syntax};
+use self::text::SourceText;
+use super::diagnostic::Diagnostic;
+use super::place::{Located, Place, Span};
+
+/// Limits that the parser and the evaluator both hold (the evaluator's are in `expression::limits`).
+pub mod limits {
+    pub const OPERATIONS: u64 = 100_000;
+    pub const CALL_LEVELS: usize = 16;
+    pub const EXPRESSION_DEPTH: usize = 48;
+    pub const FUNCTION_EXPRESSION_DEPTH: usize = 24;
+    pub const TEXT_BYTES: usize = 16 * 1024;
+    pub const LIST_ITEMS: usize = 1_000;
+    pub const MAP_ENTRIES: usize = 500;
+    pub const VARIABLES: usize = 128;
+    pub const FUNCTIONS: usize = 64;
+}
+
+/// rhai's parser with the sandbox's limits set and every way to run, print or load switched off.
+pub struct Grammar {
+    engine: Engine,
+}
+
+impl std::fmt::Debug for Grammar {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Grammar")
+    }
+}
+
+impl Default for Grammar {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Grammar {
+    #[must_use]
+    pub fn new() -> Self {
+        let mut engine = Engine::new_raw();
+        engine.set_optimization_level(OptimizationLevel::None);
+        engine.set_max_operations(limits::OPERATIONS);
+        engine.set_max_call_levels(limits::CALL_LEVELS);
+        engine.set_max_expr_depths(limits::EXPRESSION_DEPTH, limits::FUNCTION_EXPRESSION_DEPTH);
+        engine.set_max_string_size(limits::TEXT_BYTES);
+        engine.set_max_array_size(limits::LIST_ITEMS);
+        engine.set_max_map_size(limits::MAP_ENTRIES);
+        engine.set_max_variables(limits::VARIABLES);
+        engine.set_max_functions(limits::FUNCTIONS);
+        engine.set_fail_on_invalid_map_property(true);
+        engine.set_allow_shadowing(false);
+        engine.set_fast_operators(false);
+        engine.set_module_resolver(rhai::module_resolvers::DummyModuleResolver::new());
+        for word in
+            ["eval", "Fn", "call", "curry", "is_shared", "print", "debug", "type_of", "sleep", "timestamp"]
+        {
+            engine.disable_symbol(word);
+        }
+        Self { engine }
+    }
+
+    /// Parses one expression: a `when:`, a feature's formula.
+    pub fn condition(&self, source: &Located<String>) -> Result<Syntax, Vec<Diagnostic>> {
+        refuse_unfit(source)?;
+        let text = SourceText::new(&source.value);
+        let ast = self
+            .engine
+            .compile_expression(&source.value)
+            .map_err(|e| vec![explain(&text, source.place, &e)])?;
+        let mut converter = Converter::new(&self.engine, &text, source.place);
+        let body = converter.program(&ast).body;
+        converter.finish()?;
+        body.into_iter().next().ok_or_else(|| {
+            vec![
+                Diagnostic::error("S001", source.place, "there is no expression here")
+                    .help("write a condition, such as `age < min_age`"),
+            ]
+        })
+    }
+
+    /// Parses a whole flow script.
+    pub fn program(&self, source: &Located<String>) -> Result<Program, Vec<Diagnostic>> {
+        refuse_unfit(source)?;
+        let text = SourceText::new(&source.value);
+        let ast = self.engine.compile(&source.value).map_err(|e| vec![explain(&text, source.place, &e)])?;
+        let mut converter = Converter::new(&self.engine, &text, source.place);
+        let program = converter.program(&ast);
+        converter.finish()?;
+        Ok(program)
+    }
+}
+
+const RESERVED: &[&str] = &[
+    "let",
+    "const",
+    "if",
+    "else",
+    "switch",
+    "do",
+    "while",
+    "until",
+    "loop",
+    "for",
+    "in",
+    "continue",
+    "break",
+    "return",
+    "throw",
+    "try",
+    "catch",
+    "import",
+    "export",
+    "as",
+    "private",
+    "fn",
+    "global",
+    "this",
+    "true",
+    "false",
+    "var",
+    "static",
+    "shared",
+    "is",
+    "goto",
+    "match",
+    "case",
+    "default",
+    "public",
+    "protected",
+    "new",
+    "use",
+    "with",
+    "module",
+    "package",
+    "super",
+    "thread",
+    "spawn",
+    "go",
+    "await",
+    "async",
+    "sync",
+    "yield",
+    "void",
+    "null",
+    "nil",
+    "exit",
+    "Fn",
+    "call",
+    "curry",
+    "eval",
+    "print",
+    "debug",
+    "type_of",
+    "is_shared",
+    "is_def_var",
+    "is_def_fn",
+    "sleep",
+    "timestamp",
+    "and",
+    "or",
+    "not",
+    "xor",
+];
+
+/// Words that rhai's grammar keeps for itself: they cannot name an input, feature, threshold or reason.
+#[must_use]
+pub fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name)
+}
+
+/// A name that can be read in scripts and conditions: `snake_case` letters, digits and underscores.
+#[must_use]
+pub fn is_name(name: &str) -> bool {
+    name.len() <= 64
+        && name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+fn refuse_unfit(source: &Located<String>) -> Result<(), Vec<Diagnostic>> {
+    match text::unfit(&source.value) {
+        None => Ok(()),
+        Some((span, what)) => Err(vec![
+            Diagnostic::error("S002", source.place.part(span), format!("this text {what}"))
+                .help("write it in plain, visible characters"),
+        ]),
+    }
+}
+
+/// Turns rhai's first syntax error into a diagnostic, with the rewrite where the mistake is a habit from elsewhere.
+fn explain(text: &SourceText<'_>, place: Place, error: &rhai::ParseError) -> Diagnostic {
+    let start = text.offset(error.position());
+    let span = text.token(start.min(text.text.len()));
+    let at = place.part(span);
+    let word = text.slice(span);
+    match habit(text, span, error.err_type()) {
+        Some((message, help)) => Diagnostic::error("S005", at, message).help(help),
+        None => {
+            let (message, help) = plain_words(error.err_type(), word);
+            let diagnostic = Diagnostic::error("S001", at, message);
+            match help {
+                Some(help) => diagnostic.help(help),
+                None => diagnostic,
+            }
+        }
+    }
+}
+
+/// What people type from SQL, Python and spreadsheets.
+fn habit(text: &SourceText<'_>, span: Span, error: &ParseErrorType) -> Option<(String, String)> {
+    let word = text.slice(span);
+    let rewrite = |message: &str, help: &str| Some((message.to_owned(), help.to_owned()));
+    match (word, error) {
+        ("and", _) => rewrite("`and` is not an operator here", "write `&&`"),
+        ("or", _) => rewrite("`or` is not an operator here", "write `||`"),
+        ("not", _) => rewrite("`not` is not an operator here", "write `!(…)`"),
+        ("between", _) => rewrite("`between` is not an operator here", "write `x >= low && x <= high`"),
+        ("is", _) => rewrite("`is` is not an operator here", "write `==`, `is_given(x)` or `is_missing(x)`"),
+        ("null" | "nil" | "None" | "NULL", _) => rewrite("there is no null here", "write `is_missing(x)`"),
+        ("=", _) => rewrite("`=` does not compare", "write `==`"),
+        ("<>", _) => rewrite("`<>` is not an operator here", "write `!=`"),
+        (_, ParseErrorType::BadInput(LexError::MalformedChar(quoted))) => Some((
+            format!("`'{quoted}'` is not a text"),
+            format!("write texts in double quotes: `\"{quoted}\"`"),
+        )),
+        _ => {
+            let before = text.text.get(..span.start as usize).unwrap_or_default().trim_end();
+            let last = before.rsplit(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap_or_default();
+            match last {
+                "not" => rewrite("`not` is not an operator here", "write `!(…)`"),
+                _ => None,
+            }
+        }
+    }
+}
+
+fn plain_words(error: &ParseErrorType, word: &str) -> (String, Option<String>) {
+    let here = if word.is_empty() { "at the end".to_owned() } else { format!("at `{word}`") };
+    match error {
+        ParseErrorType::UnexpectedEOF => ("the text ends in the middle of an expression".to_owned(), None),
+        ParseErrorType::ExprTooDeep => {
+            ("this is nested too deeply".to_owned(), Some("split it into features or `let` lines".to_owned()))
+        }
+        ParseErrorType::TooManyFunctions => ("more than 64 functions".to_owned(), None),
+        ParseErrorType::MissingToken(token, _) if token == ";" => (
+            format!("the line before ends without `;`, or an operator is missing {here}"),
+            Some("end each statement with `;`".to_owned()),
+        ),
+        ParseErrorType::MissingToken(token, what) => (format!("a `{token}` is missing {here} {what}"), None),
+        ParseErrorType::Reserved(name) => {
+            (format!("`{name}` is reserved or has no meaning here"), Some("choose another name".to_owned()))
+        }
+        ParseErrorType::BadInput(LexError::UnterminatedString) => {
+            ("this text is not closed".to_owned(), None)
+        }
+        ParseErrorType::BadInput(LexError::ImproperSymbol(symbol, _)) if !symbol.is_empty() => {
+            (format!("`{symbol}` has no meaning here"), None)
+        }
+        ParseErrorType::FnDuplicatedDefinition(name, _) => {
+            (format!("the function `{name}` is declared twice"), None)
+        }
+        ParseErrorType::VariableExists(name) => {
+            (format!("`{name}` is declared twice"), Some("choose another name".to_owned()))
+        }
+        other => (format!("{} {here}", lower_first(&other.to_string())), None),
+    }
+}
+
+fn lower_first(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map_or_else(String::new, |first| first.to_lowercase().chain(characters).collect())
+}
