@@ -254,7 +254,7 @@ impl<'d> Builder<'d> {
         let mut parts = self.parts(name, paths);
         let mut good = None;
         if let Some(declaration) = self.declaration(name, &mut parts, models) {
-            let (compiled, found) = Flow::compile(declaration.clone());
+            let (compiled, found) = Flow::compile(&declaration);
             parts.findings.extend(found);
             good = compiled.map(|flow| (flow, declaration, std::mem::take(&mut parts.files)));
         }

@@ -46,9 +46,9 @@ pub(super) fn differences(expect: &Expectation, verdict: &Verdict) -> Vec<Differ
         }
     }
     if let Some(degraded) = expect.degraded
-        && degraded != verdict.degraded()
+        && degraded != verdict.degraded
     {
-        differ("degraded", degraded.to_string(), verdict.degraded().to_string());
+        differ("degraded", degraded.to_string(), verdict.degraded.to_string());
     }
     explain_failures(verdict, &mut all);
     all
@@ -112,6 +112,7 @@ fn list<T: AsRef<str>>(names: &[T]) -> String {
 fn shown(value: &Value) -> String {
     match value {
         Value::Missing => "missing".to_owned(),
+        Value::Step(_) => "the result of a step".to_owned(),
         Value::Boolean(value) => value.to_string(),
         Value::Integer(value) => value.to_string(),
         Value::Decimal(value) => value.to_string(),
@@ -163,6 +164,7 @@ mod tests {
                 line: 3,
                 detail: "divided by zero".to_owned(),
             }],
+            degraded: true,
             models: Vec::new(),
             trace: Vec::new(),
             ticks: 1,

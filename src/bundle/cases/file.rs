@@ -12,7 +12,7 @@ use crate::documents::yaml::{Content, Literal, Node, nearest, read};
 use crate::domain::declaration::FlowDeclaration;
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::facts::Given;
-use crate::domain::flow::Pin;
+use crate::domain::flow::ModelPin;
 use crate::domain::place::Located;
 use crate::domain::value::Name;
 
@@ -213,15 +213,15 @@ impl CaseReader<'_> {
         Given::Map(facts)
     }
 
-    fn pins(&mut self, node: &Node) -> BTreeMap<Name, Pin> {
+    fn pins(&mut self, node: &Node) -> BTreeMap<Name, ModelPin> {
         let mut pins = BTreeMap::new();
         for entry in self.shape.entries(node).unwrap_or_default() {
             self.check(&entry.key, "model", |known| &known.models);
             let fails = matches!(&entry.value.content, Content::Scalar(scalar) if scalar.text == "fails");
             let pin = if fails {
-                Some(Pin::Fails)
+                Some(ModelPin::Fails)
             } else {
-                probability(&mut self.shape, &entry.value).map(|value| Pin::Probability(value.value))
+                probability(&mut self.shape, &entry.value).map(|value| ModelPin::Probability(value.value))
             };
             if let Some(pin) = pin {
                 pins.insert(Name::from(entry.key.value.as_str()), pin);

@@ -16,7 +16,7 @@ pub use run::{Coverage, run};
 
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::facts::Given;
-use crate::domain::flow::Pin;
+use crate::domain::flow::ModelPin;
 use crate::domain::place::Place;
 use crate::domain::value::Name;
 
@@ -40,7 +40,7 @@ pub struct Case {
     pub facts: Given,
     /// The moment of the decision; when it runs, if left out.
     pub at: Option<Timestamp>,
-    pub models: BTreeMap<Name, Pin>,
+    pub models: BTreeMap<Name, ModelPin>,
     pub expect: Expectation,
 }
 
