@@ -10,7 +10,7 @@ use super::revision::{ManifestFile, of_files};
 use super::{Bundle, Documents, FlowRevision, flow_file, rule_file};
 use crate::documents::yaml::shape::Shape;
 use crate::documents::{Source, findings};
-use crate::domain::declaration::{FlowDeclaration, RuleSetDeclaration};
+use crate::domain::declaration::{FlowDeclaration, HitPolicy, RuleSetDeclaration};
 use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::flow::Flow;
 use crate::domain::place::{Located, Place, Span};
@@ -74,7 +74,7 @@ impl Built {
 
     #[must_use]
     pub fn has_errors(&self) -> bool {
-        self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+        self.diagnostics.iter().any(is_error)
     }
 
     /// The flows that do not check, in order of name.
@@ -82,6 +82,10 @@ impl Built {
     pub fn broken_flows(&self) -> Vec<&Name> {
         self.flows.iter().filter(|(_, report)| report.revision.is_none()).map(|(name, _)| name).collect()
     }
+}
+
+fn is_error(diagnostic: &Diagnostic) -> bool {
+    diagnostic.severity == Severity::Error
 }
 
 fn build_with(documents: &Documents, library: Option<Arc<ModelLibrary>>) -> Built {
@@ -255,10 +259,12 @@ impl<'d> Builder<'d> {
         let mut good = None;
         if let Some(declaration) = self.declaration(name, &mut parts, models) {
             let (compiled, found) = Flow::compile(&declaration);
-            parts.findings.extend(found);
+            // What a broken document did not declare would only look unused.
+            let whole = !parts.findings.iter().any(is_error);
+            parts.findings.extend(found.into_iter().filter(|finding| whole || is_error(finding)));
             good = compiled.map(|flow| (flow, declaration, std::mem::take(&mut parts.files)));
         }
-        if parts.findings.iter().any(|finding| finding.severity == Severity::Error) {
+        if parts.findings.iter().any(is_error) {
             good = None;
         }
         FlowRead { good, findings: parts.findings, cases: parts.cases }
@@ -320,7 +326,14 @@ impl<'d> Builder<'d> {
                     .help("rename the file: letters, digits and `_` before `.rules.yaml`"),
             );
         }
-        parts.rule_sets.extend(rule_file::rule_set(&mut shape, file, set));
+        // A set that cannot be read still has its name: scripts that say it are not wrong.
+        let empty = || RuleSetDeclaration {
+            name: Located::new(set.to_owned(), here),
+            hit_policy: HitPolicy::default(),
+            takes: Vec::new(),
+            rules: Vec::new(),
+        };
+        parts.rule_sets.push(rule_file::rule_set(&mut shape, file, set).unwrap_or_else(empty));
         parts.findings.extend(shape.findings);
     }
 

@@ -78,3 +78,6 @@ impl Bundle {
         revision::union(self.flows.values().map(AsRef::as_ref))
     }
 }
+
+#[cfg(test)]
+mod tests;
