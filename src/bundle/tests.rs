@@ -1,0 +1,307 @@
+//! A bundle as a whole: the sample flow, what breaks a flow and what does not, revisions and rebuilding.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::*;
+use crate::documents::findings::{Colour, rendered};
+use crate::domain::facts::Given;
+use crate::domain::flow::Budget;
+
+fn sample() -> Documents {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    read_folder(&root.join("rules"), &root.join("models"))
+}
+
+/// The sample with one file changed.
+fn edited(path: &str, from: &str, to: &str) -> Documents {
+    let mut documents = sample();
+    let text = String::from_utf8(documents.files.get(path).unwrap().to_vec()).unwrap();
+    assert!(text.contains(from), "{path} has no `{from}`");
+    documents.files.insert(path.to_owned(), Arc::from(text.replacen(from, to, 1).into_bytes()));
+    documents
+}
+
+fn told(built: &Built) -> String {
+    rendered(&built.diagnostics, &built.sources, Colour::Never)
+}
+
+const FLOW: &str = "rules/personal_loan/flow.yaml";
+const KNOCKOUT: &str = "rules/personal_loan/knockout.rules.yaml";
+
+#[test]
+fn the_sample_checks_without_a_finding() {
+    let built = build(&sample());
+    assert_eq!(told(&built), "");
+    let flow = built.bundle.flow("personal_loan").unwrap();
+    let sets = &flow.declaration.rule_sets;
+    assert!(sets.len() >= 2 && sets.iter().map(|set| set.rules.len()).sum::<usize>() >= 12);
+}
+
+#[test]
+fn the_sample_cases_hold_and_hit_every_rule() {
+    let built = build(&sample());
+    let report = built.flows.get("personal_loan").unwrap();
+    let revision = report.revision.as_ref().unwrap();
+    let now = "2026-11-22T12:00:00Z".parse().unwrap();
+    let (results, coverage) = cases::run(
+        &Name::from("personal_loan"),
+        &revision.flow,
+        &revision.declaration,
+        &report.cases.cases,
+        now,
+    );
+    assert_eq!(cases::rendered(&results), "");
+    assert!(results.len() >= 15, "{} cases", results.len());
+    assert_eq!(coverage.never_hit(), Vec::<&(Name, Name)>::new());
+}
+
+/// Every applicant of the data as a caller would send it, and whether the loan went bad.
+fn applicants() -> Vec<(Given, bool)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("models/german_credit/data/german_credit.csv")).unwrap();
+    let mut lines = text.lines();
+    let names: Vec<&str> = lines.next().unwrap().split(',').collect();
+    let numbers = [
+        "duration_months",
+        "amount",
+        "instalment_rate_pct",
+        "residence_since",
+        "age",
+        "existing_credits",
+        "dependants",
+    ];
+    lines
+        .map(|line| {
+            let mut facts = Vec::new();
+            let mut bad = false;
+            for (name, cell) in names.iter().zip(line.split(',')) {
+                if *name == "outcome" {
+                    bad = cell == "bad";
+                } else if numbers.contains(name) {
+                    facts.push(((*name).to_owned(), Given::Number(cell.to_owned())));
+                } else {
+                    facts.push(((*name).to_owned(), Given::Text(cell.to_owned())));
+                }
+            }
+            (Given::Map(facts), bad)
+        })
+        .collect()
+}
+
+#[test]
+fn the_declined_of_the_thousand_applicants_turned_out_worse_than_the_approved() {
+    let built = build(&sample());
+    let flow = &built.bundle.flow("personal_loan").unwrap().flow;
+    let now = "2026-11-22T12:00:00Z".parse().unwrap();
+    let mut counts: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    for (facts, bad) in applicants() {
+        let verdict = flow.decide(&flow.admit(&facts).unwrap(), now, &Budget::default());
+        assert!(!verdict.degraded, "{:?}", verdict.failures);
+        let count = counts.entry(verdict.outcome.to_string()).or_default();
+        count.0 += 1;
+        count.1 += usize::from(bad);
+    }
+    let of = |outcome: &str| counts.get(outcome).copied().unwrap_or_default();
+    let (approved, declined) = (of("approve"), of("decline"));
+    assert!(approved.0 >= 50 && declined.0 >= 50, "{counts:?}");
+    // Shares of bad loans, compared without dividing: at least twice the share.
+    assert!(declined.1 * approved.0 >= 2 * approved.1 * declined.0, "{counts:?}");
+}
+
+/// What `check` says about the sample with one file changed, and whether its flow still comes into force.
+fn after(path: &str, from: &str, to: &str) -> (String, bool) {
+    let built = build(&edited(path, from, to));
+    (told(&built), built.bundle.flow("personal_loan").is_some())
+}
+
+#[test]
+fn every_edit_that_breaks_the_flow_is_told_with_its_place_and_the_way_out() {
+    let table: &[(&str, &str, &str, &[&str])] = &[
+        (
+            KNOCKOUT,
+            "when: amount > max_amount",
+            "wen: amount > max_amount",
+            &["error[Y009]", "did you mean `when`?", "10:5"],
+        ),
+        (KNOCKOUT, "when: amount > max_amount", "when: !amount", &["error[Y005]", "`when: '!amount'`"]),
+        (KNOCKOUT, "when: amount > max_amount", "when: amount > 5 #000", &["error[Y014]", "10:22"]),
+        (KNOCKOUT, "id: amount_too_large", "id: under_age", &["error[B008]", "9:9"]),
+        (
+            KNOCKOUT,
+            "rule_set: knockout",
+            "rule_set: knock_out",
+            &["error[B004]", "2:11", "write `rule_set: knockout`"],
+        ),
+        (KNOCKOUT, "hit_policy: collect", "hit_policy: colect", &["error[Y011]", "did you mean `collect`?"]),
+        (KNOCKOUT, "max_amount", "max_amont", &["10:20", "`max_amont`", "`max_amount`"]),
+        (FLOW, "flow: personal_loan", "flow: other", &["error[B004]", "3:7"]),
+        (FLOW, "min_age: 18", "min_age: 018", &["error[Y013]", "write `18` for a number"]),
+        (FLOW, "min_age: 18", "min_age:", &["error[Y011]", "threshold `min_age` has no value"]),
+        (FLOW, "min_age: 18", "case: 18", &["error[B005]", "`case` is a word of the script language"]),
+        (FLOW, "german_credit@champion", "german_credt@champion", &["error[B006]", "german_credit"]),
+        (FLOW, "german_credit@champion", "german_credit@9", &["error[B006]", "it has 1, 2"]),
+        (
+            FLOW,
+            "type: integer, min: 0, max: 120, unit: years",
+            "type: whole",
+            &["error[Y011]", "unknown value `whole`"],
+        ),
+        (FLOW, "personal: key", "personal: kee", &["error[Y011]", "did you mean `key`?"]),
+        (FLOW, "of: [none, below_0,", "off: [none, below_0,", &["error[Y009]", "did you mean `of`?"]),
+        (
+            FLOW,
+            "on_invalid: refuse",
+            "lists: {}",
+            &["error[B003]", "`lists` is not supported by this version"],
+        ),
+        (FLOW, "deadline_ms: 50", "deadline_ms: 0", &["error[B007]", "1 to 60000"]),
+        (FLOW, "kind: score", "Kind: score", &["error[Y009]", "is not the tag of a language"]),
+    ];
+    for (path, from, to, expected) in table {
+        let (told, in_force) = after(path, from, to);
+        for part in *expected {
+            assert!(told.contains(part), "`{to}` should say `{part}`:\n{told}");
+        }
+        assert!(!in_force, "`{to}` must keep the flow out of force:\n{told}");
+    }
+}
+
+#[test]
+fn files_that_are_missing_foreign_or_broken_are_told() {
+    let without = |path: &str| {
+        let mut documents = sample();
+        documents.files.remove(path).unwrap();
+        told(&build(&documents))
+    };
+    assert!(without(FLOW).contains("error[B001]: the flow `personal_loan` has no `flow.yaml`"));
+    assert!(without("rules/personal_loan/flow.rhai").contains("has no `flow.rhai`"));
+    let with = |path: &str, bytes: &[u8]| {
+        let mut documents = sample();
+        documents.files.insert(path.to_owned(), Arc::from(bytes));
+        let built = build(&documents);
+        (told(&built), built.bundle.flow("personal_loan").is_some())
+    };
+    let table: &[(&str, &[u8], &str, bool)] = &[
+        ("rules/personal_loan/a.scorecard.yaml", b"", "error[B003]", false),
+        ("rules/personal_loan/pricing.table.csv", b"", "error[B003]", false),
+        ("rules/personal_loan/markets/mx.yaml", b"", "error[B003]", false),
+        ("rules/_shared/reasons.yaml", b"", "error[B003]", true),
+        ("rules/personal_loan/more.rules.yml", b"", "warning[B009]", true),
+        ("rules/knockout.rules.yaml", b"", "warning[B009]", true),
+        ("rules/personal_loan/more.rules.yaml", b"\xff", "error[B002]", false),
+        ("rules/personal_loan/more.rules.yaml", b"", "error[Y015]", false),
+        ("rules/personal_loan/9x.rules.yaml", b"rule_set: 9x\nrules: []\n", "error[B005]", false),
+        ("rules/personal_loan/README.md", b"hello", "", true),
+        ("rules/README.md", b"hello", "", true),
+        (
+            "rules/personal_loan/cases/c.yaml",
+            b"cases: [{ case: x, expect: { outcome: aprove } }]\n",
+            "error[B010]",
+            true,
+        ),
+    ];
+    for (path, bytes, expected, in_force) in table {
+        let (told, is_in_force) = with(path, bytes);
+        assert!(told.contains(expected) && told.is_empty() == expected.is_empty(), "{path}:\n{told}");
+        assert_eq!(is_in_force, *in_force, "{path}:\n{told}");
+    }
+}
+
+#[test]
+fn only_what_can_change_a_verdict_changes_a_revision() {
+    let before = build(&sample()).bundle;
+    let flow = |bundle: &Bundle| Arc::clone(&bundle.flow("personal_loan").unwrap().flow_revision);
+    let same = [
+        ("rules/personal_loan/README.md", "x"),
+        ("rules/personal_loan/cases/new.yaml", "cases: []\n"),
+        ("models/german_credit/1/card.json", "{}"),
+    ];
+    for (path, text) in same {
+        let mut documents = sample();
+        documents.files.insert(path.to_owned(), Arc::from(text.as_bytes()));
+        let after = build(&documents).bundle;
+        assert_eq!((&before.revision, flow(&before)), (&after.revision, flow(&after)), "{path}");
+    }
+    let changes = [
+        (FLOW, "max_default_risk: 0.60", "max_default_risk: 0.61"),
+        (KNOCKOUT, "age < min_age", "age <= min_age"),
+        (KNOCKOUT, "# What", "# what"),
+        ("rules/personal_loan/flow.rhai", "// 1.", "// one"),
+        ("models/german_credit/model.yaml", "champion: 1, challenger: 2", "champion: 2, challenger: 1"),
+    ];
+    for (path, from, to) in changes {
+        let after = build(&edited(path, from, to)).bundle;
+        assert_ne!(before.revision, after.revision, "{path}");
+        assert_ne!(flow(&before), flow(&after), "{path}");
+    }
+    assert!(before.revision.starts_with("sha256:") && before.revision.len() == 71);
+}
+
+#[test]
+fn stored_files_give_the_same_flow_again_even_after_the_alias_moved() {
+    let bundle = build(&sample()).bundle;
+    let flow = bundle.flow("personal_loan").unwrap();
+    let files: Vec<(String, Arc<[u8]>)> =
+        bundle.files().iter().map(|file| (file.path.clone(), Arc::clone(&file.bytes))).collect();
+    let again = rebuild("personal_loan", &files, Some(&flow.flow_revision)).unwrap();
+    assert_eq!(again.files, flow.files);
+    let now = "2026-11-22T12:00:00Z".parse().unwrap();
+    for (facts, _) in applicants().iter().step_by(50) {
+        let verdict = |flow: &crate::domain::flow::Flow| {
+            flow.decide(&flow.admit(facts).unwrap(), now, &Budget::default())
+        };
+        assert_eq!(verdict(&again.flow), verdict(&flow.flow));
+    }
+
+    let missing: Vec<_> = files.iter().filter(|(path, _)| !path.ends_with("flow.rhai")).cloned().collect();
+    assert!(matches!(rebuild("personal_loan", &missing, None), Err(RebuildError::DoesNotCheck { .. })));
+    let other = edited(KNOCKOUT, "age < min_age", "age <= min_age");
+    let mut changed = files.clone();
+    for (path, bytes) in &mut changed {
+        if let Some(other) = other.files.get(path) {
+            *bytes = Arc::clone(other);
+        }
+    }
+    let error = rebuild("personal_loan", &changed, Some(&flow.flow_revision)).unwrap_err();
+    assert!(matches!(error, RebuildError::OtherRevision { .. }), "{error}");
+    assert!(matches!(rebuild("other", &files, None), Err(RebuildError::NoSuchFlow { .. })));
+}
+
+/// The sample twice, under two names, the second with one edit.
+fn two_flows(edit: Option<(&str, &str)>) -> Documents {
+    let mut documents = sample();
+    for (path, bytes) in sample().files {
+        let Some(rest) = path.strip_prefix("rules/personal_loan/") else { continue };
+        let mut text = String::from_utf8(bytes.to_vec()).unwrap();
+        if rest == "flow.yaml" {
+            text = text.replacen("flow: personal_loan", "flow: second", 1);
+        }
+        if let (Some((from, to)), "knockout.rules.yaml") = (edit, rest) {
+            text = text.replacen(from, to, 1);
+        }
+        documents.files.insert(format!("rules/second/{rest}"), Arc::from(text.into_bytes()));
+    }
+    documents
+}
+
+#[test]
+fn a_broken_flow_keeps_its_last_good_version_and_the_others_move_on() {
+    let first = build(&two_flows(None)).bundle;
+    let mut documents = two_flows(Some(("age < min_age", "age < min_agee")));
+    let moved = edited(FLOW, "max_default_risk: 0.60", "max_default_risk: 0.61");
+    documents.files.insert(FLOW.to_owned(), Arc::clone(moved.files.get(FLOW).unwrap()));
+    let built = build(&documents);
+    assert_eq!(built.broken_flows(), [&Name::from("second")]);
+    let mixed = built.keeping_last_good(&first);
+    let revision = |bundle: &Bundle, flow: &str| Arc::clone(&bundle.flow(flow).unwrap().flow_revision);
+    assert_eq!(revision(&mixed, "second"), revision(&first, "second"));
+    assert_ne!(revision(&mixed, "personal_loan"), revision(&first, "personal_loan"));
+    assert_ne!(mixed.revision, first.revision);
+    for file in mixed.flow("second").unwrap().files.iter() {
+        assert!(mixed.files().contains(file), "{} is kept for a rebuild", file.path);
+    }
+    documents.files.retain(|path, _| !path.starts_with("rules/second/"));
+    assert_eq!(build(&documents).keeping_last_good(&first).flows.len(), 1, "a removed flow is gone");
+}
