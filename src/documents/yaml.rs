@@ -19,7 +19,6 @@ pub fn parse<T: DeserializeOwned>(file: u32, source: &Source) -> Result<T, Diagn
         with_snippet: false,
         budget: serde_yaml::budget! { max_nodes: 500_000, max_depth: 24, max_anchors: 0, max_aliases: 0 },
     };
-    #[expect(clippy::disallowed_methods, reason = "this is the door that the lint points to")]
     serde_yaml::from_str_with_options(&source.text, options).map_err(|error| {
         let span = error.location().map_or(Span::default(), |location| {
             let offset = |n: Option<u64>| usize::try_from(n.unwrap_or(0)).unwrap_or(usize::MAX);
