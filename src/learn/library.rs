@@ -113,6 +113,7 @@ impl ModelLibrary {
             let model = library.read_model(&files);
             library.models.insert(Arc::from(name), model);
         }
+        library.findings.sort_by(|a, b| a.path.cmp(&b.path));
         library
     }
 

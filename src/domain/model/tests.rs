@@ -106,6 +106,14 @@ proptest! {
 }
 
 #[test]
+fn terms_that_leave_no_number_fail_instead_of_guessing() {
+    let model = linear(vec![number("x"), number("y")], &[1e300, -1e300]).unwrap();
+    let answer = |x: f64, y: f64| model.predict(&[Value::Number(x), Value::Number(y)]);
+    assert_eq!(answer(1e300, 1e300).unwrap_err().code, "not_finite");
+    assert!(answer(1e300, 0.0).unwrap() > 0.99 && answer(0.0, 1e300).unwrap() < 0.01);
+}
+
+#[test]
 fn a_threshold_belongs_to_the_lower_side() {
     let forest = Forest::new(&[stump(0, 1.5)], 1).unwrap();
     let model = Model::new(parts(vec![number("x")], Predictor::Forest(forest))).unwrap();

@@ -12,9 +12,9 @@ algorithms:
   line: { kind: logistic_regression }
   trees: { kind: forest, max_depth: 5, columns_per_split: 3 }
 features:
-  zeta: { type: number, encode: standardised, missing: { as: '1.5' } }
+  zeta: { type: number, encode: standardised, missing: { as: 1.5 } }
   alpha: { type: choice, of: [none, NO], unseen: { as: none }, missing: refuse }
-  flag: { type: boolean, missing: { as: 'false' } }
+  flag: { type: boolean, missing: { as: false } }
 ";
 
 fn parse(text: &str) -> Result<Recipe, Vec<Diagnostic>> {
@@ -71,7 +71,7 @@ fn what_contradicts_itself_is_said_at_its_line() {
     check("of: [none, NO], ", "", 11, "feature `alpha` is a choice of nothing");
     check("type: number", "type: number, of: [a]", 10, "feature `zeta` has `of:` and is no choice");
     check("standardised", "one_hot", 10, "feature `zeta` cannot be encoded like this");
-    check("'1.5'", "much", 10, "`missing` of feature `zeta` stands for what the feature cannot be");
+    check("as: 1.5", "as: much", 10, "`missing` of feature `zeta` stands for what the feature cannot be");
     check(
         "unseen: { as: none }",
         "unseen: { as: all }",
@@ -89,7 +89,8 @@ fn what_contradicts_itself_is_said_at_its_line() {
 
 #[test]
 fn everything_wrong_is_listed_at_once() {
-    let text = GOOD.replace("0.3", "0").replace("'1.5'", "x").replace("algorithm: line", "algorithm: x");
+    let text =
+        GOOD.replace("0.3", "0").replace("as: 1.5", "as: x").replace("algorithm: line", "algorithm: x");
     assert_eq!(parse(&text).unwrap_err().len(), 3);
     let twice = format!(
         "{GOOD}left_out:\n  - {{ columns: [a, flag], because: x }}\n  - {{ columns: [a], because: y }}\n"
