@@ -61,16 +61,11 @@ impl Compiler<'_> {
             let (body, known) = c.block(body, span);
             ((Some(Box::new(body)), known.typed), row)
         });
-        if matches!(word, ListWord::Any | ListWord::All | ListWord::Filter)
-            || (word == ListWord::Count && of.is_some())
+        if (matches!(word, ListWord::Any | ListWord::All | ListWord::Filter)
+            || (word == ListWord::Count && of.is_some()))
+            && !matches!(of_type, Typed::Boolean | Typed::Any)
         {
-            if !matches!(of_type, Typed::Boolean | Typed::Any) {
-                self.error(
-                    "T008",
-                    span,
-                    format!("`|row| …` gives {}, not a condition", article(of_type.word())),
-                );
-            }
+            self.error("T008", span, format!("`|row| …` gives {}, not a condition", article(of_type.word())));
         }
         let typed = match word {
             ListWord::Count => Typed::Integer,

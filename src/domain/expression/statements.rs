@@ -21,11 +21,11 @@ impl Compiler<'_> {
                 let (expression, typing) = c.maybe(syntax);
                 if !last {
                     c.warn_of_dropped_step(syntax, &typing.typed);
-                    if narrowing::always_leaves(std::slice::from_ref(syntax)) {
-                        if let Some(next) = body.get(at + 1) {
-                            c.warning("T023", next.span, "this is never reached").help =
-                                Some("remove it, or the `return` before it".to_owned());
-                        }
+                    if narrowing::always_leaves(std::slice::from_ref(syntax))
+                        && let Some(next) = body.get(at + 1)
+                    {
+                        c.warning("T023", next.span, "this is never reached").help =
+                            Some("remove it, or the `return` before it".to_owned());
                     }
                 }
                 if let Node::If(branch) = &syntax.node

@@ -231,3 +231,6 @@ impl Flow {
         found.or_else(|| texts.get("en")).or_else(|| texts.values().next()).map(String::as_str)
     }
 }
+
+#[cfg(test)]
+mod tests;
