@@ -210,6 +210,49 @@ fn files_that_are_missing_foreign_or_broken_are_told() {
 }
 
 #[test]
+fn a_case_that_is_not_right_is_told_and_keeps_no_flow_out_of_force() {
+    let table: &[(&str, &[&str])] = &[
+        ("{ case: x, expect: { outcome: aprove } }", &["error[B010]", "did you mean `approve`?"]),
+        (
+            "{ case: x, expect: { reasons: [R1O1] } }",
+            &["error[B010]: there is no reason `R1O1`", "did you mean `R101`?"],
+        ),
+        ("{ case: x, expect: { outcome: approve }, models: { risk: 0.1 } }", &["there is no model `risk`"]),
+        ("{ case: x, expect: { outcome: approve }, models: { default_risk: 1.5 } }", &["error[B007]"]),
+        ("{ case: x, expect: { outcome: approve }, like: nobody }", &["there is no set of facts"]),
+        ("{ case: x, expect: { outcome: approve }, without: [agee] }", &["did you mean `age`?"]),
+        ("{ case: x, expect: { outcome: approve }, market: mx }", &["there is no market `mx`"]),
+        ("{ case: x, expect: { outcome: approve }, lists: {} }", &["error[B003]"]),
+        (
+            "{ case: x, expect: { outcome: approve }, at: yesterday }",
+            &["error[Y011]", "2026-02-28T23:59:00-06:00"],
+        ),
+        ("{ case: x, expect: { outcome: approve }, given: { age: 017 } }", &["error[Y013]"]),
+        ("{ case: x, expect: {} }", &["error[Y010]: this case expects nothing"]),
+        ("{ case: x }", &["error[Y010]: a case lacks the key `expect`"]),
+        (
+            "{ case: x, expect: { outcome: approve, scores: { default_risk: { is: 1, withn: 2 } } } }",
+            &["did you mean `within`?"],
+        ),
+    ];
+    for (case, expected) in table {
+        let mut documents = sample();
+        let text = format!("cases:\n  - {case}\n");
+        documents
+            .files
+            .insert("rules/personal_loan/cases/wrong.yaml".to_owned(), Arc::from(text.into_bytes()));
+        let built = build(&documents);
+        let told = told(&built);
+        for part in *expected {
+            assert!(told.contains(part), "`{case}` should say `{part}`:\n{told}");
+        }
+        assert!(built.bundle.flow("personal_loan").is_some(), "{case}");
+        let cases = &built.flows.get("personal_loan").unwrap().cases.cases;
+        assert!(cases.iter().all(|case| case.name != "x"), "a wrong case is not run: {case}");
+    }
+}
+
+#[test]
 fn only_what_can_change_a_verdict_changes_a_revision() {
     let before = build(&sample()).bundle;
     let flow = |bundle: &Bundle| Arc::clone(&bundle.flow("personal_loan").unwrap().flow_revision);
