@@ -89,6 +89,7 @@ pub(super) fn flow(
 fn flow_name(shape: &mut Shape<'_>, keys: &mut Keys<'_>, folder: &str) -> Option<Located<String>> {
     let node = keys.required("flow", shape)?;
     let name = shape.text(node)?;
+    check_id(shape, &name);
     if name.value != folder {
         let message = format!("this flow calls itself `{}` and its folder is `{folder}`", name.value);
         shape.report(

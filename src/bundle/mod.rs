@@ -37,6 +37,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("B008", "a name declared twice"),
     ("B009", "a file that looks like a document of a flow and is not read"),
     ("B010", "a case that refers to something that is not there"),
+    ("B011", "a case that does not hold, where cases are required before a flow comes into force"),
 ];
 
 /// All flows that are in force together, and the models there are. Immutable: a request holds one from its

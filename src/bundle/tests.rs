@@ -210,6 +210,49 @@ fn files_that_are_missing_foreign_or_broken_are_told() {
 }
 
 #[test]
+fn a_case_that_is_not_right_is_told_and_keeps_no_flow_out_of_force() {
+    let table: &[(&str, &[&str])] = &[
+        ("{ case: x, expect: { outcome: aprove } }", &["error[B010]", "did you mean `approve`?"]),
+        (
+            "{ case: x, expect: { reasons: [R1O1] } }",
+            &["error[B010]: there is no reason `R1O1`", "did you mean `R101`?"],
+        ),
+        ("{ case: x, expect: { outcome: approve }, models: { risk: 0.1 } }", &["there is no model `risk`"]),
+        ("{ case: x, expect: { outcome: approve }, models: { default_risk: 1.5 } }", &["error[B007]"]),
+        ("{ case: x, expect: { outcome: approve }, like: nobody }", &["there is no set of facts"]),
+        ("{ case: x, expect: { outcome: approve }, without: [agee] }", &["did you mean `age`?"]),
+        ("{ case: x, expect: { outcome: approve }, market: mx }", &["there is no market `mx`"]),
+        ("{ case: x, expect: { outcome: approve }, lists: {} }", &["error[B003]"]),
+        (
+            "{ case: x, expect: { outcome: approve }, at: yesterday }",
+            &["error[Y011]", "2026-02-28T23:59:00-06:00"],
+        ),
+        ("{ case: x, expect: { outcome: approve }, given: { age: 017 } }", &["error[Y013]"]),
+        ("{ case: x, expect: {} }", &["error[Y010]: this case expects nothing"]),
+        ("{ case: x }", &["error[Y010]: a case lacks the key `expect`"]),
+        (
+            "{ case: x, expect: { outcome: approve, scores: { default_risk: { is: 1, withn: 2 } } } }",
+            &["did you mean `within`?"],
+        ),
+    ];
+    for (case, expected) in table {
+        let mut documents = sample();
+        let text = format!("cases:\n  - {case}\n");
+        documents
+            .files
+            .insert("rules/personal_loan/cases/wrong.yaml".to_owned(), Arc::from(text.into_bytes()));
+        let built = build(&documents);
+        let told = told(&built);
+        for part in *expected {
+            assert!(told.contains(part), "`{case}` should say `{part}`:\n{told}");
+        }
+        assert!(built.bundle.flow("personal_loan").is_some(), "{case}");
+        let cases = &built.flows.get("personal_loan").unwrap().cases.cases;
+        assert!(cases.iter().all(|case| case.name != "x"), "a wrong case is not run: {case}");
+    }
+}
+
+#[test]
 fn only_what_can_change_a_verdict_changes_a_revision() {
     let before = build(&sample()).bundle;
     let flow = |bundle: &Bundle| Arc::clone(&bundle.flow("personal_loan").unwrap().flow_revision);
@@ -304,4 +347,48 @@ fn a_broken_flow_keeps_its_last_good_version_and_the_others_move_on() {
     }
     documents.files.retain(|path, _| !path.starts_with("rules/second/"));
     assert_eq!(build(&documents).keeping_last_good(&first).flows.len(), 1, "a removed flow is gone");
+}
+
+#[test]
+fn ten_thousand_rules_with_a_mistake_each_are_told_quickly() {
+    let mut text = "rule_set: many\nrules:\n".to_owned();
+    for n in 0..10_000 {
+        text.push_str(&format!(
+            "  - id: r{n}\n    when: amountt > {n}\n    outcome: decline\n    reason: R102\n"
+        ));
+    }
+    let mut documents = sample();
+    let library = Arc::clone(&build(&documents).bundle.models);
+    documents.files.insert("rules/personal_loan/many.rules.yaml".to_owned(), Arc::from(text.into_bytes()));
+    let started = std::time::Instant::now();
+    let built = Built::with_models(&documents, library);
+    let told = told(&built);
+    assert!(built.diagnostics.len() >= 10_000 && told.contains("many.rules.yaml:40000:11"));
+    assert!(started.elapsed().as_secs() < 5, "{:?}", started.elapsed());
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn no_damage_to_a_file_makes_a_build_panic(which in 0_usize..4, at in 0_usize..9_000, cut in 0_usize..40, put in "[a-z: \\-\\[\\]{}()|!&\"'#@%0-9.,\n\tü]{0,12}") {
+        static SAMPLE: std::sync::OnceLock<(Documents, Arc<ModelLibrary>)> = std::sync::OnceLock::new();
+        let (documents, library) = SAMPLE.get_or_init(|| {
+            let documents = sample();
+            let library = Arc::clone(&build(&documents).bundle.models);
+            (documents, library)
+        });
+        let path = [FLOW, KNOCKOUT, "rules/personal_loan/flow.rhai", "rules/personal_loan/cases/score.yaml"][which];
+        let text: Vec<char> = String::from_utf8(documents.files.get(path).unwrap().to_vec()).unwrap().chars().collect();
+        let at = at % text.len();
+        let end = (at + cut).min(text.len());
+        let damaged: String = text[..at].iter().copied().chain(put.chars()).chain(text[end..].iter().copied()).collect();
+        let mut documents = documents.clone();
+        documents.files.insert(path.to_owned(), Arc::from(damaged.into_bytes()));
+        let built = Built::with_models(&documents, Arc::clone(library));
+        for finding in crate::documents::findings::listed(&built.diagnostics, &built.sources) {
+            proptest::prop_assert!(finding.line >= 1 && finding.column >= 1 && finding.file.contains('/'), "{finding:?}");
+        }
+        let _ = told(&built);
+    }
 }

@@ -1,12 +1,14 @@
 //! Diagnostics as people read them (the line, the place underlined, the way out) and as programs do (one JSON
 //! object each). Finding them is not done here, nor deciding what they forbid.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use serde::Serialize;
 
 use super::Source;
+use super::source::Lines;
 use crate::domain::diagnostic::{Diagnostic, Severity};
 
 /// A longer line is not shown: its place says enough.
@@ -66,12 +68,13 @@ pub fn sort(diagnostics: &mut Vec<Diagnostic>, sources: &[Source]) {
 /// The findings for programs, in the order given.
 #[must_use]
 pub fn listed(diagnostics: &[Diagnostic], sources: &[Source]) -> Vec<Finding> {
-    diagnostics.iter().map(|diagnostic| finding(diagnostic, sources)).collect()
+    let mut places = Places::new(sources);
+    diagnostics.iter().map(|diagnostic| finding(diagnostic, &mut places)).collect()
 }
 
-fn finding(diagnostic: &Diagnostic, sources: &[Source]) -> Finding {
-    let source = source_of(diagnostic, sources);
-    let position = source.map(|source| source.position(diagnostic.place.span.start));
+fn finding(diagnostic: &Diagnostic, places: &mut Places<'_>) -> Finding {
+    let source = source_of(diagnostic, places.sources);
+    let position = places.lines(diagnostic).map(|lines| lines.at(diagnostic.place.span.start).0);
     Finding {
         code: diagnostic.code.to_owned(),
         severity: severity_word(diagnostic.severity).to_owned(),
@@ -86,33 +89,47 @@ fn finding(diagnostic: &Diagnostic, sources: &[Source]) -> Finding {
 /// The findings for people, a blank line between two, each ending with a line break.
 #[must_use]
 pub fn rendered(diagnostics: &[Diagnostic], sources: &[Source], colour: Colour) -> String {
-    let texts: Vec<String> =
-        diagnostics.iter().map(|diagnostic| render_one(diagnostic, sources, colour) + "\n").collect();
-    texts.join("\n")
-}
-
-/// One finding for people, without a line break at its end.
-#[must_use]
-pub fn render_one(diagnostic: &Diagnostic, sources: &[Source], colour: Colour) -> String {
     let renderer = match colour {
         Colour::Never => Renderer::plain(),
         Colour::Always => Renderer::styled(),
     };
-    renderer.render(&[group(diagnostic, sources)])
+    let mut places = Places::new(sources);
+    let mut texts = Vec::with_capacity(diagnostics.len());
+    for diagnostic in diagnostics {
+        texts.push(renderer.render(&[group(diagnostic, &mut places)]) + "\n");
+    }
+    texts.join("\n")
 }
 
-fn group<'a>(diagnostic: &'a Diagnostic, sources: &'a [Source]) -> Group<'a> {
+/// The lines of each file that a finding stands in, counted once.
+struct Places<'s> {
+    sources: &'s [Source],
+    lines: BTreeMap<u32, Lines<'s>>,
+}
+
+impl<'s> Places<'s> {
+    fn new(sources: &'s [Source]) -> Self {
+        Self { sources, lines: BTreeMap::new() }
+    }
+
+    fn lines(&mut self, diagnostic: &Diagnostic) -> Option<&Lines<'s>> {
+        let source = source_of(diagnostic, self.sources)?;
+        Some(self.lines.entry(diagnostic.place.file).or_insert_with(|| Lines::new(source)))
+    }
+}
+
+fn group<'a>(diagnostic: &'a Diagnostic, places: &mut Places<'a>) -> Group<'a> {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
     let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code);
-    let Some(source) = source_of(diagnostic, sources) else {
+    let span = diagnostic.place.span;
+    let source = source_of(diagnostic, places.sources);
+    let at = places.lines(diagnostic).map(|lines| lines.at(span.start));
+    let (Some(source), Some((position, line, line_start))) = (source, at) else {
         return with_help(Group::with_title(title), diagnostic);
     };
-    let span = diagnostic.place.span;
-    let (line, line_start) = source.line_at(span.start);
-    let position = source.position(span.start);
     if line.len() > LONGEST_LINE || line.trim().is_empty() {
         let origin = Origin::path(source.path.as_str())
             .line(usize_of(position.line))

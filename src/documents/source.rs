@@ -54,6 +54,37 @@ impl Source {
     }
 }
 
+/// Where each line of a text starts: for many positions in one large file.
+#[derive(Debug)]
+pub(super) struct Lines<'s> {
+    source: &'s Source,
+    starts: Vec<usize>,
+}
+
+impl<'s> Lines<'s> {
+    pub(super) fn new(source: &'s Source) -> Self {
+        let breaks = source.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        let starts = std::iter::once(0).chain(breaks.map(|(at, _)| at + 1)).collect();
+        Self { source, starts }
+    }
+
+    /// The position of a byte, its line without the line break, and the byte at which that line starts: what
+    /// `Source::position` and `Source::line_at` say.
+    pub(super) fn at(&self, offset: u32) -> (Position, &'s str, usize) {
+        let before = self.source.before(offset);
+        let number = self.starts.partition_point(|start| *start <= before.len());
+        let start = number.checked_sub(1).and_then(|line| self.starts.get(line)).copied().unwrap_or_default();
+        let end = self.starts.get(number).map_or(self.source.text.len(), |next| next - 1);
+        let line = self.source.text.get(start..end).unwrap_or_default();
+        let column = before.get(start..).unwrap_or_default().chars().count() + 1;
+        let position = Position {
+            line: u32::try_from(number).unwrap_or(u32::MAX),
+            column: u32::try_from(column).unwrap_or(u32::MAX),
+        };
+        (position, line.strip_suffix('\r').unwrap_or(line), start)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,5 +105,17 @@ mod tests {
         assert_eq!(source.line_at(5), ("äö: 1", 0));
         assert_eq!(source.line_at(11), ("ß: x", 9));
         assert_eq!(source.line_at(9_999), ("", 15));
+    }
+
+    #[test]
+    fn the_index_of_lines_says_the_same_for_every_byte() {
+        for text in ["", "a", "\n", "äö: 1\r\nß: x\n\n  y", "a\n\n\nb"] {
+            let source = Source::new("a", text);
+            let lines = Lines::new(&source);
+            for offset in 0..30 {
+                let (line, start) = source.line_at(offset);
+                assert_eq!(lines.at(offset), (source.position(offset), line, start), "{text:?} {offset}");
+            }
+        }
     }
 }

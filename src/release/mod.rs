@@ -114,7 +114,6 @@ impl Release {
     }
 
     /// Reloads whenever a file changes, until the answer is dropped.
-    #[must_use]
     pub fn watch(self: &Arc<Self>) -> Watching {
         watch::watch(self)
     }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
@@ -21,6 +22,9 @@ use crate::learn::library::ModelLibrary;
 
 /// Readings after which files that never rest are taken as they are.
 const MOST_READINGS: usize = 50;
+
+/// How long a flow's folder must stay away before the flow is taken as removed: folders are replaced in two steps.
+const REMOVED_AFTER: Duration = Duration::from_millis(250);
 
 /// What came of one reload.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,6 +97,7 @@ impl Release {
             Some(None) => return ReloadOutcome::Unchanged,
             None => return self.refuse("the reading of the folders was stopped".to_owned(), None),
         };
+        let reading = self.without_haste(reading, &memory).await;
         memory.models = Some(reading.models.clone());
         if reading.built.unreadable {
             memory.documents = reading.digest;
@@ -105,6 +110,20 @@ impl Release {
             _ => reading.digest,
         };
         outcome
+    }
+
+    /// Looks a second time where a whole flow is gone.
+    async fn without_haste(&self, reading: Reading, memory: &Memory) -> Reading {
+        let in_force = self.in_force();
+        let all_there = in_force.flows.keys().all(|name| reading.built.flows.contains_key(name));
+        if all_there || reading.built.unreadable {
+            return reading;
+        }
+        tokio::time::sleep(REMOVED_AFTER).await;
+        match read(&self.settings, memory).await {
+            Some(Some(second)) => second,
+            _ => reading,
+        }
     }
 
     async fn put_in_force(&self, cause: Cause, reading: &Reading) -> ReloadOutcome {

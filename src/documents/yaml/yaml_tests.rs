@@ -115,6 +115,30 @@ fn a_comment_never_shortens_a_condition() {
 }
 
 #[test]
+fn the_place_of_a_text_is_that_of_its_first_character() {
+    let table = [
+        ("when: a > 1\n", "a > 1", "a > 1"),
+        ("when: 'a > 1'\n", "a > 1", "a > 1'"),
+        ("when: \"a > 1\"  # why\n", "a > 1", "a > 1\""),
+        ("when: |\n  a > 1\n", "a > 1\n", "a > 1\n"),
+        ("when: >-\n\n    a >\n    1\n", "\na > 1", "a >\n"),
+        ("\u{feff}when: a > 1\n", "a > 1", "a > 1"),
+        ("# ü\r\nwhen: a > 1\r\n", "a > 1", "a > 1\r"),
+        ("when:\n  a > 1\n", "a > 1", "a > 1"),
+    ];
+    for (text, value, at) in table {
+        let source = Source::new("a", text);
+        let node = read(0, &source).expect(text);
+        let mut shape = Shape::new(&source);
+        let when = shape.keys(&node, "a rule").unwrap().optional("when").unwrap();
+        let found = shape.expression(when).expect(text);
+        let start = usize::try_from(found.place.span.start).unwrap();
+        assert_eq!(found.value, value, "{text:?}");
+        assert!(text[start..].starts_with(at), "{text:?}: {:?}", &text[start..]);
+    }
+}
+
+#[test]
 fn given_facts_keep_norway_and_the_digits() {
     let text = "a: [NO, DK, no, yes]\nb: 0.40\nc: '0.40'\nd: 12:30:45\ne: true\nf: ~\ng: 2026-02-28\n";
     let source = Source::new("a", text);
