@@ -51,18 +51,19 @@ pub(super) fn verdict() -> Verdict {
             (name("ratio"), FeatureState::Failed),
             (name("unused"), FeatureState::Unread),
         ],
+        degraded: true,
         failures: vec![failure.clone()],
         models: vec![(name("default_risk"), name("sha256:aa"))],
         trace: vec![
             Step::Feature {
                 name: name("from_amount"),
                 value: Some(Value::Number(2.5)),
-                reads: vec![name("amount")],
+                reads: [name("amount")].into(),
             },
             Step::Feature {
                 name: name("burden"),
                 value: Some(Value::Number(0.35)),
-                reads: vec![name("age")],
+                reads: [name("age")].into(),
             },
             Step::Rules {
                 name: name("knockout"),

@@ -63,6 +63,7 @@ pub fn verdict() -> Verdict {
         output: vec![(name("limit"), Value::Decimal(rust_decimal::Decimal::new(250_000, 2)))],
         scores: vec![(name("default_risk"), score)],
         features: (0..8).map(feature).collect(),
+        degraded: false,
         failures: Vec::new(),
         models: vec![(name("default_risk"), name(&format!("sha256:{}", "ab".repeat(32))))],
         trace: vec![
