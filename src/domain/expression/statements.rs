@@ -310,7 +310,7 @@ impl Compiler<'_> {
                 Some(format!("write `{name}(\"{}\")`", scope.reasons.first().map_or("R100", |r| &*r.code)));
         }
         let only_scores = !codes.is_empty()
-            && codes.len() == reasons.len()
+            && codes.len() == reasons.iter().map(sources).sum::<usize>()
             && codes.iter().all(|code| scope.reasons.iter().any(|r| r.code == *code && r.is_score));
         if outcome + 1 == scope.outcomes.len() && outcome > 0 && only_scores {
             self.warning("T022", span, "the only reason given is that a score was too high or too low")
@@ -412,6 +412,14 @@ impl Compiler<'_> {
             }
         }
         compiled.into()
+    }
+}
+
+/// How many codes or lists of codes an argument brings: those of a literal list count one by one.
+fn sources(argument: &Expression) -> usize {
+    match &argument.code {
+        Code::List(items) => items.iter().map(sources).sum(),
+        _ => 1,
     }
 }
 

@@ -10,6 +10,9 @@ use crate::domain::place::Span;
 use crate::domain::script::limits;
 use crate::domain::value::{Name, Value};
 
+const STACK: usize = 4 * 1024 * 1024;
+const STACK_LEFT: usize = 256 * 1024;
+
 impl<'a> Machine<'a> {
     pub(super) fn interpolated(&mut self, parts: &'a [Expression], span: Span) -> Outcome<Value> {
         let mut text = String::new();
@@ -95,7 +98,10 @@ impl<'a> Machine<'a> {
             .into());
         }
         self.depth += 1;
-        let result = self.framed(values, function.frame, |m| m.evaluate(&function.body));
+        // Sixteen levels of deep expressions may need more than what is left of this thread's stack.
+        let result = stacker::maybe_grow(STACK_LEFT, STACK, || {
+            self.framed(values, function.frame, |m| m.evaluate(&function.body))
+        });
         self.depth -= 1;
         match result {
             Err(Stop::Return(value)) => Ok(value),

@@ -23,13 +23,19 @@ use crate::domain::place::{Located, Span};
 use crate::domain::script::Grammar;
 use crate::domain::value::{Kind, Name, Value};
 
+/// The parser goes a long way down for the 48 levels that an expression may have, further than a thread's usual
+/// stack allows in a build without optimisation.
+const STACK: usize = 32 * 1024 * 1024;
+const STACK_LEFT: usize = 16 * 1024 * 1024;
+
 impl Flow {
     /// Compiles a declaration. There is a flow exactly when none of the diagnostics is an error.
     #[must_use]
     pub fn compile(declaration: &FlowDeclaration) -> (Option<Flow>, Vec<Diagnostic>) {
-        let mut build = Build::new(declaration);
-        let flow = build.flow();
-        let Build { mut diagnostics, .. } = build;
+        let (flow, mut diagnostics) = stacker::maybe_grow(STACK_LEFT, STACK, || {
+            let mut build = Build::new(declaration);
+            (build.flow(), build.diagnostics)
+        });
         diagnostics.sort_by_key(|d| (d.place.file, d.place.span.start, d.code));
         diagnostics.dedup();
         let broken = diagnostics.iter().any(|d| d.severity == Severity::Error);

@@ -14,12 +14,11 @@ pub struct Converter<'a> {
     pub(super) text: &'a SourceText<'a>,
     place: Place,
     refusals: Vec<Diagnostic>,
-    lambdas: Vec<Function>,
 }
 
 impl<'a> Converter<'a> {
     pub fn new(engine: &'a Engine, text: &'a SourceText<'a>, place: Place) -> Self {
-        Self { engine, text, place, refusals: Vec::new(), lambdas: Vec::new() }
+        Self { engine, text, place, refusals: Vec::new() }
     }
 
     pub fn finish(self) -> Result<(), Vec<Diagnostic>> {
@@ -27,25 +26,17 @@ impl<'a> Converter<'a> {
     }
 
     pub fn program(&mut self, ast: &AST) -> Program {
-        let mut functions = Vec::new();
-        for (name, parameters) in declared_functions(ast) {
+        let functions = declared_functions(ast).into_iter().map(|(name, parameters)| {
             let body = self.function_body(ast, &name, parameters.len());
             let span = body.first().map_or(Span::default(), |first| first.span);
-            let function = Function { name, parameters, body, span };
-            if function.name.starts_with("anon$") {
-                self.lambdas.push(function);
-            } else {
-                functions.push(function);
-            }
-        }
-        // Lambdas may hold lambdas, so bodies are filled in only once all are known.
-        let lambdas = std::mem::take(&mut self.lambdas);
-        let mut body: Vec<Syntax> = ast.statements().iter().filter_map(|s| self.statement(s)).collect();
-        fill_lambdas(&mut body, &lambdas);
-        for function in &mut functions {
-            fill_lambdas(&mut function.body, &lambdas);
-        }
-        Program { body, functions }
+            Function { name, parameters, body, span }
+        });
+        let functions = functions.collect();
+        Program { body: self.statements(ast), functions }
+    }
+
+    pub(super) fn statements(&mut self, ast: &AST) -> Vec<Syntax> {
+        ast.statements().iter().filter_map(|s| self.statement(s)).collect()
     }
 
     /// The statements of one function. rhai shows them only through its walker, one function at a time.
@@ -218,13 +209,8 @@ impl<'a> Converter<'a> {
             Expr::Or(parts, _) => return self.joined(parts, Node::Or),
             Expr::Coalesce(parts, _) => return self.joined(parts, Node::Coalesce),
             Expr::Dot(..) | Expr::Index(..) => return self.chain(expression),
-            Expr::DynamicConstant(value, _) => match value.clone().try_cast::<FnPtr>() {
-                Some(pointer) => Node::Call {
-                    name: Word { text: pointer.fn_name().to_owned(), span },
-                    arguments: Vec::new(),
-                },
-                None => Node::Number(self.text.slice(span).replace(['_', ' '], "")),
-            },
+            Expr::DynamicConstant(value, _) if value.is::<FnPtr>() => return self.lambda(span),
+            Expr::DynamicConstant(..) => Node::Number(self.text.slice(span).replace(['_', ' '], "")),
             _ => return self.refuse(span, "this is not part of the language", "see docs/language.md"),
         };
         Syntax { span, node }
@@ -375,29 +361,9 @@ fn covering(parts: &[Syntax]) -> Span {
 fn declared_functions(ast: &AST) -> Vec<(String, Vec<String>)> {
     let mut found: Vec<(String, Vec<String>)> = ast
         .iter_functions()
+        .filter(|f| !f.name.starts_with("anon$"))
         .map(|f| (f.name.to_owned(), f.params.iter().map(|p| (*p).to_owned()).collect()))
         .collect();
     found.sort();
     found
-}
-
-/// Puts the bodies of anonymous functions where they are used. A lambda's place holder is a call by its name.
-fn fill_lambdas(body: &mut [Syntax], lambdas: &[Function]) {
-    for syntax in body {
-        fill_lambda(syntax, lambdas);
-    }
-}
-
-fn fill_lambda(syntax: &mut Syntax, lambdas: &[Function]) {
-    if let Node::Call { name, .. } = &syntax.node
-        && let Some(found) = lambdas.iter().find(|l| l.name == name.text)
-    {
-        let mut body = found.body.clone();
-        fill_lambdas(&mut body, lambdas);
-        syntax.node = Node::Lambda { parameters: found.parameters.clone(), body };
-        return;
-    }
-    for child in syntax.children_mut() {
-        fill_lambda(child, lambdas);
-    }
 }

@@ -2,6 +2,7 @@
 //! sandbox's limits, into our own tree. No rhai code ever runs: meaning is `expression`'s alone.
 
 mod convert;
+mod lambda;
 mod switch;
 pub mod syntax;
 mod text;

@@ -117,17 +117,17 @@ fn arm_end(text: &str, from: usize) -> usize {
 
 /// Walks the text from `from`, skipping quoted texts and comments, until `stop(offset, depth, rest)` says so
 /// or the enclosing bracket closes.
-fn scan(text: &str, from: usize, mut stop: impl FnMut(usize, i32, &str) -> bool) {
+pub(super) fn scan(text: &str, from: usize, mut stop: impl FnMut(usize, i32, &str) -> bool) {
     let mut depth = 0;
     let mut at = from;
     while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
         let Some(c) = rest.chars().next() else { return };
+        if stop(at, depth, rest) {
+            return;
+        }
         if let Some(skipped) = quoted_or_comment(rest) {
             at += skipped;
             continue;
-        }
-        if stop(at, depth, rest) {
-            return;
         }
         match c {
             '(' | '[' | '{' => depth += 1,
