@@ -1,7 +1,10 @@
 //! Tollgate: decides whether a thing may go through, says why, and keeps the record.
 
+pub mod audit;
 pub mod bundle;
 pub mod documents;
 pub mod domain;
+pub mod engine;
 pub mod learn;
 pub mod release;
+pub mod store;

@@ -18,7 +18,7 @@ use std::sync::Arc;
 pub use build::{Built, FlowReport, build};
 pub use folder::{Documents, fingerprint, read_folder};
 pub use rebuild::{RebuildError, rebuild};
-pub use revision::{ManifestFile, sha256_hex};
+pub use revision::{ManifestFile, of_files, sha256_hex};
 
 use crate::domain::declaration::FlowDeclaration;
 use crate::domain::flow::Flow;

@@ -31,7 +31,8 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 }
 
 /// SHA-256 over one line a file, sorted: path, NUL, digest, line feed.
-pub(super) fn of_files<'a>(files: impl IntoIterator<Item = &'a ManifestFile>) -> Arc<str> {
+#[must_use]
+pub fn of_files<'a>(files: impl IntoIterator<Item = &'a ManifestFile>) -> Arc<str> {
     let lines: BTreeSet<(&str, &str)> =
         files.into_iter().map(|file| (file.path.as_str(), file.sha256.as_str())).collect();
     let mut hash = Sha256::new();

@@ -42,7 +42,7 @@ pub fn parse(bytes: &[u8], separator: u8) -> Result<Table, TableError> {
     let mut reader = csv::ReaderBuilder::new().delimiter(separator).from_reader(bytes);
     let columns: Vec<String> = reader
         .headers()
-        .map_err(|error| explain(&error))?
+        .map_err(|error| explain(&error, 1))?
         .iter()
         .map(|name| name.trim().to_owned())
         .collect();
@@ -58,16 +58,36 @@ pub fn parse(bytes: &[u8], separator: u8) -> Result<Table, TableError> {
         }
     }
     let mut rows = Vec::new();
+    let mut lines = Lines { bytes, at: 0, line: 1 };
     for record in reader.records() {
-        let record = record.map_err(|error| explain(&error))?;
-        let line = record.position().map_or(0, csv::Position::line);
+        let record = record.map_err(|error| explain(&error, lines.of(error.position())))?;
+        let line = lines.of(record.position());
         rows.push(Row { line, cells: record.iter().map(str::to_owned).collect() });
     }
     Ok(Table { columns, rows })
 }
 
-fn explain(error: &csv::Error) -> TableError {
-    let line = error.position().map_or(0, csv::Position::line);
+/// Counts lines by itself: the parser's own count says where the line before a record ended.
+struct Lines<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    line: u64,
+}
+
+impl Lines<'_> {
+    /// The line of the first byte of the record that begins at `position` or after blank lines there.
+    fn of(&mut self, position: Option<&csv::Position>) -> u64 {
+        let start = position.and_then(|position| usize::try_from(position.byte()).ok()).unwrap_or(self.at);
+        let blank = |byte: &&u8| matches!(byte, b'\r' | b'\n');
+        let start = start + self.bytes.get(start..).unwrap_or_default().iter().take_while(blank).count();
+        let between = self.bytes.get(self.at..start).unwrap_or_default();
+        self.line += between.iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.at = self.at.max(start);
+        self.line
+    }
+}
+
+fn explain(error: &csv::Error, line: u64) -> TableError {
     match error.kind() {
         csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
             TableError::CellCount { line, found: *len, expected: *expected_len }

@@ -2,7 +2,6 @@
 //! `docs/diagnostics/` has a page for each; the list here is what tests enumerate.
 
 pub const RECIPE: &str = "M101";
-pub const TRAINING_DATA: &str = "M102";
 pub const FOLDER_NAME: &str = "M201";
 pub const NO_ARTEFACT: &str = "M202";
 pub const BAD_ARTEFACT: &str = "M203";
@@ -14,7 +13,6 @@ pub const UNREADABLE: &str = "M207";
 /// Every code of this room, with what it says.
 pub const ALL: &[(&str, &str)] = &[
     (RECIPE, "a recipe (`train.yaml`) contradicts itself or names what does not exist"),
-    (TRAINING_DATA, "the training data cannot be read, or does not fit its recipe"),
     (FOLDER_NAME, "a folder in `models/` is not named as a model or a version"),
     (NO_ARTEFACT, "a version has no `model.json`"),
     (BAD_ARTEFACT, "a version's `model.json` is not a model that can serve"),

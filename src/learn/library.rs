@@ -71,6 +71,9 @@ struct ModelFile {
     aliases: BTreeMap<String, u32>,
 }
 
+/// A file of a model: what it is to it, its path, its bytes.
+type Part<'a> = (ModelPart, &'a str, &'a [u8]);
+
 /// Letters, digits and `_`, beginning with a letter, at most 64: what a model or an alias may be called.
 #[must_use]
 pub fn is_name(text: &str) -> bool {
@@ -91,7 +94,7 @@ impl ModelLibrary {
     #[must_use]
     pub fn from_files<P: AsRef<str>, B: AsRef<[u8]>>(files: &[(P, B)]) -> Self {
         let mut library = Self::default();
-        let mut folders: BTreeMap<&str, Vec<(ModelPart, &str, &[u8])>> = BTreeMap::new();
+        let mut folders: BTreeMap<&str, Vec<Part<'_>>> = BTreeMap::new();
         for (path, bytes) in files {
             let path = path.as_ref();
             match files::place(path) {
@@ -110,10 +113,11 @@ impl ModelLibrary {
             let model = library.read_model(&files);
             library.models.insert(Arc::from(name), model);
         }
+        library.findings.sort_by(|a, b| a.path.cmp(&b.path));
         library
     }
 
-    fn read_model(&mut self, files: &[(ModelPart, &str, &[u8])]) -> LibraryModel {
+    fn read_model(&mut self, files: &[Part<'_>]) -> LibraryModel {
         let mut model = LibraryModel::default();
         let mut numbers: BTreeMap<u32, (Option<_>, Option<_>)> = BTreeMap::new();
         for (part, path, bytes) in files {
@@ -130,9 +134,9 @@ impl ModelLibrary {
                     model.versions.insert(number, version);
                 }
                 None => {
-                    let path = card.map_or("", |(path, _)| path).replace("card.json", "model.json");
+                    let path = card.map_or("", |(path, _)| path);
                     let message = format!("version {number} has no `model.json`");
-                    self.error(&path, codes::NO_ARTEFACT, message, "copy the version's folder whole");
+                    self.error(path, codes::NO_ARTEFACT, message, "copy the version's folder whole");
                 }
             }
         }

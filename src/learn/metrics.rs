@@ -191,7 +191,7 @@ mod tests {
             }
             match measure(&rows) {
                 Some(m) => prop_assert!((m.auc - won / pairs).abs() < 1e-12),
-                None => prop_assert_eq!(pairs, 0.0),
+                None => prop_assert!(pairs < 1.0),
             }
         }
 

@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::library::version_number;
 
@@ -19,8 +20,10 @@ pub struct PublishError {
 
 /// Writes `files` as the next version of the model in `folder`; gives its number.
 pub(super) fn publish(folder: &Path, files: &[(&str, &[u8])]) -> Result<u32, PublishError> {
-    // Hidden, so that a reader of the folder passes over it; with the process's id, so that two trainings do not meet.
-    let draft = folder.join(format!(".draft-{}", std::process::id()));
+    // Hidden, so that a reader of the folder passes over it; named so that two trainings do not meet.
+    static DRAFTS: AtomicU32 = AtomicU32::new(0);
+    let own = DRAFTS.fetch_add(1, Ordering::Relaxed);
+    let draft = folder.join(format!(".draft-{}-{own}", std::process::id()));
     let written = write_draft(&draft, files).and_then(|()| take_number(folder, &draft));
     if written.is_err() {
         // What is left of the draft is only ours; failing to remove it adds nothing to the first error.
@@ -100,6 +103,18 @@ mod tests {
             .collect();
         names.sort();
         assert_eq!(names, ["007", "7", "8", "9", "data"]);
+    }
+
+    #[test]
+    fn trainings_at_once_each_get_a_number_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut numbers: Vec<u32> = std::thread::scope(|scope| {
+            let publish = || scope.spawn(|| publish(folder.path(), &[("a", b"1")]).unwrap());
+            let threads: Vec<_> = (0..6).map(|_| publish()).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        numbers.sort_unstable();
+        assert_eq!(numbers, [1, 2, 3, 4, 5, 6]);
     }
 
     #[test]

@@ -466,3 +466,6 @@ fn check_left_out(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

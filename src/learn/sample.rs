@@ -78,7 +78,7 @@ pub(super) fn nearest<S: AsRef<str>>(name: &str, known: &[S]) -> Option<String> 
     known
         .iter()
         .map(|other| (strsim::damerau_levenshtein(name, other.as_ref()), other.as_ref()))
-        .filter(|(distance, other)| *distance <= 1 + other.len() / 4)
+        .filter(|(distance, other)| *distance <= name.len().max(other.len()) / 3)
         .min()
         .map(|(_, other)| other.to_owned())
 }

@@ -1,9 +1,30 @@
 //! From a run to its verdict: the strictest recorded outcome wins, with the reasons of all records of that
 //! strictness. A run that fails, is stopped or records nothing ends in `on_error` as well.
 
-use super::machine::{Machine, Stop};
+use jiff::Timestamp;
+
+use super::machine::{Fault, Machine, Stop};
+use super::{Budget, Flow, Pins};
+use crate::domain::expression::words::Moment;
+use crate::domain::facts::Facts;
+use crate::domain::place::Span;
 use crate::domain::value::{Name, Value};
 use crate::domain::verdict::{Failure, RecordedBy, Step, Verdict};
+
+impl Flow {
+    /// The verdict of an evaluation that could not even be finished: `on_error`, and why. The last resort, for a
+    /// defect of this program itself.
+    #[must_use]
+    pub fn given_up(&self, facts: &Facts, decided_at: Timestamp, detail: &str) -> Verdict {
+        let moment = Moment { decided_at, time_zone: self.time_zone.clone() };
+        let (budget, pins) = (Budget::default(), Pins::default());
+        let mut machine = Machine::new(self, facts, moment, &budget, &pins);
+        let fault = Fault::new("defect", detail, Span::default());
+        machine.fail("flow.rhai".to_owned(), Stop::from(fault), 0);
+        machine.record_on_error(0);
+        machine.verdict()
+    }
+}
 
 impl Machine<'_> {
     pub fn run(mut self) -> Verdict {

@@ -38,11 +38,9 @@ impl Logistic {
     }
 
     /// Sums in column order, then the intercept; `exp` comes from the program, not from the machine's C library,
-    /// so that the last bit is the same everywhere.
+    /// so that the last bit is the same everywhere. Huge terms of both signs leave no number: NaN.
     pub(super) fn probability(&self, columns: &[f64]) -> f64 {
         let sum = self.coefficients.iter().zip(columns).fold(0.0, |sum, (c, x)| sum + c * x);
-        let margin = sum + self.intercept;
-        // Huge terms of both signs can leave no number; then nothing is known, which is a half.
-        if margin.is_nan() { 0.5 } else { 1.0 / (1.0 + libm::exp(-margin)) }
+        1.0 / (1.0 + libm::exp(-(sum + self.intercept)))
     }
 }

@@ -150,7 +150,8 @@ impl Model {
     /// Takes no heap memory: the columns live on the stack, in the smallest of four sizes that holds them.
     ///
     /// # Errors
-    /// When an input is missing, unknown or of another type and its feature does not say what then.
+    /// When an input is missing, unknown or of another type and its feature does not say what then, or when the
+    /// numbers are so large that no probability is left.
     pub fn predict(&self, row: &[Value]) -> Result<f64, ModelFailure> {
         match self.columns {
             0..=63 => self.predict_within::<64>(row),
@@ -163,10 +164,15 @@ impl Model {
     fn predict_within<const WIDTH: usize>(&self, row: &[Value]) -> Result<f64, ModelFailure> {
         let mut columns = [0.0; WIDTH];
         encode::write(&self.encoders, row, &mut columns)?;
-        Ok(match &self.predictor {
+        let probability = match &self.predictor {
             Predictor::Logistic(logistic) => logistic.probability(&columns),
             Predictor::Forest(forest) => forest.probability(&mut columns),
-        })
+        };
+        if probability.is_nan() {
+            let detail = "the inputs together are too large for the model".to_owned();
+            return Err(ModelFailure { code: "not_finite", detail });
+        }
+        Ok(probability)
     }
 
     /// Which fitted structure answers.
@@ -179,7 +185,7 @@ impl Model {
 /// The columns that `features` give for one row: what a model is fitted on, by the code that serves it.
 ///
 /// # Errors
-/// `Err(Ok(failure))` when the row has a value that its feature refuses, `Err(Err(error))` when the features are wrong.
+/// When the features are wrong, or a row has a value that its feature refuses.
 pub fn encode_rows(features: &[Feature], rows: &[Vec<Value>]) -> Result<Matrix, EncodeError> {
     let (encoders, width) = encode::compile(features).map_err(EncodeError::Features)?;
     let mut cells = vec![0.0; width.saturating_mul(rows.len())];

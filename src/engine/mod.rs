@@ -1,0 +1,316 @@
+//! The story: decide = gather → decide → record; replay; and what a release leaves in the log. HTTP, SQL and
+//! files are elsewhere; the clock and the ids of decisions enter here and nowhere below.
+
+mod journal;
+mod replay;
+mod request;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use moka::sync::Cache;
+
+pub use journal::journal;
+pub use replay::{Replay, ReplayError};
+pub use request::{
+    DecideError, DecideRequest, Decision, DecisionOutput, DecisionTrace, IdempotencyKey, Origin, TraceLevel,
+};
+
+use crate::audit::{
+    self, AppendError, Audit, Durability, KeyGuard, KeyHolder, Provenance, ProvenanceKey, Sight, stamp,
+};
+use crate::bundle::{Bundle, FlowRevision};
+use crate::domain::declaration::Personal;
+use crate::domain::facts::{FactProblem, Facts, Given};
+use crate::domain::flow::{Budget, Flow};
+use crate::domain::nearest::nearest;
+use crate::domain::value::Name;
+use crate::domain::verdict::Verdict;
+use crate::release::Release;
+
+/// This build, as records name it.
+pub const BUILD: &str = concat!("tollgate ", env!("CARGO_PKG_VERSION"));
+/// Version of the language in which flows are written. Grows when the meaning of a line changes.
+pub const LANGUAGE: u32 = 1;
+/// The last guard on one evaluation; ticks end it long before.
+const WALL_CLOCK_GUARD: Duration = Duration::from_secs(1);
+/// The market of a request that names none.
+const BASE: &str = "base";
+/// Flows of earlier revisions that replay keeps compiled.
+const REBUILT_FLOWS: u64 = 64;
+
+/// Decides and replays. Cheap to share behind an `Arc`.
+#[derive(Debug)]
+pub struct Engine {
+    release: Arc<Release>,
+    audit: Arc<Audit>,
+    durable: Durability,
+    build: Arc<str>,
+    rebuilt: Cache<Arc<str>, Arc<FlowRevision>>,
+}
+
+/// What one evaluation gave, before it is recorded.
+struct Evaluated {
+    facts: Facts,
+    verdict: Verdict,
+    decision: Decision,
+}
+
+impl Engine {
+    /// `durable` is what answers wait for.
+    #[must_use]
+    pub fn new(release: Arc<Release>, audit: Arc<Audit>, durable: Durability) -> Self {
+        Self { release, audit, durable, build: Arc::from(BUILD), rebuilt: Cache::new(REBUILT_FLOWS) }
+    }
+
+    /// Decides one request. Evaluate, record, answer: in this order, and no answer without its record.
+    ///
+    /// # Errors
+    /// When there is nothing to decide (unknown flow, wrong facts) or the decision could not be recorded.
+    pub async fn decide(&self, request: DecideRequest) -> Result<Decision, DecideError> {
+        let started = Instant::now();
+        let bundle = self.release.in_force(); // one revision serves the whole request
+        let revision = flow_of(&bundle, &request.flow)?;
+        check_market(request.market.as_deref())?;
+        let mut turn = None;
+        if let Some(key) = request.key.as_ref().filter(|_| !request.dry_run) {
+            let begun = self.audit.begin_key(&request.caller, &request.flow, &key.key).await;
+            let (guard, holder) = begun.map_err(|e| unreadable(&e))?;
+            if let Some(holder) = holder {
+                return self.repeated(&request, key, holder).await;
+            }
+            turn = Some(guard);
+        }
+        if request.deadline.is_some_and(|deadline| started.elapsed() >= deadline) {
+            return Err(DecideError::DeadlineExceeded);
+        }
+        let evaluated = evaluate(&bundle, revision, &request, Timestamp::now())?;
+        if request.dry_run {
+            return Ok(evaluated.decision);
+        }
+        self.record(&request, revision, evaluated, turn).await
+    }
+
+    async fn record(
+        &self,
+        request: &DecideRequest,
+        revision: &FlowRevision,
+        evaluated: Evaluated,
+        turn: Option<KeyGuard>,
+    ) -> Result<Decision, DecideError> {
+        let Evaluated { facts, verdict, mut decision } = evaluated;
+        let provenance = self.provenance(request, &revision.flow, &facts, &decision);
+        let recorded = match self.audit.record(&provenance, &request.facts, &facts, &verdict) {
+            Ok(record) => self.audit.append(record).await,
+            Err(error) => Err(error),
+        };
+        match (recorded, &request.key) {
+            (Ok(recorded), key) => {
+                if let (Some(mut turn), Some(key)) = (turn, key) {
+                    let (request_digest, decision_id) = (key.request_digest, recorded.decision_id);
+                    turn.leave_word(KeyHolder { request_digest, decision_id });
+                }
+                count(&decision);
+                decision.durable = Some(recorded.durable);
+                decision.origin = Origin::Decided;
+                Ok(decision)
+            }
+            (Err(AppendError::KeyTaken(holder)), Some(key)) => self.repeated(request, key, holder).await,
+            (Err(error), _) => Err(not_recorded(&error)),
+        }
+    }
+
+    fn provenance(
+        &self,
+        request: &DecideRequest,
+        flow: &Flow,
+        facts: &Facts,
+        decision: &Decision,
+    ) -> Provenance {
+        let texts = decision.reasons.iter();
+        Provenance {
+            decision_id: decision.decision_id,
+            decided_at: decision.decided_at,
+            elapsed_us: decision.elapsed_us,
+            caller: request.caller.clone(),
+            flow: decision.flow.clone(),
+            market: decision.market.clone(),
+            reference: request.reference.as_deref().map(Arc::from),
+            revision: Arc::clone(&decision.revision),
+            flow_revision: Arc::clone(&decision.flow_revision),
+            engine: Arc::clone(&self.build),
+            language: LANGUAGE,
+            subject: flow.subject_of(facts).map(Arc::from),
+            durable: self.durable,
+            key: request.key.as_ref().map(|key| ProvenanceKey {
+                key: Arc::from(key.key.as_str()),
+                request_digest: key.request_digest,
+            }),
+            personal: flow
+                .inputs
+                .iter()
+                .filter(|input| input.personal != Personal::No)
+                .map(|input| (input.name.clone(), input.personal))
+                .collect(),
+            reason_texts: texts.filter_map(|(code, text)| Some((code.clone(), text.clone()?))).collect(),
+        }
+    }
+
+    /// Gives the first answer again, from its record.
+    async fn repeated(
+        &self,
+        request: &DecideRequest,
+        key: &IdempotencyKey,
+        holder: KeyHolder,
+    ) -> Result<Decision, DecideError> {
+        if holder.request_digest != key.request_digest {
+            return Err(DecideError::KeyReused);
+        }
+        let found = self.audit.get(holder.decision_id).await.map_err(|e| unreadable(&e))?;
+        let record = found.ok_or(DecideError::NotRecorded { retry_after_s: 1 })?;
+        if self.durable == Durability::Central {
+            self.audit.wait_central(&record).await.map_err(|e| not_recorded(&e))?;
+        }
+        let answer = record.answer().map_err(|e| unreadable(&e))?;
+        let trace = match request.trace {
+            TraceLevel::None => serde_json::Value::Null,
+            _ => record
+                .show(Sight::Plain)
+                .map_err(|e| unreadable(&e))?
+                .get_mut("trace")
+                .map_or(serde_json::Value::Null, serde_json::Value::take),
+        };
+        Ok(Decision::repeated(answer, request.reference.clone(), trace))
+    }
+
+    /// What is wrong with these facts, when the rest of the request is already refused.
+    #[must_use]
+    pub fn check_facts(&self, flow: &str, market: Option<&str>, facts: &Given) -> Vec<FactProblem> {
+        let bundle = self.release.in_force();
+        match (check_market(market), bundle.flow(flow)) {
+            (Ok(()), Some(revision)) => revision.flow.admit(facts).err().unwrap_or_default(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// One decision that is not recorded: for the command line, and for whoever asks for a dry run.
+///
+/// # Errors
+/// As `Engine::decide`, but for recording.
+pub fn decide_once(
+    bundle: &Bundle,
+    request: &DecideRequest,
+    now: Timestamp,
+) -> Result<Decision, DecideError> {
+    check_market(request.market.as_deref())?;
+    Ok(evaluate(bundle, flow_of(bundle, &request.flow)?, request, now)?.decision)
+}
+
+fn flow_of<'b>(bundle: &'b Bundle, flow: &str) -> Result<&'b Arc<FlowRevision>, DecideError> {
+    bundle.flow(flow).ok_or_else(|| DecideError::UnknownFlow {
+        flow: flow.to_owned(),
+        nearest: nearest(flow, bundle.flows.keys().map(|name| &**name)).map(str::to_owned),
+    })
+}
+
+/// Markets are overlays, which this version does not read: every flow has only its base.
+fn check_market(market: Option<&str>) -> Result<(), DecideError> {
+    match market {
+        None | Some(BASE) => Ok(()),
+        Some(other) => {
+            let nearest = nearest(other, [BASE]).map(str::to_owned);
+            Err(DecideError::UnknownMarket { market: other.to_owned(), nearest })
+        }
+    }
+}
+
+fn evaluate(
+    bundle: &Bundle,
+    revision: &FlowRevision,
+    request: &DecideRequest,
+    now: Timestamp,
+) -> Result<Evaluated, DecideError> {
+    let flow = &revision.flow;
+    let facts = flow.admit(&request.facts).map_err(DecideError::InvalidFacts)?;
+    let (decision_id, decided_at) = stamp(now);
+    let started = Instant::now();
+    let verdict = run(flow, &facts, decided_at, None);
+    let elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let languages: Vec<&str> = request.languages.iter().map(String::as_str).collect();
+    let decision = Decision {
+        decision_id,
+        flow: flow.name.clone(),
+        market: Name::from(BASE),
+        reference: request.reference.clone(),
+        revision: Arc::clone(&bundle.revision),
+        flow_revision: Arc::clone(&revision.flow_revision),
+        outcome: verdict.outcome.clone(),
+        reasons: verdict
+            .reasons
+            .iter()
+            .map(|code| (code.clone(), flow.reason_text(code, &languages).map(Arc::from)))
+            .collect(),
+        output: DecisionOutput::Values(verdict.output.clone()),
+        scores: verdict.scores.iter().map(|(name, score)| (name.clone(), score.rounded)).collect(),
+        decided_at,
+        elapsed_us,
+        degraded: verdict.degraded,
+        durable: None,
+        trace: DecisionTrace::Steps(match request.trace {
+            TraceLevel::None => Vec::new(),
+            _ => verdict.trace.clone(),
+        }),
+        origin: Origin::DryRun,
+    };
+    Ok(Evaluated { facts, verdict, decision })
+}
+
+/// Evaluates under the guards: the clock's, and one against defects of our own.
+fn run(flow: &Flow, facts: &Facts, decided_at: Timestamp, stop_at: Option<u64>) -> Verdict {
+    let started = Instant::now();
+    let alarm = move || started.elapsed() > WALL_CLOCK_GUARD;
+    // A replay stops where the record says, not where this machine's clock would.
+    let alarm: Option<&(dyn Fn() -> bool + Sync)> = if stop_at.is_some() { None } else { Some(&alarm) };
+    let budget = Budget { alarm, stop_at };
+    catch_unwind(AssertUnwindSafe(|| flow.decide(facts, decided_at, &budget))).unwrap_or_else(|_| {
+        tracing::error!(flow = &*flow.name, "the evaluation panicked; on_error was recorded");
+        flow.given_up(facts, decided_at, "the evaluation could not be finished")
+    })
+}
+
+fn count(decision: &Decision) {
+    let (flow, outcome) = (decision.flow.to_string(), decision.outcome.to_string());
+    if decision.degraded {
+        metrics::counter!("tollgate_degraded_total", "flow" => flow.clone()).increment(1);
+    }
+    metrics::counter!("tollgate_decisions_total", "flow" => flow.clone(), "outcome" => outcome).increment(1);
+    #[expect(clippy::cast_precision_loss, reason = "microseconds of one evaluation are far below 2^52")]
+    let seconds = decision.elapsed_us as f64 / 1e6;
+    metrics::histogram!("tollgate_evaluation_seconds", "flow" => flow).record(seconds);
+}
+
+fn not_recorded(error: &AppendError) -> DecideError {
+    match error {
+        AppendError::Overloaded => DecideError::Overloaded { retry_after_s: 1 },
+        AppendError::DiskFull { .. } => DecideError::NotRecorded { retry_after_s: 30 },
+        error => {
+            tracing::error!(%error, "a decision could not be recorded");
+            DecideError::NotRecorded { retry_after_s: 1 }
+        }
+    }
+}
+
+/// The log could not be read back, so nothing may be answered from it.
+fn unreadable(error: &(dyn std::error::Error + 'static)) -> DecideError {
+    tracing::error!(error, "the log could not be read");
+    DecideError::NotRecorded { retry_after_s: 1 }
+}
+
+impl From<audit::ReadError> for ReplayError {
+    fn from(error: audit::ReadError) -> Self {
+        Self::Read(error)
+    }
+}

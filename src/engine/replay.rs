@@ -1,0 +1,155 @@
+//! Replay: the recorded facts on the recorded revision must give the recorded verdict, to the byte. On another
+//! revision the difference is told instead.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::{Engine, LANGUAGE, run};
+use crate::audit::{
+    Difference, ReadError, Record, RevisionFile, Unreadable, canonical_verdict, compare_verdicts,
+};
+use crate::bundle::{FlowRevision, RebuildError, rebuild};
+
+/// What a replay found.
+#[derive(Debug)]
+pub struct Replay {
+    pub decision_id: Uuid,
+    /// The revision that it ran on.
+    pub revision: Arc<str>,
+    pub agrees: bool,
+    pub differences: Vec<Difference>,
+    /// What a reader should know: another language version, another revision than recorded.
+    pub notes: Vec<String>,
+}
+
+/// Why a record could not be replayed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    #[error("no such decision")]
+    UnknownDecision,
+    #[error("no such revision")]
+    UnknownRevision,
+    #[error("cannot be replayed: {detail}")]
+    NotReplayable { detail: String },
+    #[error(transparent)]
+    Read(ReadError),
+}
+
+impl From<Unreadable> for ReplayError {
+    fn from(error: Unreadable) -> Self {
+        Self::Read(error.into())
+    }
+}
+
+impl Engine {
+    /// Runs a recorded decision again, on its own revision or on `revision`.
+    ///
+    /// # Errors
+    /// When there is no such decision or revision, or the stored files do not give a flow any more.
+    pub async fn replay(&self, id: Uuid, revision: Option<&str>) -> Result<Replay, ReplayError> {
+        let record = self.audit.get(id).await?.ok_or(ReplayError::UnknownDecision)?;
+        self.replay_record(&record, revision).await
+    }
+
+    /// As `replay`, for a record at hand.
+    ///
+    /// # Errors
+    /// As `replay`.
+    pub async fn replay_record(
+        &self,
+        record: &Record,
+        revision: Option<&str>,
+    ) -> Result<Replay, ReplayError> {
+        let answer = record.answer()?;
+        let wanted = revision.unwrap_or(&answer.revision);
+        let is_own = wanted == &*answer.revision;
+        let expected = is_own.then_some(&answer.flow_revision);
+        let flow = self.flow_at(&answer.flow, wanted, expected).await?;
+        let mut notes = Vec::new();
+        if record.language()? != LANGUAGE {
+            let language = record.language()?;
+            notes.push(format!("recorded under language version {language}, replayed under {LANGUAGE}"));
+        }
+        let (recorded, replayed) = {
+            let facts = match flow.flow.admit(&record.facts()?) {
+                Ok(facts) => facts,
+                Err(problems) => return Ok(refused(record, wanted, &problems)),
+            };
+            // Where the clock stopped a run on one revision says nothing of another.
+            let stop_at = if is_own { record.stopped_at()? } else { None };
+            (record.verdict()?, canonical_verdict(&run(&flow.flow, &facts, answer.decided_at, stop_at)))
+        };
+        let agrees = recorded == replayed;
+        let differences = if agrees { Vec::new() } else { compare_verdicts(&recorded, &replayed) };
+        Ok(Replay {
+            decision_id: answer.decision_id,
+            revision: Arc::from(wanted),
+            agrees,
+            differences,
+            notes,
+        })
+    }
+
+    /// A flow as it was in a revision: the one in force if it is the same, else built from the stored files.
+    async fn flow_at(
+        &self,
+        flow: &str,
+        revision: &str,
+        expected: Option<&Arc<str>>,
+    ) -> Result<Arc<FlowRevision>, ReplayError> {
+        let in_force = self.release.in_force();
+        if let Some(current) = in_force.flow(flow) {
+            let same = expected.map_or(*in_force.revision == *revision, |e| **e == *current.flow_revision);
+            if same {
+                return Ok(Arc::clone(current));
+            }
+        }
+        // A flow of the same flow revision is the same flow, whatever else stood in its bundle.
+        let cached: Arc<str> = expected.map_or_else(|| Arc::from(format!("{flow}@{revision}")), Arc::clone);
+        if let Some(found) = self.rebuilt.get(&cached) {
+            return Ok(found);
+        }
+        let stored = self.audit.revision_files(revision).await.map_err(|e| ReplayError::Read(e.into()))?;
+        if stored.is_empty() {
+            return Err(ReplayError::UnknownRevision);
+        }
+        let files = by_flow(stored).remove(flow).unwrap_or_default();
+        let (name, expected) = (flow.to_owned(), expected.map(Arc::clone));
+        let rebuilt = tokio::task::spawn_blocking(move || rebuild(&name, &files, expected.as_deref())).await;
+        let rebuilt =
+            rebuilt.map_err(|_| ReplayError::NotReplayable { detail: "it was interrupted".to_owned() })?;
+        let found = Arc::new(rebuilt.map_err(|error| not_replayable(&error))?);
+        self.rebuilt.insert(cached, Arc::clone(&found));
+        Ok(found)
+    }
+}
+
+/// Stored files, by the flow that they belong to: path and bytes.
+pub(super) fn by_flow(files: Vec<RevisionFile>) -> BTreeMap<String, Vec<(String, Arc<[u8]>)>> {
+    let mut flows: BTreeMap<String, Vec<(String, Arc<[u8]>)>> = BTreeMap::new();
+    for file in files {
+        flows.entry(file.flow.to_string()).or_default().push((file.path.to_string(), file.bytes));
+    }
+    flows
+}
+
+fn not_replayable(error: &RebuildError) -> ReplayError {
+    match error {
+        RebuildError::NoSuchFlow { .. } => ReplayError::UnknownRevision,
+        error => ReplayError::NotReplayable { detail: error.to_string() },
+    }
+}
+
+/// Another revision may not even take these facts.
+fn refused(record: &Record, revision: &str, problems: &[crate::domain::facts::FactProblem]) -> Replay {
+    let notes = problems.iter().map(|p| format!("the facts do not fit: {} {}", p.pointer, p.code)).collect();
+    Replay {
+        decision_id: record.id(),
+        revision: Arc::from(revision),
+        agrees: false,
+        differences: Vec::new(),
+        notes,
+    }
+}
