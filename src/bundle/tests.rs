@@ -136,6 +136,18 @@ fn every_edit_that_breaks_the_flow_is_told_with_its_place_and_the_way_out() {
         ),
         (KNOCKOUT, "hit_policy: collect", "hit_policy: colect", &["error[Y011]", "did you mean `collect`?"]),
         (KNOCKOUT, "max_amount", "max_amont", &["10:20", "`max_amont`", "`max_amount`"]),
+        (
+            KNOCKOUT,
+            "when: amount > max_amount",
+            "when: is_given(foreign_worker)",
+            &["error[T", "10:20", "`foreign_worker`"],
+        ),
+        (
+            FLOW,
+            "is_overdrawn: checking_status == \"below_0\"",
+            "is_overdrawn: age < 30",
+            &["error[T", "`age`"],
+        ),
         (FLOW, "flow: personal_loan", "flow: other", &["error[B004]", "3:7"]),
         (FLOW, "min_age: 18", "min_age: 018", &["error[Y013]", "write `18` for a number"]),
         (FLOW, "min_age: 18", "min_age:", &["error[Y011]", "threshold `min_age` has no value"]),

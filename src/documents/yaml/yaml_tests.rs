@@ -134,7 +134,8 @@ fn the_place_of_a_text_is_that_of_its_first_character() {
         let found = shape.expression(when).expect(text);
         let start = usize::try_from(found.place.span.start).unwrap();
         assert_eq!(found.value, value, "{text:?}");
-        assert!(text[start..].starts_with(at), "{text:?}: {:?}", &text[start..]);
+        let rest = text.get(start..).unwrap();
+        assert!(rest.starts_with(at), "{text:?}: {rest:?}");
     }
 }
 
