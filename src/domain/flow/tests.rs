@@ -244,7 +244,7 @@ fn mistakes_in_types_are_found_before_anything_runs() {
         ("model(\"x\").probability;", "T011"),
         ("age = 3;", "T013"),
         ("let age = 3;", "T027"),
-        ("let x = 1; let x = 2;", "T025"),
+        ("let x = 1; let x = 2;", "S001"),
         ("approve(#{ apr: 3 });", "T018"),
         ("for a in age { approve(); }", "T003"),
         ("try { approve(); } catch (e) { }", "S003"),

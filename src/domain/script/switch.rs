@@ -37,8 +37,8 @@ impl Converter<'_> {
 
     /// The literals before `=>`; none for `_`.
     fn labels(&mut self, from: usize, to: usize) -> Vec<Syntax> {
-        let head = self.text.text.get(from..to).unwrap_or_default();
-        let literals = head.find(" if ").map_or(head, |at| head.get(..at).unwrap_or_default());
+        let head = without_comments(self.text.text.get(from..to).unwrap_or_default());
+        let literals = head.find(" if ").map_or(&*head, |at| head.get(..at).unwrap_or_default());
         if literals.trim() == "_" {
             return Vec::new();
         }
@@ -159,6 +159,23 @@ fn quoted_or_comment(rest: &str) -> Option<usize> {
         }
     }
     Some(rest.len())
+}
+
+/// The same text with blanks in the place of comments.
+fn without_comments(text: &str) -> String {
+    let mut bare = String::with_capacity(text.len());
+    let mut at = 0;
+    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+        let length = quoted_or_comment(rest).or_else(|| rest.chars().next().map(char::len_utf8)).unwrap_or(1);
+        let piece = rest.get(..length).unwrap_or_default();
+        if piece.starts_with("//") || piece.starts_with("/*") {
+            bare.extend(std::iter::repeat_n(' ', length));
+        } else {
+            bare.push_str(piece);
+        }
+        at += length;
+    }
+    bare
 }
 
 fn split_at_bars(text: &str) -> Vec<&str> {
