@@ -1,3 +1,8 @@
 //! Tollgate: decides whether a thing may go through, says why, and keeps the record.
 
+pub mod audit;
+pub mod documents;
 pub mod domain;
+pub mod engine;
+pub mod http;
+pub mod release;
