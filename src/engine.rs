@@ -129,6 +129,14 @@ pub struct Engine {
 
 #[expect(clippy::unused_async, reason = "signatures only; replaced at merge")]
 impl Engine {
+    #[must_use]
+    pub fn new(
+        _release: Arc<crate::release::Release>,
+        _audit: Arc<crate::audit::Audit>,
+        _durable: Durability,
+    ) -> Self {
+        Self { _private: () }
+    }
     pub async fn decide(&self, _request: DecideRequest) -> Result<Decision, DecideError> {
         Err(DecideError::Starting)
     }

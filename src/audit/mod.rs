@@ -94,6 +94,20 @@ pub enum AuditError {
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+#[derive(Debug, Clone)]
+pub struct AuditSettings {
+    pub data: std::path::PathBuf,
+    pub database_url: Option<String>,
+    pub queue_records: usize,
+    pub queue_bytes: usize,
+    pub keep_shipped: Option<std::time::Duration>,
+    pub keep_local: Option<std::time::Duration>,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the data directory cannot be opened")]
+pub struct OpenError;
+
 #[derive(Debug)]
 pub struct Audit {
     _private: (),
@@ -101,6 +115,12 @@ pub struct Audit {
 
 #[expect(clippy::unused_async, reason = "signatures only; replaced at merge")]
 impl Audit {
+    pub async fn open(_settings: AuditSettings) -> Result<Self, OpenError> {
+        Ok(Self { _private: () })
+    }
+    pub async fn close(&self) -> Result<(), AuditError> {
+        Ok(())
+    }
     pub async fn get(&self, _id: Uuid) -> Result<Option<StoredDecision>, AuditError> {
         Ok(None)
     }

@@ -1,0 +1,289 @@
+//! The composition root: settings → a running service. `tollgate serve` and the tests start the same. Absent on
+//! purpose: any decision about how it runs (that is config's) and any work of its own.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::audit::{Audit, AuditError, AuditSettings, KeyRecord};
+use crate::config::{RequireCases, Settings};
+use crate::engine::Engine;
+use crate::http::access::{RingEntry, Role};
+use crate::http::{self, Doors, Service};
+use crate::release::{Release, ReleaseSettings};
+use crate::telemetry::{self, TelemetryError};
+
+/// How soon a key that was created or revoked elsewhere counts here.
+const KEYS_EVERY: Duration = Duration::from_millis(500);
+
+/// A running service.
+#[derive(Debug)]
+pub struct Application {
+    address: SocketAddr,
+    doors: Arc<Doors>,
+    service: Service,
+    server: ServerHandle,
+    serving: JoinHandle<std::io::Result<()>>,
+    tasks: Vec<JoinHandle<()>>,
+    stop: watch::Sender<StopStage>,
+}
+
+/// How far it has been asked to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum StopStage {
+    Run,
+    Finish,
+    AtOnce,
+}
+
+/// How it came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Everything answered was finished, flushed and, where it could be, shipped.
+    Finished,
+    /// A second signal came: what was answered is durable, the rest was dropped.
+    AtOnce,
+}
+
+/// Why it could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("cannot listen on {address}")]
+    Bind {
+        address: SocketAddr,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error(
+        "refusing to listen on {address}: other machines could reach it, and there is no API key yet; \
+         make one with `tollgate keys create --role caller --name NAME`, or listen on 127.0.0.1"
+    )]
+    NoKeys { address: SocketAddr },
+    #[error("the records cannot be opened")]
+    Audit(#[source] crate::audit::OpenError),
+    #[error("no rules can be put in force")]
+    Release(#[source] crate::release::LoadError),
+    #[error("the API keys cannot be read")]
+    Keys(#[source] AuditError),
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
+    #[error("signals cannot be listened for")]
+    Signals(#[source] std::io::Error),
+}
+
+/// Why it ended otherwise than asked.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error("the HTTP server failed")]
+    Server(#[source] std::io::Error),
+    #[error("the records could not be flushed")]
+    Flush(#[source] AuditError),
+}
+
+/// Asks an application to stop, from anywhere.
+#[derive(Debug, Clone)]
+pub struct Stopper(watch::Sender<StopStage>);
+
+impl Stopper {
+    /// The first call lets it finish; the second does not.
+    pub fn stop(&self) {
+        self.0.send_modify(|stage| {
+            *stage = if *stage == StopStage::Run { StopStage::Finish } else { StopStage::AtOnce };
+        });
+    }
+}
+
+impl Application {
+    /// Opens everything and serves. While flows are loaded, `/livez` answers and all else says `starting`.
+    ///
+    /// # Errors
+    /// What kept it from starting; nothing is left running.
+    pub async fn build(settings: Settings) -> Result<Self, StartError> {
+        let metrics = telemetry::start_metrics()?;
+        let audit = Arc::new(Audit::open(audit_settings(&settings)).await.map_err(StartError::Audit)?);
+        let keys = audit.keys().await.map_err(StartError::Keys)?;
+        let bound = |source| StartError::Bind { address: settings.http, source };
+        if keys.is_empty() && !settings.http.ip().is_loopback() {
+            return Err(StartError::NoKeys { address: settings.http });
+        }
+        let listener = TcpListener::bind(settings.http).map_err(bound)?;
+        let address = listener.local_addr().map_err(bound)?;
+        let doors = Arc::new(Doors::new(settings.http_settings(), metrics.render()));
+        set_keys(&doors, &keys);
+        let server = http::serve(listener, Arc::clone(&doors)).map_err(bound)?;
+        let handle = server.handle();
+        let serving = tokio::spawn(server);
+        let service = match open(&settings, audit).await {
+            Ok(service) => service,
+            Err(error) => {
+                handle.stop(false).await;
+                return Err(error);
+            }
+        };
+        if keys.is_empty() {
+            tracing::warn!(
+                "there is no API key: whoever can reach {address} on this machine may do everything, as `local`; \
+                 `tollgate keys create` closes it"
+            );
+        }
+        let tasks = vec![
+            metrics.spawn_upkeep(),
+            tokio::spawn(follow_keys(Arc::clone(&service.audit), Arc::clone(&doors))),
+        ];
+        doors.open(service.clone());
+        let (stop, _) = watch::channel(StopStage::Run);
+        Ok(Self { address, doors, service, server: handle, serving, tasks, stop })
+    }
+
+    /// Where it listens: the port that was picked, when 0 was asked for.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    #[must_use]
+    pub fn stopper(&self) -> Stopper {
+        Stopper(self.stop.clone())
+    }
+
+    /// What scripts wait for on stderr.
+    #[must_use]
+    pub fn ready_line(&self) -> String {
+        format!("listening http={} grpc=-", self.address)
+    }
+
+    /// From now on SIGTERM and SIGINT stop it.
+    ///
+    /// # Errors
+    /// When the system does not let a process listen for them.
+    pub fn stop_on_signals(&self) -> Result<(), StartError> {
+        let terminate = signal(SignalKind::terminate()).map_err(StartError::Signals)?;
+        let interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signals)?;
+        tokio::spawn(follow_signals(terminate, interrupt, self.stopper()));
+        Ok(())
+    }
+
+    /// Serves until asked to stop: not ready, stop accepting, finish, flush, ship.
+    ///
+    /// # Errors
+    /// When the server failed by itself, or what was answered could not be flushed.
+    pub async fn run(mut self) -> Result<Ended, RunError> {
+        let mut asked = self.stop.subscribe();
+        tokio::select! {
+            _ = asked.wait_for(|stage| *stage >= StopStage::Finish) => {}
+            ended = &mut self.serving => {
+                let result = ended.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+                return result.map(|()| Ended::Finished).map_err(RunError::Server);
+            }
+        }
+        tracing::info!("stopping: no new requests, finishing those that came");
+        self.doors.begin_to_stop();
+        let at_once = asked.wait_for(|stage| *stage == StopStage::AtOnce);
+        tokio::select! {
+            _ = at_once => Ok(Ended::AtOnce),
+            finished = Self::finish(&self.server, &self.service, &self.tasks) => finished,
+        }
+    }
+
+    async fn finish(
+        server: &ServerHandle,
+        service: &Service,
+        tasks: &[JoinHandle<()>],
+    ) -> Result<Ended, RunError> {
+        server.stop(true).await;
+        for task in tasks {
+            task.abort();
+        }
+        service.audit.close().await.map_err(RunError::Flush)?;
+        tracing::info!("stopped");
+        Ok(Ended::Finished)
+    }
+}
+
+/// What is in force, then the engine: each needs the one before, and all need the records.
+async fn open(settings: &Settings, audit: Arc<Audit>) -> Result<Service, StartError> {
+    let release =
+        Release::load(release_settings(settings), Arc::clone(&audit)).await.map_err(StartError::Release)?;
+    let engine = Arc::new(Engine::new(Arc::clone(&release), Arc::clone(&audit), settings.durable));
+    Ok(Service { engine, audit, release })
+}
+
+fn audit_settings(settings: &Settings) -> AuditSettings {
+    AuditSettings {
+        data: settings.data.clone(),
+        database_url: settings.database_url.as_ref().map(|url| url.expose().to_owned()),
+        queue_records: settings.queue.records,
+        queue_bytes: settings.queue.bytes,
+        keep_shipped: settings.retention.shipped,
+        keep_local: settings.retention.local,
+    }
+}
+
+fn release_settings(settings: &Settings) -> ReleaseSettings {
+    ReleaseSettings {
+        rules: settings.rules.clone(),
+        models: settings.models.clone(),
+        cases_are_required: settings.require_cases == RequireCases::Refuse,
+    }
+}
+
+fn set_keys(doors: &Doors, keys: &[KeyRecord]) {
+    let entries: Vec<RingEntry> = keys.iter().map(ring_entry).collect();
+    let valid = entries.iter().filter(|entry| !entry.revoked).count();
+    metrics::gauge!("tollgate_keys").set(u32::try_from(valid).map_or(f64::INFINITY, f64::from));
+    doors.set_keys(entries);
+}
+
+/// A key of a role that this version does not know stays unknown, and keeps the ring closed as a revoked one.
+fn ring_entry(key: &KeyRecord) -> RingEntry {
+    let role = Role::from_word(&key.role);
+    if role.is_none() {
+        tracing::warn!(key = %key.name, role = key.role, "a key has a role that this version does not know");
+    }
+    RingEntry {
+        sha256: key.sha256,
+        name: key.name.clone(),
+        role: role.unwrap_or(Role::Caller),
+        flows: key.flows.clone().map(Arc::from),
+        revoked: key.revoked_at.is_some() || role.is_none(),
+    }
+}
+
+/// Keys are created and revoked by another process: the command line.
+async fn follow_keys(audit: Arc<Audit>, doors: Arc<Doors>) {
+    let mut ticks = tokio::time::interval(KEYS_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut failing = false;
+    loop {
+        ticks.tick().await;
+        match audit.keys().await {
+            Ok(keys) => {
+                failing = false;
+                set_keys(&doors, &keys);
+            }
+            Err(error) if !failing => {
+                failing = true;
+                tracing::error!(%error, "the API keys cannot be read again; those known stay valid");
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+async fn follow_signals(mut terminate: Signal, mut interrupt: Signal, stopper: Stopper) {
+    loop {
+        let seen = tokio::select! {
+            seen = terminate.recv() => seen,
+            seen = interrupt.recv() => seen,
+        };
+        if seen.is_none() {
+            return;
+        }
+        stopper.stop();
+    }
+}
