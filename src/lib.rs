@@ -1,8 +1,11 @@
 //! Tollgate: decides whether a thing may go through, says why, and keeps the record.
 
+pub mod app;
 pub mod audit;
+pub mod config;
 pub mod documents;
 pub mod domain;
 pub mod engine;
 pub mod http;
 pub mod release;
+pub mod telemetry;

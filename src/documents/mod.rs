@@ -1,2 +1,10 @@
-//! TO BE REPLACED AT MERGE: only the signatures of `documents` that the doors use.
+//! Files and bodies as they were written: YAML and JSON parsed within a budget, with the place of every word,
+//! and the findings in them shown to people and to programs. No meaning: what a flow or a recipe *is* belongs to
+//! the rooms above.
+
+pub mod findings;
 pub mod json;
+mod source;
+pub mod yaml;
+
+pub use source::{Position, Source};
