@@ -7,5 +7,6 @@ pub mod documents;
 pub mod domain;
 pub mod engine;
 pub mod http;
+pub mod learn;
 pub mod release;
 pub mod telemetry;

@@ -5,6 +5,7 @@
 pub mod findings;
 pub mod json;
 mod source;
+pub mod table;
 pub mod yaml;
 
 pub use source::{Position, Source};

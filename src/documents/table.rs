@@ -1,0 +1,101 @@
+//! CSV as written: a header and rows of text, with the line of each. The one door to the CSV parser.
+//! No types and no meaning: an empty cell is an empty text here.
+
+/// A table as it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    pub columns: Vec<String>,
+    pub rows: Vec<Row>,
+}
+
+/// One row; as many cells as the table has columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// 1-based line of the file.
+    pub line: u64,
+    pub cells: Vec<String>,
+}
+
+/// Why a table cannot be read. Never shows a cell.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TableError {
+    #[error("the table has no header line")]
+    NoHeader,
+    #[error("line 1: column {position} has no name")]
+    UnnamedColumn { position: usize },
+    #[error("line 1: column `{name}` stands twice")]
+    DuplicateColumn { name: String },
+    #[error("line {line}: {found} cells, but the header has {expected}")]
+    CellCount { line: u64, found: u64, expected: u64 },
+    #[error("line {line}: the text is not UTF-8")]
+    NotUtf8 { line: u64 },
+    #[error("line {line}: it cannot be read as CSV")]
+    Unreadable { line: u64 },
+}
+
+/// Reads a whole table. A byte order mark is skipped; lines may end in LF or CRLF; blank lines count for nothing.
+///
+/// # Errors
+/// The first thing wrong, with its line.
+pub fn parse(bytes: &[u8], separator: u8) -> Result<Table, TableError> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let mut reader = csv::ReaderBuilder::new().delimiter(separator).from_reader(bytes);
+    let columns: Vec<String> = reader
+        .headers()
+        .map_err(|error| explain(&error))?
+        .iter()
+        .map(|name| name.trim().to_owned())
+        .collect();
+    if columns.is_empty() {
+        return Err(TableError::NoHeader);
+    }
+    for (index, name) in columns.iter().enumerate() {
+        if name.is_empty() {
+            return Err(TableError::UnnamedColumn { position: index + 1 });
+        }
+        if columns.iter().take(index).any(|earlier| earlier == name) {
+            return Err(TableError::DuplicateColumn { name: name.clone() });
+        }
+    }
+    let mut rows = Vec::new();
+    for record in reader.records() {
+        let record = record.map_err(|error| explain(&error))?;
+        let line = record.position().map_or(0, csv::Position::line);
+        rows.push(Row { line, cells: record.iter().map(str::to_owned).collect() });
+    }
+    Ok(Table { columns, rows })
+}
+
+fn explain(error: &csv::Error) -> TableError {
+    let line = error.position().map_or(0, csv::Position::line);
+    match error.kind() {
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            TableError::CellCount { line, found: *len, expected: *expected_len }
+        }
+        csv::ErrorKind::Utf8 { .. } => TableError::NotUtf8 { line },
+        _ => TableError::Unreadable { line },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_spreadsheets_write_is_read() {
+        let table = parse(b"\xef\xbb\xbfa;b\r\n1;\"x;y\"\r\n\r\n2;\r\n", b';').unwrap();
+        assert_eq!(table.columns, ["a", "b"]);
+        let cells: Vec<_> = table.rows.iter().map(|r| (r.line, r.cells.join("|"))).collect();
+        assert_eq!(cells, [(2, "1|x;y".to_owned()), (4, "2|".to_owned())]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_line() {
+        let check = |text: &[u8], says: &str| assert_eq!(parse(text, b',').unwrap_err().to_string(), says);
+        check(b"", "the table has no header line");
+        check(b"a,,c\n", "line 1: column 2 has no name");
+        check(b"a,b,a\n", "line 1: column `a` stands twice");
+        check(b"a,b\n1,2\n1,2,3\n", "line 3: 3 cells, but the header has 2");
+        check(b"a,b\n1,\xff\n", "line 2: the text is not UTF-8");
+    }
+}

@@ -1,0 +1,25 @@
+//! The codes of every finding about a recipe or a model folder, and what each means.
+//! `docs/diagnostics/` has a page for each; the list here is what tests enumerate.
+
+pub const RECIPE: &str = "M101";
+pub const TRAINING_DATA: &str = "M102";
+pub const FOLDER_NAME: &str = "M201";
+pub const NO_ARTEFACT: &str = "M202";
+pub const BAD_ARTEFACT: &str = "M203";
+pub const OTHER_DIGEST: &str = "M204";
+pub const BAD_CARD: &str = "M205";
+pub const ALIAS: &str = "M206";
+pub const UNREADABLE: &str = "M207";
+
+/// Every code of this room, with what it says.
+pub const ALL: &[(&str, &str)] = &[
+    (RECIPE, "a recipe (`train.yaml`) contradicts itself or names what does not exist"),
+    (TRAINING_DATA, "the training data cannot be read, or does not fit its recipe"),
+    (FOLDER_NAME, "a folder in `models/` is not named as a model or a version"),
+    (NO_ARTEFACT, "a version has no `model.json`"),
+    (BAD_ARTEFACT, "a version's `model.json` is not a model that can serve"),
+    (OTHER_DIGEST, "a version's card was written for another `model.json`"),
+    (BAD_CARD, "a version's card is missing or cannot be read"),
+    (ALIAS, "an alias is misnamed, or names a version that does not exist"),
+    (UNREADABLE, "a file in `models/` cannot be read"),
+];

@@ -1,0 +1,288 @@
+//! `models/` as models that serve: every version read, tried and named; what is wrong with one stops no other.
+//! Fits nothing and watches nothing: `release` reads a new library when files change.
+
+mod files;
+mod reference;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+pub use files::{FilesRead, ModelPart, part_of, read_files, read_models};
+pub use reference::ResolveError;
+
+use super::artefact;
+use super::codes;
+use super::sample::nearest;
+use crate::documents::{Source, yaml};
+use crate::domain::diagnostic::{Diagnostic, Severity};
+use crate::domain::model::Model;
+use crate::domain::place::Place;
+use crate::domain::value::Name;
+
+/// The alias that a bare model name means, if the model has it.
+pub const CHAMPION: &str = "champion";
+
+/// Every model that was found, immutable.
+#[derive(Debug, Clone, Default)]
+pub struct ModelLibrary {
+    models: BTreeMap<Name, LibraryModel>,
+    findings: Vec<Finding>,
+}
+
+/// One model folder.
+#[derive(Debug, Clone, Default)]
+pub struct LibraryModel {
+    /// In order of name; an alias of a version that does not exist is reported and not here.
+    pub aliases: BTreeMap<Name, u32>,
+    /// In order of number; one that cannot serve is here without its model.
+    pub versions: BTreeMap<u32, LibraryVersion>,
+}
+
+/// One numbered version.
+#[derive(Debug, Clone)]
+pub struct LibraryVersion {
+    pub version: u32,
+    /// `sha256:…` of the artefact's bytes.
+    pub digest: Arc<str>,
+    /// The bytes of `model.json`, as replay needs them.
+    pub artefact: Arc<[u8]>,
+    /// `Null` when the card is missing or broken.
+    pub card: serde_json::Value,
+    /// What serves, or why nothing does.
+    pub model: Result<Arc<Model>, Arc<str>>,
+}
+
+/// Something wrong in a file of `models/`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Relative to `models/`: `german_credit/2/model.json`.
+    pub path: String,
+    /// Its place has file 0; `ModelLibrary::diagnostics` gives the file its index.
+    pub diagnostic: Diagnostic,
+}
+
+/// `model.yaml`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ModelFile {
+    #[serde(default)]
+    aliases: BTreeMap<String, u32>,
+}
+
+/// Letters, digits and `_`, beginning with a letter, at most 64: what a model or an alias may be called.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    let first = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic());
+    first && text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// The number that a version's folder is named by: from 1, written in one way only.
+#[must_use]
+pub fn version_number(folder: &str) -> Option<u32> {
+    let plain = !folder.starts_with('0') && folder.bytes().all(|byte| byte.is_ascii_digit());
+    folder.parse().ok().filter(|_| plain)
+}
+
+impl ModelLibrary {
+    /// Reads models from files in memory; paths are relative to `models/`, with `/`. Files that are no part of a
+    /// model (recipes, data, hidden ones, drafts) are passed over.
+    #[must_use]
+    pub fn from_files<P: AsRef<str>, B: AsRef<[u8]>>(files: &[(P, B)]) -> Self {
+        let mut library = Self::default();
+        let mut folders: BTreeMap<&str, Vec<(ModelPart, &str, &[u8])>> = BTreeMap::new();
+        for (path, bytes) in files {
+            let path = path.as_ref();
+            match files::place(path) {
+                files::FilePlace::Model { name, part } => {
+                    folders.entry(name).or_default().push((part, path, bytes.as_ref()));
+                }
+                files::FilePlace::Misnamed { folder } => {
+                    let message = format!("`{folder}` cannot be the name of a model or a version");
+                    let help = "a model: letters, digits and `_`; a version: 1, 2, 3, …";
+                    library.warn(path, codes::FOLDER_NAME, message, help);
+                }
+                files::FilePlace::Elsewhere => {}
+            }
+        }
+        for (name, files) in folders {
+            let model = library.read_model(&files);
+            library.models.insert(Arc::from(name), model);
+        }
+        library
+    }
+
+    fn read_model(&mut self, files: &[(ModelPart, &str, &[u8])]) -> LibraryModel {
+        let mut model = LibraryModel::default();
+        let mut numbers: BTreeMap<u32, (Option<_>, Option<_>)> = BTreeMap::new();
+        for (part, path, bytes) in files {
+            match part {
+                ModelPart::Artefact(number) => numbers.entry(*number).or_default().0 = Some((*path, *bytes)),
+                ModelPart::Card(number) => numbers.entry(*number).or_default().1 = Some((*path, *bytes)),
+                ModelPart::Aliases | ModelPart::Recipe => {}
+            }
+        }
+        for (number, (artefact, card)) in numbers {
+            match artefact {
+                Some((path, bytes)) => {
+                    let version = self.read_version(number, path, bytes, card);
+                    model.versions.insert(number, version);
+                }
+                None => {
+                    let path = card.map_or("", |(path, _)| path).replace("card.json", "model.json");
+                    let message = format!("version {number} has no `model.json`");
+                    self.error(&path, codes::NO_ARTEFACT, message, "copy the version's folder whole");
+                }
+            }
+        }
+        for (part, path, bytes) in files {
+            if *part == ModelPart::Aliases {
+                model.aliases = self.read_aliases(path, bytes, &model.versions);
+            }
+        }
+        model
+    }
+
+    fn read_version(
+        &mut self,
+        version: u32,
+        path: &str,
+        bytes: &[u8],
+        card: Option<(&str, &[u8])>,
+    ) -> LibraryVersion {
+        let digest = artefact::digest(bytes);
+        let name = path.split('/').next().unwrap_or_default();
+        let mut model = artefact::load(bytes, Arc::from(name), version).map(Arc::new).map_err(|error| {
+            let why: Arc<str> = Arc::from(error.to_string());
+            let message = format!("version {version} cannot serve: {why}");
+            let help = "train it again, or copy its `model.json` from where it was trained";
+            self.error(path, codes::BAD_ARTEFACT, message, help);
+            why
+        });
+        let card = match card {
+            None => {
+                let message = format!("version {version} has no `card.json`");
+                self.warn(path, codes::BAD_CARD, message, "the card says how good the model is; copy it too");
+                serde_json::Value::Null
+            }
+            Some((card_path, card)) => self.read_card(card_path, card),
+        };
+        let written_for = card.get("artefact").and_then(serde_json::Value::as_str);
+        if written_for.is_some_and(|written_for| *written_for != *digest) {
+            let why = "its card was written for another `model.json`";
+            let help = "one of the two was changed or exchanged; copy both from where they were trained";
+            self.error(path, codes::OTHER_DIGEST, format!("version {version} cannot serve: {why}"), help);
+            model = Err(Arc::from(why));
+        }
+        LibraryVersion { version, digest, artefact: Arc::from(bytes), card, model }
+    }
+
+    fn read_card(&mut self, path: &str, bytes: &[u8]) -> serde_json::Value {
+        serde_json::from_slice(bytes).unwrap_or_else(|error| {
+            let message = format!("the card is not JSON (line {}, column {})", error.line(), error.column());
+            self.warn(path, codes::BAD_CARD, message, "copy it from where the version was trained");
+            serde_json::Value::Null
+        })
+    }
+
+    fn read_aliases(
+        &mut self,
+        path: &str,
+        bytes: &[u8],
+        versions: &BTreeMap<u32, LibraryVersion>,
+    ) -> BTreeMap<Name, u32> {
+        let Ok(text) = std::str::from_utf8(bytes) else {
+            self.error(path, codes::UNREADABLE, "it is not UTF-8 text".to_owned(), "save it as UTF-8");
+            return BTreeMap::new();
+        };
+        let source = Source { path: path.to_owned(), text: Arc::from(text) };
+        let file: ModelFile = match yaml::parse(0, &source) {
+            Ok(file) => file,
+            Err(diagnostic) => {
+                self.findings.push(Finding { path: path.to_owned(), diagnostic });
+                return BTreeMap::new();
+            }
+        };
+        let mut aliases = BTreeMap::new();
+        for (alias, version) in file.aliases {
+            if !is_name(&alias) {
+                let message = format!("`{alias}` cannot be an alias");
+                self.error(path, codes::ALIAS, message, "letters, digits and `_`, beginning with a letter");
+            } else if versions.contains_key(&version) {
+                aliases.insert(Arc::from(alias), version);
+            } else {
+                let known: Vec<_> = versions.keys().map(ToString::to_string).collect();
+                let message = format!("alias `{alias}` names version {version}, which does not exist");
+                let help = match known.as_slice() {
+                    [] => "train a version first".to_owned(),
+                    known => format!("there is {}", known.join(", ")),
+                };
+                self.error(path, codes::ALIAS, message, &help);
+            }
+        }
+        aliases
+    }
+
+    /// What serves under `name`, `name@version` or `name@alias`. A bare name is its champion, else its highest version.
+    ///
+    /// # Errors
+    /// When nothing serves under that reference, and why.
+    pub fn resolve(&self, written: &str) -> Result<Arc<Model>, ResolveError> {
+        let (name, which) = reference::read(written)?;
+        let model = self.models.get(name).ok_or_else(|| {
+            let known: Vec<&str> = self.models.keys().map(AsRef::as_ref).collect();
+            ResolveError::UnknownModel { name: name.to_owned(), nearest: nearest(name, &known) }
+        })?;
+        let number = reference::number(name, which, model)?;
+        let version = model.versions.get(&number).ok_or_else(|| ResolveError::UnknownVersion {
+            name: name.to_owned(),
+            version: number,
+            known: model.versions.keys().copied().collect(),
+        })?;
+        let broken = |why: &Arc<str>| ResolveError::Broken {
+            name: name.to_owned(),
+            version: number,
+            why: why.to_string(),
+        };
+        version.model.clone().map_err(|why| broken(&why))
+    }
+
+    /// Every model folder that was found, in order of name.
+    #[must_use]
+    pub fn models(&self) -> &BTreeMap<Name, LibraryModel> {
+        &self.models
+    }
+
+    /// What is wrong in `models/`, in order of path.
+    #[must_use]
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// The findings as diagnostics; `file` gives each path (relative to `models/`) its index among the sources.
+    #[must_use]
+    pub fn diagnostics(&self, file: impl Fn(&str) -> u32) -> Vec<Diagnostic> {
+        let placed = |finding: &Finding| {
+            let mut diagnostic = finding.diagnostic.clone();
+            diagnostic.place.file = file(&finding.path);
+            diagnostic
+        };
+        self.findings.iter().map(placed).collect()
+    }
+
+    fn error(&mut self, path: &str, code: &'static str, message: String, help: &str) {
+        let diagnostic = Diagnostic::error(code, Place::default(), message).help(help);
+        self.findings.push(Finding { path: path.to_owned(), diagnostic });
+    }
+
+    fn warn(&mut self, path: &str, code: &'static str, message: String, help: &str) {
+        self.error(path, code, message, help);
+        if let Some(finding) = self.findings.last_mut() {
+            finding.diagnostic.severity = Severity::Warning;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
