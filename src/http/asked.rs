@@ -15,7 +15,7 @@ use super::problem::{At, Code, Fault, Problem};
 use super::query::Filters;
 use super::routes::Route;
 use super::{Doors, Service};
-use crate::documents::json;
+use crate::documents::json::{self, JsonLimits};
 use crate::domain::facts::Given;
 
 /// The longest that a body may take to arrive.
@@ -75,12 +75,8 @@ impl Asked {
     pub async fn json(&mut self) -> Result<Given, Problem> {
         check_media_type(self.http.headers())?;
         let bytes = self.bytes().await?;
-        json::parse(&bytes).map_err(|error| {
-            Problem::new(
-                Code::MalformedBody,
-                format!("{} (line {}, column {})", error.message, error.line, error.column),
-            )
-        })
+        json::parse(&bytes, JsonLimits::default())
+            .map_err(|error| Problem::new(Code::MalformedBody, error.to_string()))
     }
 
     async fn bytes(&mut self) -> Result<Bytes, Problem> {

@@ -188,7 +188,7 @@ mod tests {
     use crate::documents::json;
 
     fn read_text(text: &str) -> Result<DecideBody, Unusable> {
-        read(json::parse(text.as_bytes()).unwrap())
+        read(json::parse(text.as_bytes(), json::JsonLimits::default()).unwrap())
     }
 
     fn faults(text: &str) -> String {

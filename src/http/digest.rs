@@ -74,7 +74,7 @@ mod tests {
     use crate::documents::json;
 
     fn of(text: &str) -> [u8; 32] {
-        digest(&json::parse(text.as_bytes()).unwrap())
+        digest(&json::parse(text.as_bytes(), json::JsonLimits::default()).unwrap())
     }
 
     #[test]

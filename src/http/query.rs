@@ -284,10 +284,10 @@ mod tests {
 
     #[test]
     fn a_body_takes_the_same_filters_and_a_subject() {
-        let body = json::parse(br#"{"subject":"ABC","limit":10,"degraded":false,"flow":null}"#).unwrap();
+        let body = json::parse(br#"{"subject":"ABC","limit":10,"degraded":false,"flow":null}"#, json::JsonLimits::default()).unwrap();
         let query = Filters::from_body(&body).decisions().unwrap();
         assert_eq!((query.subject.as_deref(), query.limit, query.degraded), (Some("ABC"), 10, Some(false)));
-        let body = json::parse(br#"{"limit":[1],"sbject":"x"}"#).unwrap();
+        let body = json::parse(br#"{"limit":[1],"sbject":"x"}"#, json::JsonLimits::default()).unwrap();
         insta::assert_snapshot!(faults(&Filters::from_body(&body).decisions().unwrap_err()), @r#"
         Pointer("/limit") wrong_type: must be a single value
         Pointer("/sbject") unknown: is not known here; did you mean `subject`?
