@@ -2,6 +2,8 @@
 
 pub mod app;
 pub mod audit;
+pub mod bundle;
+pub mod cli;
 pub mod config;
 pub mod documents;
 pub mod domain;
@@ -9,4 +11,5 @@ pub mod engine;
 pub mod http;
 pub mod learn;
 pub mod release;
+pub mod store;
 pub mod telemetry;

@@ -4,6 +4,7 @@
 pub mod declaration;
 pub mod diagnostic;
 pub mod facts;
+pub mod flow;
 pub mod model;
 pub mod place;
 pub mod value;

@@ -123,7 +123,7 @@ fn first_line(message: &str) -> String {
 }
 
 /// The known name that a mistyped one most likely means.
-pub(super) fn nearest<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
+pub fn nearest<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
     let written = written.to_lowercase();
     known
         .iter()

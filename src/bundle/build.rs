@@ -1,0 +1,435 @@
+//! Documents → flows that check, and everything that is wrong with the others. One flow's error leaves the other
+//! flows alone; a warning leaves all alone. Nothing is read from disk and nothing is kept from one build to the next.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::cases::{CaseFiles, read_cases};
+use super::models::{self, Models};
+use super::revision::{ManifestFile, of_files};
+use super::{Bundle, Documents, FlowRevision, flow_file, rule_file};
+use crate::documents::yaml::shape::Shape;
+use crate::documents::{Source, findings};
+use crate::domain::declaration::{FlowDeclaration, RuleSetDeclaration};
+use crate::domain::diagnostic::{Diagnostic, Severity};
+use crate::domain::flow::Flow;
+use crate::domain::place::{Located, Place, Span};
+use crate::domain::value::Name;
+use crate::learn::library::ModelLibrary;
+
+/// Bytes of a document that is not YAML.
+const LARGEST_TEXT: usize = 4 * 1024 * 1024;
+
+/// What came of one reading of the documents.
+#[derive(Debug, Clone)]
+pub struct Built {
+    /// The flows that check.
+    pub bundle: Bundle,
+    /// Every flow folder, good or broken.
+    pub flows: BTreeMap<Name, FlowReport>,
+    /// One list for everything, sorted by file and place.
+    pub diagnostics: Vec<Diagnostic>,
+    /// What the places in `diagnostics` count in.
+    pub sources: Arc<[Source]>,
+    /// `rules/` itself could not be read: no flow can be told from a removed one.
+    pub unreadable: bool,
+}
+
+/// What came of one flow folder.
+#[derive(Debug, Clone)]
+pub struct FlowReport {
+    /// `None`: broken.
+    pub revision: Option<Arc<FlowRevision>>,
+    /// Findings in this flow's files, sorted.
+    pub diagnostics: Vec<Diagnostic>,
+    pub cases: Arc<CaseFiles>,
+}
+
+/// Builds everything that the documents hold.
+#[must_use]
+pub fn build(documents: &Documents) -> Built {
+    build_with(documents, None)
+}
+
+impl Built {
+    /// As `build`, with a library of models that is known to be what the documents hold: reading large models takes
+    /// longer than everything else.
+    #[must_use]
+    pub fn with_models(documents: &Documents, library: Arc<ModelLibrary>) -> Self {
+        build_with(documents, Some(library))
+    }
+
+    /// The bundle in which every flow that is broken now keeps the version that `last_good` has of it. Flows whose
+    /// folder is gone are gone.
+    #[must_use]
+    pub fn keeping_last_good(&self, last_good: &Bundle) -> Bundle {
+        let mut flows = self.bundle.flows.clone();
+        for (name, report) in &self.flows {
+            if let (None, Some(last)) = (&report.revision, last_good.flows.get(name)) {
+                flows.insert(Arc::clone(name), Arc::clone(last));
+            }
+        }
+        Bundle::new(flows, Arc::clone(&self.bundle.models))
+    }
+
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    /// The flows that do not check, in order of name.
+    #[must_use]
+    pub fn broken_flows(&self) -> Vec<&Name> {
+        self.flows.iter().filter(|(_, report)| report.revision.is_none()).map(|(name, _)| name).collect()
+    }
+}
+
+fn build_with(documents: &Documents, library: Option<Arc<ModelLibrary>>) -> Built {
+    let library = library.unwrap_or_else(|| Arc::new(library_of(documents)));
+    let mut builder = Builder::new(documents);
+    for (path, reason) in &documents.unreadable {
+        // What is in a flow's folder is reported with that flow.
+        if path.strip_prefix("rules/").is_some_and(|rest| rest.contains('/')) {
+            continue;
+        }
+        let place = builder.unread(path);
+        builder.findings.push(Diagnostic::error("B002", place, format!("`{path}` cannot be read: {reason}")));
+    }
+    let mut flows = BTreeMap::new();
+    for (name, paths) in flow_folders(documents) {
+        let report = builder.flow(name, &paths, &library);
+        flows.insert(Name::from(name), report);
+    }
+    builder.loose_files();
+    let model_findings = builder.model_findings(&library);
+    builder.findings.extend(model_findings);
+    let Builder { sources, findings: mut diagnostics, .. } = builder;
+    for report in flows.values() {
+        diagnostics.extend(report.diagnostics.iter().cloned());
+    }
+    findings::sort(&mut diagnostics, &sources);
+    let good = flows
+        .iter()
+        .filter_map(|(name, report)| Some((Arc::clone(name), Arc::clone(report.revision.as_ref()?))));
+    Built {
+        bundle: Bundle::new(good.collect(), library),
+        flows,
+        diagnostics,
+        sources: sources.into(),
+        unreadable: documents.unreadable.contains_key("rules"),
+    }
+}
+
+/// The models among the documents.
+#[must_use]
+fn library_of(documents: &Documents) -> ModelLibrary {
+    let files: Vec<(&str, &[u8])> = documents
+        .files
+        .iter()
+        .filter_map(|(path, bytes)| Some((path.strip_prefix("models/")?, bytes.as_ref())))
+        .collect();
+    ModelLibrary::from_files(&files)
+}
+
+/// What one file of a flow folder is, by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Document<'a> {
+    Flow,
+    Script,
+    RuleSet(&'a str),
+    Case,
+    /// A document of language.md that this version does not read.
+    Later,
+    /// It looks as if it were meant to be read.
+    Unread,
+    Other,
+}
+
+fn document(path_in_flow: &str) -> Document<'_> {
+    let extension = path_in_flow.rsplit_once('.').map_or("", |(_, extension)| extension);
+    match path_in_flow.split_once('/') {
+        None => {}
+        Some(("cases", name)) if extension == "yaml" && !name.contains('/') => return Document::Case,
+        Some(("markets", _)) if extension == "yaml" => return Document::Later,
+        Some(("cases" | "markets", _)) if extension == "yml" => return Document::Unread,
+        Some(_) => return Document::Other,
+    }
+    if let Some(name) = path_in_flow.strip_suffix(".rules.yaml") {
+        return Document::RuleSet(name);
+    }
+    let later = [".scorecard.yaml", ".table.csv", ".table.yaml", ".list.csv"];
+    match path_in_flow {
+        "flow.yaml" => Document::Flow,
+        "flow.rhai" => Document::Script,
+        name if later.iter().any(|ending| name.ends_with(ending)) => Document::Later,
+        _ if matches!(extension, "yaml" | "yml" | "rhai" | "csv") => Document::Unread,
+        _ => Document::Other,
+    }
+}
+
+/// Every folder in `rules/`, with the paths in it (also of what could not be read).
+fn flow_folders(documents: &Documents) -> BTreeMap<&str, BTreeSet<&str>> {
+    let mut folders: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for path in documents.files.keys().chain(documents.unreadable.keys()) {
+        let in_rules = path.strip_prefix("rules/").and_then(|rest| rest.split_once('/'));
+        if let Some((folder, _)) = in_rules
+            && folder != "_shared"
+        {
+            folders.entry(folder).or_default().insert(path);
+        }
+    }
+    folders.retain(|folder, paths| {
+        let prefix = format!("rules/{folder}/");
+        let document =
+            |path: &&&str| document(path.strip_prefix(&prefix).unwrap_or_default()) != Document::Other;
+        paths.iter().any(|path| document(&path))
+    });
+    folders
+}
+
+struct Builder<'d> {
+    documents: &'d Documents,
+    sources: Vec<Source>,
+    findings: Vec<Diagnostic>,
+}
+
+/// A flow that checks: compiled, as declared, and the files of `rules/` that it was made from.
+pub(super) type GoodFlow = (Flow, FlowDeclaration, Vec<ManifestFile>);
+
+struct FlowRead {
+    /// `None`: broken.
+    good: Option<GoodFlow>,
+    findings: Vec<Diagnostic>,
+    cases: Vec<u32>,
+}
+
+/// Reads one flow alone, for a rebuild from stored files.
+pub(super) fn one_flow(
+    documents: &Documents,
+    name: &str,
+    models: &Models<'_>,
+) -> (Option<GoodFlow>, Vec<Diagnostic>, Vec<Source>) {
+    let mut builder = Builder::new(documents);
+    let paths: BTreeSet<&str> = documents.files.keys().map(String::as_str).collect();
+    let FlowRead { good, findings, .. } = builder.read(name, &paths, models);
+    (good, findings, builder.sources)
+}
+
+/// The parts of one flow as its files are read.
+struct Parts {
+    findings: Vec<Diagnostic>,
+    rule_sets: Vec<RuleSetDeclaration>,
+    files: Vec<ManifestFile>,
+    cases: Vec<u32>,
+    flow: Option<u32>,
+    script: Option<u32>,
+}
+
+impl<'d> Builder<'d> {
+    fn new(documents: &'d Documents) -> Self {
+        Self { documents, sources: Vec::new(), findings: Vec::new() }
+    }
+
+    fn flow(&mut self, name: &str, paths: &BTreeSet<&str>, library: &ModelLibrary) -> FlowReport {
+        let mut read = self.read(name, paths, &Models::Library(library));
+        let declaration = read.good.as_ref().map(|good| &good.1);
+        let cases = read_cases(&self.sources, &read.cases, declaration);
+        read.findings.extend(cases.diagnostics.iter().cloned());
+        findings::sort(&mut read.findings, &self.sources);
+        let revision = read.good.map(|(flow, declaration, mut files)| {
+            files.extend(models::manifest(library, &declaration.models));
+            files.sort();
+            Arc::new(FlowRevision {
+                flow: Arc::new(flow),
+                declaration: Arc::new(declaration),
+                flow_revision: of_files(&files),
+                files: files.into(),
+            })
+        });
+        FlowReport { revision, diagnostics: read.findings, cases: Arc::new(cases) }
+    }
+
+    /// Reads and compiles one flow; what is wrong with its cases is not looked at, as it keeps no flow out of force.
+    fn read(&mut self, name: &str, paths: &BTreeSet<&str>, models: &Models<'_>) -> FlowRead {
+        let mut parts = self.parts(name, paths);
+        let mut good = None;
+        if let Some(declaration) = self.declaration(name, &mut parts, models) {
+            let (compiled, found) = Flow::compile(declaration.clone());
+            parts.findings.extend(found);
+            good = compiled.map(|flow| (flow, declaration, std::mem::take(&mut parts.files)));
+        }
+        if parts.findings.iter().any(|finding| finding.severity == Severity::Error) {
+            good = None;
+        }
+        FlowRead { good, findings: parts.findings, cases: parts.cases }
+    }
+
+    fn parts(&mut self, name: &str, paths: &BTreeSet<&str>) -> Parts {
+        let mut parts = Parts {
+            findings: Vec::new(),
+            rule_sets: Vec::new(),
+            files: Vec::new(),
+            cases: Vec::new(),
+            flow: None,
+            script: None,
+        };
+        let prefix = format!("rules/{name}/");
+        for path in paths {
+            let kind = document(path.strip_prefix(&prefix).unwrap_or_default());
+            if kind == Document::Other {
+                continue;
+            }
+            let Some(file) = self.open(path, &mut parts.findings) else { continue };
+            let here = Place { file, span: Span::default() };
+            match kind {
+                Document::Other => {}
+                Document::Case => parts.cases.push(file),
+                Document::Later => {
+                    let message = format!("`{path}` is a document that this version does not support");
+                    parts.findings.push(
+                        Diagnostic::error("B003", here, message)
+                            .help("remove it, or move it out of `rules/`"),
+                    );
+                }
+                Document::Unread => {
+                    let message = format!("`{path}` is not read");
+                    let help = "a flow has `flow.yaml`, `flow.rhai`, `NAME.rules.yaml` and `cases/NAME.yaml`";
+                    parts.findings.push(Diagnostic::warning("B009", here, message).help(help));
+                }
+                Document::Flow => parts.flow = Some(file),
+                Document::Script => parts.script = Some(file),
+                Document::RuleSet(set) => self.rule_set(file, set, &mut parts),
+            }
+            if matches!(kind, Document::Flow | Document::Script | Document::RuleSet(_))
+                && let Some(bytes) = self.documents.files.get(*path)
+            {
+                parts.files.push(ManifestFile::new(*path, Arc::clone(bytes)));
+            }
+        }
+        parts
+    }
+
+    fn rule_set(&self, file: u32, set: &str, parts: &mut Parts) {
+        let Some(source) = self.source(file) else { return };
+        let mut shape = Shape::new(source);
+        let here = Place { file, span: Span::default() };
+        if !super::names::is_identifier(set) {
+            let message = format!("`{set}` cannot be the name of a rule set");
+            shape.report(
+                Diagnostic::error("B005", here, message)
+                    .help("rename the file: letters, digits and `_` before `.rules.yaml`"),
+            );
+        }
+        parts.rule_sets.extend(rule_file::rule_set(&mut shape, file, set));
+        parts.findings.extend(shape.findings);
+    }
+
+    fn declaration(&mut self, name: &str, parts: &mut Parts, models: &Models<'_>) -> Option<FlowDeclaration> {
+        for (found, file_name) in [(parts.flow, "flow.yaml"), (parts.script, "flow.rhai")] {
+            let path = format!("rules/{name}/{file_name}");
+            if found.is_none()
+                && !self.documents.unreadable.contains_key(&path)
+                && !self.documents.files.contains_key(&path)
+            {
+                let place = self.unread(&path);
+                let message = format!("the flow `{name}` has no `{file_name}`");
+                parts.findings.push(
+                    Diagnostic::error("B001", place, message)
+                        .help(format!("write `{path}`, or remove the folder")),
+                );
+            }
+        }
+        let file = parts.flow?;
+        let source = self.source(file)?;
+        let script = match parts.script {
+            Some(script) => {
+                let text = self.source(script)?.text.to_string();
+                let place = Place { file: script, span: Span::new(0, text.len()) };
+                Some(Located::new(text, place))
+            }
+            None => None,
+        };
+        let mut shape = Shape::new(source);
+        let rule_sets = std::mem::take(&mut parts.rule_sets);
+        let declared =
+            flow_file::flow(&mut shape, file, name, models, rule_sets, script.clone().unwrap_or_default());
+        parts.findings.extend(shape.findings);
+        // Without its script a flow's other files are still read for what is wrong with them.
+        script.and(declared)
+    }
+
+    /// Files of `rules/` that are in no flow's folder.
+    fn loose_files(&mut self) {
+        let paths: Vec<&str> = self.documents.files.keys().map(String::as_str).collect();
+        for path in paths {
+            let Some(rest) = path.strip_prefix("rules/") else { continue };
+            let is_document = [".yaml", ".yml", ".rhai", ".csv"].iter().any(|ending| rest.ends_with(ending));
+            if rest.starts_with("_shared/") && is_document {
+                let place = self.unread(path);
+                let message = "documents that several flows share are not supported by this version";
+                self.findings
+                    .push(Diagnostic::error("B003", place, message).help("copy it into each flow's folder"));
+            } else if !rest.contains('/') && is_document {
+                let place = self.unread(path);
+                let message = format!("`{path}` is not read: it is in no flow's folder");
+                self.findings
+                    .push(Diagnostic::warning("B009", place, message).help("move it into `rules/NAME/`"));
+            }
+        }
+    }
+
+    /// What is wrong in `models/`, with the texts that the places count in.
+    fn model_findings(&mut self, library: &ModelLibrary) -> Vec<Diagnostic> {
+        let mut files: BTreeMap<String, u32> = BTreeMap::new();
+        for finding in library.findings() {
+            let path = format!("models/{}", finding.path);
+            let text = self.documents.files.get(&path).and_then(|bytes| std::str::from_utf8(bytes).ok());
+            let shown = text.filter(|text| text.len() <= LARGEST_TEXT).unwrap_or_default();
+            let file = self.unread(&path).file;
+            if let Some(source) = self.sources.last_mut() {
+                source.text = Arc::from(shown);
+            }
+            files.insert(finding.path.clone(), file);
+        }
+        library.diagnostics(|path| files.get(path).copied().unwrap_or(u32::MAX))
+    }
+
+    /// Takes a file's text among the sources; what cannot be text is a finding.
+    fn open(&mut self, path: &str, findings: &mut Vec<Diagnostic>) -> Option<u32> {
+        let place = self.unread(path);
+        if let Some(reason) = self.documents.unreadable.get(path) {
+            findings.push(Diagnostic::error("B002", place, format!("`{path}` cannot be read: {reason}")));
+            return None;
+        }
+        let bytes = self.documents.files.get(path)?;
+        if bytes.len() > LARGEST_TEXT && !path.ends_with(".yaml") {
+            let message = format!("`{path}` has more than {} MiB", LARGEST_TEXT / 1024 / 1024);
+            findings.push(Diagnostic::error("B002", place, message));
+            return None;
+        }
+        match std::str::from_utf8(bytes) {
+            Ok(text) => {
+                if let Some(source) = self.sources.last_mut() {
+                    source.text = Arc::from(text);
+                }
+                Some(place.file)
+            }
+            Err(error) => {
+                let message = format!("`{path}` is not UTF-8 (at byte {})", error.valid_up_to());
+                findings.push(Diagnostic::error("B002", place, message).help("save it as UTF-8"));
+                None
+            }
+        }
+    }
+
+    /// A place at the start of a file whose text is not shown.
+    fn unread(&mut self, path: &str) -> Place {
+        let file = u32::try_from(self.sources.len()).unwrap_or(u32::MAX);
+        self.sources.push(Source::new(path, ""));
+        Place { file, span: Span::default() }
+    }
+
+    fn source(&self, file: u32) -> Option<&Source> {
+        self.sources.get(usize::try_from(file).ok()?)
+    }
+}

@@ -1,0 +1,364 @@
+//! `cases/*.yaml` as written: every problem at once, names held against the flow. Nothing is run here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::{Case, CaseFiles, Expectation, ExpectedScore};
+use crate::bundle::flow_file::probability;
+use crate::documents::Source;
+use crate::documents::yaml::shape::{Keys, Shape};
+use crate::documents::yaml::{Content, Literal, Node, nearest, read};
+use crate::domain::declaration::FlowDeclaration;
+use crate::domain::diagnostic::Diagnostic;
+use crate::domain::facts::Given;
+use crate::domain::flow::Pin;
+use crate::domain::place::Located;
+use crate::domain::value::Name;
+
+/// Named sets of facts, from `cases/_facts.yaml`.
+type FactSets = BTreeMap<String, Given>;
+
+/// Reads all case files of one flow; `files` index into `sources`. Names are checked only where the flow is known.
+pub(in crate::bundle) fn read_cases(
+    sources: &[Source],
+    files: &[u32],
+    declaration: Option<&FlowDeclaration>,
+) -> CaseFiles {
+    let known = Known::of(declaration);
+    let open = |file: u32| Some((file, sources.get(usize::try_from(file).ok()?)?));
+    let (shared, rest): (Vec<_>, Vec<_>) = files
+        .iter()
+        .filter_map(|file| open(*file))
+        .partition(|(_, source)| source.path.ends_with("/cases/_facts.yaml"));
+    let mut read_files = CaseFiles::default();
+    let mut sets = FactSets::new();
+    for (file, source) in shared {
+        let mut shape = Shape::new(source);
+        sets = fact_sets(&mut shape, file);
+        read_files.diagnostics.extend(shape.findings);
+    }
+    for (file, source) in rest {
+        let mut reader = CaseReader { shape: Shape::new(source), sets: &sets, known: &known };
+        let cases = reader.file(file);
+        read_files.cases.extend(cases);
+        read_files.diagnostics.extend(reader.shape.findings);
+    }
+    read_files
+}
+
+fn fact_sets(shape: &mut Shape<'_>, file: u32) -> FactSets {
+    let root = match read(file, shape.source) {
+        Ok(root) => root,
+        Err(finding) => {
+            shape.report(finding);
+            return FactSets::new();
+        }
+    };
+    let mut sets = FactSets::new();
+    for entry in shape.entries(&root).unwrap_or_default() {
+        if shape.entries(&entry.value).is_some()
+            && let Some(facts) = shape.given(&entry.value)
+        {
+            sets.insert(entry.key.value.clone(), facts);
+        }
+    }
+    sets
+}
+
+/// The names that a case may use; `None` where the flow itself could not be read.
+struct Known {
+    names: Option<KnownNames>,
+}
+
+struct KnownNames {
+    inputs: BTreeSet<String>,
+    models: BTreeSet<String>,
+    outcomes: BTreeSet<String>,
+    reasons: BTreeSet<String>,
+    outputs: BTreeSet<String>,
+}
+
+impl Known {
+    fn of(declaration: Option<&FlowDeclaration>) -> Self {
+        let names = declaration.map(|flow| KnownNames {
+            inputs: flow.inputs.iter().map(|input| input.name.value.clone()).collect(),
+            models: flow.models.iter().map(|model| model.name.value.clone()).collect(),
+            outcomes: flow.outcomes.iter().map(|outcome| outcome.value.clone()).collect(),
+            reasons: flow.reasons.iter().map(|reason| reason.code.value.clone()).collect(),
+            outputs: flow.outputs.iter().map(|output| output.name.value.clone()).collect(),
+        });
+        Self { names }
+    }
+}
+
+/// The circumstances that a file gives to all its cases.
+struct Shared {
+    like: Option<Located<String>>,
+    at: Option<Timestamp>,
+}
+
+struct CaseReader<'a> {
+    shape: Shape<'a>,
+    sets: &'a FactSets,
+    known: &'a Known,
+}
+
+impl CaseReader<'_> {
+    fn file(&mut self, file: u32) -> Vec<Case> {
+        let root = match read(file, self.shape.source) {
+            Ok(root) => root,
+            Err(finding) => {
+                self.shape.report(finding);
+                return Vec::new();
+            }
+        };
+        let Some(mut keys) = self.shape.keys(&root, "a file of cases") else { return Vec::new() };
+        let shared = Shared {
+            like: keys.optional("like").and_then(|node| self.shape.text(node)),
+            at: keys.optional("at").and_then(|node| self.moment(node)),
+        };
+        let items = keys
+            .required("cases", &mut self.shape)
+            .and_then(|node| self.shape.list(node))
+            .unwrap_or_default();
+        let cases = items.iter().filter_map(|item| self.case(item, &shared)).collect();
+        keys.finish(&mut self.shape);
+        cases
+    }
+
+    fn case(&mut self, node: &Node, shared: &Shared) -> Option<Case> {
+        let before = self.shape.findings.len();
+        let mut keys = self.shape.keys(node, "a case")?;
+        let name = keys.required("case", &mut self.shape).and_then(|node| self.shape.text(node));
+        let own_like = keys.optional("like").and_then(|node| self.shape.text(node));
+        let at = keys.optional("at").and_then(|node| self.moment(node)).or(shared.at);
+        let facts = self.facts(&mut keys, own_like.as_ref().or(shared.like.as_ref()));
+        let models = keys.optional("models").map(|node| self.pins(node)).unwrap_or_default();
+        let expect = keys.required("expect", &mut self.shape).and_then(|node| self.expectation(node));
+        if let Some(market) = keys.optional("market") {
+            self.market(market);
+        }
+        self.later(&mut keys);
+        keys.finish(&mut self.shape);
+        if self.shape.findings.len() > before {
+            return None;
+        }
+        let name = name?;
+        Some(Case {
+            path: self.shape.source.path.clone(),
+            line: self.shape.source.position(name.place.span.start).line,
+            place: name.place,
+            name: name.value,
+            facts,
+            at,
+            models,
+            expect: expect?,
+        })
+    }
+
+    fn later(&mut self, keys: &mut Keys<'_>) {
+        for key in ["lists", "in"] {
+            if keys.optional(key).is_some() {
+                let place = keys.place_of(key).unwrap_or_default();
+                let message = format!("`{key}` in a case is not supported by this version");
+                self.shape.report(Diagnostic::error("B003", place, message).help("remove it"));
+            }
+        }
+    }
+
+    /// Until flows have markets, `base` and `all` mean the same.
+    fn market(&mut self, node: &Node) {
+        let names = match &node.content {
+            Content::List(items) => items.iter().filter_map(|item| self.shape.text(item)).collect(),
+            _ => self.shape.text(node).into_iter().collect::<Vec<_>>(),
+        };
+        for name in names {
+            if name.value != "base" && name.value != "all" {
+                self.unknown(&name, "market", ["base", "all"]);
+            }
+        }
+    }
+
+    fn facts(&mut self, keys: &mut Keys<'_>, like: Option<&Located<String>>) -> Given {
+        let mut facts: Vec<(String, Given)> = Vec::new();
+        if let Some(like) = like {
+            match self.sets.get(&like.value) {
+                Some(Given::Map(members)) => facts.clone_from(members),
+                _ => self.unknown(
+                    like,
+                    "set of facts in `cases/_facts.yaml`",
+                    self.sets.keys().map(String::as_str),
+                ),
+            }
+        }
+        if let Some(node) = keys.optional("given")
+            && self.shape.entries(node).is_some()
+            && let Some(Given::Map(given)) = self.shape.given(node)
+        {
+            for (name, value) in given {
+                match facts.iter_mut().find(|(earlier, _)| *earlier == name) {
+                    Some((_, slot)) => *slot = value,
+                    None => facts.push((name, value)),
+                }
+            }
+        }
+        if let Some(node) = keys.optional("without") {
+            for item in self.shape.list(node).unwrap_or_default() {
+                let Some(name) = self.shape.text(item) else { continue };
+                self.check(&name, "input", |known| &known.inputs);
+                facts.retain(|(fact, _)| *fact != name.value);
+            }
+        }
+        Given::Map(facts)
+    }
+
+    fn pins(&mut self, node: &Node) -> BTreeMap<Name, Pin> {
+        let mut pins = BTreeMap::new();
+        for entry in self.shape.entries(node).unwrap_or_default() {
+            self.check(&entry.key, "model", |known| &known.models);
+            let fails = matches!(&entry.value.content, Content::Scalar(scalar) if scalar.text == "fails");
+            let pin = if fails {
+                Some(Pin::Fails)
+            } else {
+                probability(&mut self.shape, &entry.value).map(|value| Pin::Probability(value.value))
+            };
+            if let Some(pin) = pin {
+                pins.insert(Name::from(entry.key.value.as_str()), pin);
+            }
+        }
+        pins
+    }
+
+    fn expectation(&mut self, node: &Node) -> Option<Expectation> {
+        let mut keys = self.shape.keys(node, "`expect`")?;
+        let outcome = keys.optional("outcome").and_then(|node| self.shape.text(node));
+        if let Some(outcome) = &outcome {
+            self.check(outcome, "outcome", |known| &known.outcomes);
+        }
+        let reasons = keys.optional("reasons").map(|node| self.reasons(node));
+        let reasons_include = keys.optional("reasons_include").map(|node| self.reasons(node));
+        let output = keys.optional("output").map(|node| self.output(node)).unwrap_or_default();
+        let scores = keys.optional("scores").map(|node| self.scores(node)).unwrap_or_default();
+        let degraded = keys.optional("degraded").and_then(|node| self.shape.boolean(node));
+        let place = keys.place();
+        keys.finish(&mut self.shape);
+        let expect = Expectation {
+            outcome: outcome.map(|o| o.value),
+            reasons,
+            reasons_include,
+            output,
+            scores,
+            degraded,
+        };
+        if expect.is_empty() {
+            let finding = Diagnostic::error("Y010", place, "this case expects nothing");
+            self.shape.report(finding.help("say at least `outcome:`"));
+        }
+        Some(expect)
+    }
+
+    fn reasons(&mut self, node: &Node) -> Vec<String> {
+        let mut all = Vec::new();
+        for item in self.shape.list(node).unwrap_or_default() {
+            if let Some(code) = self.shape.text(item) {
+                self.check(&code, "reason", |known| &known.reasons);
+                all.push(code.value);
+            }
+        }
+        all
+    }
+
+    fn output(&mut self, node: &Node) -> Vec<(String, Given)> {
+        let mut all = Vec::new();
+        for entry in self.shape.entries(node).unwrap_or_default() {
+            self.check(&entry.key, "output", |known| &known.outputs);
+            if let Some(value) = self.shape.given(&entry.value) {
+                all.push((entry.key.value.clone(), value));
+            }
+        }
+        all
+    }
+
+    fn scores(&mut self, node: &Node) -> Vec<(String, ExpectedScore)> {
+        let mut all = Vec::new();
+        for entry in self.shape.entries(node).unwrap_or_default() {
+            self.check(&entry.key, "model", |known| &known.models);
+            if let Some(score) = self.score(&entry.value) {
+                all.push((entry.key.value.clone(), score));
+            }
+        }
+        all
+    }
+
+    /// `0.61`, or `{ is: 0.61, within: 0.01 }`.
+    fn score(&mut self, node: &Node) -> Option<ExpectedScore> {
+        let Content::Map(_) = node.content else {
+            return Some(ExpectedScore { is: self.float(node)?, within: 0.0 });
+        };
+        let mut keys = self.shape.keys(node, "an expected score")?;
+        let is = keys.required("is", &mut self.shape).and_then(|node| self.float(node));
+        let within = keys.required("within", &mut self.shape).and_then(|node| self.float(node));
+        keys.finish(&mut self.shape);
+        Some(ExpectedScore { is: is?, within: within? })
+    }
+
+    fn float(&mut self, node: &Node) -> Option<f64> {
+        let text = self.shape.number(node)?;
+        let value = text.value.parse::<f64>().ok().filter(|value| value.is_finite());
+        if value.is_none() {
+            self.shape.report(Diagnostic::error("B007", text.place, "this number is too large"));
+        }
+        value
+    }
+
+    fn moment(&mut self, node: &Node) -> Option<Timestamp> {
+        let written = match self.shape.literal(node)? {
+            Literal::Text(text) => text,
+            _ => String::new(),
+        };
+        match written.parse() {
+            Ok(moment) => Some(moment),
+            Err(_) => {
+                let finding =
+                    Diagnostic::error("Y011", node.place, "expected a moment with its offset from UTC");
+                self.shape.report(finding.help("write it as in `2026-02-28T23:59:00-06:00`"));
+                None
+            }
+        }
+    }
+
+    fn check(
+        &mut self,
+        name: &Located<String>,
+        what: &str,
+        names: impl Fn(&KnownNames) -> &BTreeSet<String>,
+    ) {
+        let Some(known) = &self.known.names else { return };
+        let names = names(known);
+        if !names.contains(&name.value) {
+            self.unknown(name, what, names.iter().map(String::as_str));
+        }
+    }
+
+    fn unknown<'k>(&mut self, name: &Located<String>, what: &str, known: impl IntoIterator<Item = &'k str>) {
+        let known: Vec<&str> = known.into_iter().collect();
+        let message = format!("there is no {what} `{}`", name.value.escape_debug());
+        let finding = Diagnostic::error("B010", name.place, message);
+        self.shape.report(match nearest(&name.value, &known) {
+            Some(near) => finding.help(format!("did you mean `{near}`?")),
+            None => finding,
+        });
+    }
+}
+
+impl Expectation {
+    fn is_empty(&self) -> bool {
+        self.outcome.is_none()
+            && self.reasons.is_none()
+            && self.reasons_include.is_none()
+            && self.output.is_empty()
+            && self.scores.is_empty()
+            && self.degraded.is_none()
+    }
+}

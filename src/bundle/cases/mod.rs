@@ -1,0 +1,92 @@
+//! Cases: examples with the answer that they must get. Read with the flow they belong to, run on it, and shown as
+//! a difference when they get another. A case never keeps a flow out of force by itself.
+
+mod compare;
+mod file;
+mod report;
+mod run;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+pub(super) use file::read_cases;
+pub use report::{CasesSummary, FailedCase, rendered, summary};
+pub use run::{Coverage, run};
+
+use crate::domain::diagnostic::Diagnostic;
+use crate::domain::facts::Given;
+use crate::domain::flow::Pin;
+use crate::domain::place::Place;
+use crate::domain::value::Name;
+
+/// All cases of one flow.
+#[derive(Debug, Clone, Default)]
+pub struct CaseFiles {
+    pub cases: Vec<Case>,
+    /// What is wrong in the files; a case with an error is not among `cases`.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// One example: facts, circumstances and the expected answer.
+#[derive(Debug, Clone)]
+pub struct Case {
+    pub name: String,
+    pub path: String,
+    /// 1-based line of its name.
+    pub line: u32,
+    pub place: Place,
+    /// `given` over the facts of `like`, without those of `without`.
+    pub facts: Given,
+    /// The moment of the decision; when it runs, if left out.
+    pub at: Option<Timestamp>,
+    pub models: BTreeMap<Name, Pin>,
+    pub expect: Expectation,
+}
+
+/// What must come out; what is not mentioned may be anything.
+#[derive(Debug, Clone, Default)]
+pub struct Expectation {
+    pub outcome: Option<String>,
+    /// All reasons, in order.
+    pub reasons: Option<Vec<String>>,
+    /// Some of the reasons, in any order.
+    pub reasons_include: Option<Vec<String>>,
+    pub output: Vec<(String, Given)>,
+    pub scores: Vec<(String, ExpectedScore)>,
+    pub degraded: Option<bool>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ExpectedScore {
+    pub is: f64,
+    /// How far the score may lie from it, either way.
+    pub within: f64,
+}
+
+/// What came of one case.
+#[derive(Debug, Clone)]
+pub struct CaseResult {
+    pub flow: Name,
+    pub case: String,
+    pub file: String,
+    pub line: u32,
+    /// Empty: the case holds.
+    pub differences: Vec<Difference>,
+}
+
+impl CaseResult {
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.differences.is_empty()
+    }
+}
+
+/// One part of the answer that is not as expected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// `outcome`, `reasons`, `output apr`, `score default_risk`, `facts`, …
+    pub part: String,
+    pub expected: String,
+    pub got: String,
+}

@@ -1,0 +1,80 @@
+//! From documents to a bundle that cannot be wrong: all flows and models of one moment, compiled, immutable and
+//! named by a digest. Files are read in `folder` and nowhere else; which bundle is in force is `release`'s.
+
+mod build;
+pub mod cases;
+mod declared;
+mod flow_file;
+mod folder;
+mod models;
+mod names;
+mod rebuild;
+mod revision;
+mod rule_file;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub use build::{Built, FlowReport, build};
+pub use folder::{Documents, fingerprint, read_folder};
+pub use rebuild::{RebuildError, rebuild};
+pub use revision::{ManifestFile, sha256_hex};
+
+use crate::domain::declaration::FlowDeclaration;
+use crate::domain::flow::Flow;
+use crate::domain::value::Name;
+use crate::learn::library::ModelLibrary;
+
+/// Every code of this room with what it means, for the documentation and the test that compares them.
+pub const CODES: &[(&str, &str)] = &[
+    ("B001", "a flow folder lacks `flow.yaml` or `flow.rhai`"),
+    ("B002", "a file that cannot be read, is not UTF-8 or is too large"),
+    ("B003", "a document or key that this version does not support"),
+    ("B004", "a name in a file that is not the name of the file or folder"),
+    ("B005", "a name that cannot be used: reserved, or not made of letters, digits and `_`"),
+    ("B006", "a model that a flow uses and that is not there"),
+    ("B007", "a value out of its range"),
+    ("B008", "a name declared twice"),
+    ("B009", "a file that looks like a document of a flow and is not read"),
+    ("B010", "a case that refers to something that is not there"),
+];
+
+/// All flows that are in force together, and the models there are. Immutable: a request holds one from its
+/// beginning to its end.
+#[derive(Debug, Clone)]
+pub struct Bundle {
+    pub flows: BTreeMap<Name, Arc<FlowRevision>>,
+    /// `sha256:…` over everything that decides: the same on every machine.
+    pub revision: Arc<str>,
+    pub models: Arc<ModelLibrary>,
+}
+
+/// One flow as it decides, with everything that it was made from.
+#[derive(Debug, Clone)]
+pub struct FlowRevision {
+    pub flow: Arc<Flow>,
+    /// What the documents say, for those who describe the flow rather than run it.
+    pub declaration: Arc<FlowDeclaration>,
+    /// `sha256:…` over what decides in this flow alone.
+    pub flow_revision: Arc<str>,
+    /// Sorted by path; models stand under `models/REFERENCE/VERSION`.
+    pub files: Arc<[ManifestFile]>,
+}
+
+impl Bundle {
+    pub fn new(flows: BTreeMap<Name, Arc<FlowRevision>>, models: Arc<ModelLibrary>) -> Self {
+        let revision = revision::of_flows(flows.values().map(AsRef::as_ref));
+        Self { flows, revision, models }
+    }
+
+    #[must_use]
+    pub fn flow(&self, name: &str) -> Option<&Arc<FlowRevision>> {
+        self.flows.get(name)
+    }
+
+    /// The files of every flow, each once, sorted by path: what must be kept so that this revision can be rebuilt.
+    #[must_use]
+    pub fn files(&self) -> Vec<ManifestFile> {
+        revision::union(self.flows.values().map(AsRef::as_ref))
+    }
+}

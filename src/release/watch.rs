@@ -1,0 +1,94 @@
+//! When to read the folders again: on events of the file system, and now and then in case there were none (network
+//! file systems, watches used up, a swapped link). Says only *when*; what changed is found by reading.
+
+use std::path::Path;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use notify_debouncer_full::notify::{RecommendedWatcher, RecursiveMode};
+use notify_debouncer_full::{DebounceEventResult, Debouncer, RecommendedCache, new_debouncer};
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use super::{Cause, Release, ReloadOutcome};
+use crate::bundle::fingerprint;
+
+/// Events of one save arrive together within this time.
+const DEBOUNCE: Duration = Duration::from_millis(100);
+
+/// Reloads for as long as it lives.
+#[must_use = "the folders are watched until this is dropped"]
+pub struct Watching {
+    task: JoinHandle<()>,
+    _events: Option<Debouncer<RecommendedWatcher, RecommendedCache>>,
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl std::fmt::Debug for Watching {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watching").field("events", &self._events.is_some()).finish_non_exhaustive()
+    }
+}
+
+pub(super) fn watch(release: &Arc<Release>) -> Watching {
+    // One waiting event is as good as many: the reading finds everything.
+    let (sender, receiver) = mpsc::channel(1);
+    let settings = release.settings();
+    let events = match events(&[&settings.rules, &settings.models], sender.clone()) {
+        Ok(events) => Some(events),
+        Err(error) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "no file system events: changes are found by looking");
+            None
+        }
+    };
+    let task = tokio::spawn(follow(Arc::downgrade(release), settings.poll, receiver, sender));
+    Watching { task, _events: events }
+}
+
+fn events(
+    folders: &[&Path],
+    sender: mpsc::Sender<()>,
+) -> Result<Debouncer<RecommendedWatcher, RecommendedCache>, notify_debouncer_full::notify::Error> {
+    let mut debouncer = new_debouncer(DEBOUNCE, None, move |result: DebounceEventResult| {
+        // Reading a file is an event too, and not one to read it again for.
+        let changed = match result {
+            Ok(events) => events.iter().any(|event| !event.kind.is_access()),
+            Err(_) => true,
+        };
+        if changed {
+            // Full means that a reading is due anyway.
+            let _ = sender.try_send(());
+        }
+    })?;
+    for folder in folders.iter().filter(|folder| folder.is_dir()) {
+        debouncer.watch(folder, RecursiveMode::Recursive)?;
+    }
+    Ok(debouncer)
+}
+
+async fn follow(
+    release: Weak<Release>,
+    poll: Duration,
+    mut events: mpsc::Receiver<()>,
+    _open: mpsc::Sender<()>,
+) {
+    let mut last = None;
+    loop {
+        let told = tokio::time::timeout(poll, events.recv()).await.is_ok();
+        let Some(release) = release.upgrade() else { return };
+        let (rules, models) = (release.settings().rules.clone(), release.settings().models.clone());
+        let Ok(seen) = spawn_blocking(move || fingerprint(&rules, &models)).await else { return };
+        // The first look has nothing to compare with: the reading itself knows what is in force.
+        if told || last.as_ref() != Some(&seen) {
+            let outcome = release.reload(Cause::FilesChanged).await;
+            // What was refused is tried again at the next look, without a new event: the store may be back.
+            last = Some(seen).filter(|_| !matches!(outcome, ReloadOutcome::Refused { .. }));
+        }
+    }
+}
