@@ -1,0 +1,295 @@
+//! The log as the engine and the doors use it: records in, records out. Cloning shares it. Absent: SQL, and any
+//! judgement about who asks.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::entry::{self, Entry};
+use super::record::{DecisionRecord, Provenance};
+use super::stored::{Record, Unreadable};
+use super::subject::SubjectKey;
+use crate::domain::facts::{Facts, Given};
+use crate::domain::verdict::Verdict;
+use crate::store::{
+    AppendError, Appended, Durability, Filter, Health, KeyGuard, KeyHolder, Kind, OpenError, RevisionFile,
+    RevisionRow, Store, StoreError, StoreSettings,
+};
+
+/// The audit log.
+#[derive(Debug, Clone)]
+pub struct Audit {
+    store: Store,
+}
+
+/// That a record is as durable as it was asked to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recorded {
+    pub decision_id: Uuid,
+    /// What was waited for.
+    pub durable: Durability,
+    /// Its place; `None` while it is only queued (`memory`).
+    pub appended: Option<Appended>,
+}
+
+/// Why a record could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+}
+
+/// A page of a search.
+#[derive(Debug, Clone)]
+pub struct Page<T> {
+    pub items: Vec<T>,
+    /// Where to go on; `None` on the last page. Needs no escaping in a URL.
+    pub next: Option<String>,
+}
+
+/// What a search asks for, as a caller says it.
+#[derive(Debug, Clone, Default)]
+pub struct Search {
+    pub filter: Filter,
+    /// Whom the decision is about, in plain; searched as keyed hashes.
+    pub subject: Option<String>,
+    pub cursor: Option<String>,
+}
+
+/// Not a cursor that this program gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a cursor of this search")]
+pub struct BadCursor;
+
+impl Search {
+    /// # Errors
+    /// When the cursor is none that this program gave.
+    pub fn check(&self) -> Result<(), BadCursor> {
+        self.cursor.as_deref().map_or(Ok(()), |cursor| parse_cursor(cursor).map(drop))
+    }
+}
+
+fn parse_cursor(cursor: &str) -> Result<Uuid, BadCursor> {
+    let simple = cursor.len() == 32 && cursor.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if simple { Uuid::try_parse(cursor).map_err(|_| BadCursor) } else { Err(BadCursor) }
+}
+
+impl Audit {
+    /// Opens the log under the data folder; Postgres follows in the background.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub async fn open(settings: StoreSettings) -> Result<Self, OpenError> {
+        Ok(Self { store: Store::open(settings).await? })
+    }
+
+    /// Builds the record of a verdict, with a fresh salt and this log's subject key.
+    ///
+    /// # Errors
+    /// `NotRecorded` when the system gives no randomness.
+    pub fn record(
+        &self,
+        provenance: &Provenance,
+        given: &Given,
+        facts: &Facts,
+        verdict: &Verdict,
+    ) -> Result<DecisionRecord, AppendError> {
+        let key = self.store.subject_keys().first().copied().unwrap_or_default();
+        Ok(DecisionRecord::new(provenance, given, facts, verdict, &SubjectKey::new(key), salt()?))
+    }
+
+    /// Appends a decision and waits as long as its durability asks. Once queued it is recorded even if the caller
+    /// goes away.
+    ///
+    /// # Errors
+    /// See [`AppendError`]; on `KeyTaken` the answer is the holder's.
+    pub async fn append(&self, record: DecisionRecord) -> Result<Recorded, AppendError> {
+        let (decision_id, durable) = (record.id(), record.row.durable);
+        let appended = self.store.append(record.row).await?;
+        Ok(Recorded { decision_id, durable, appended })
+    }
+
+    /// Appends a refusal, release or read; durable here when it returns if `Local`.
+    ///
+    /// # Errors
+    /// See [`AppendError`].
+    pub async fn append_entry(&self, entry: Entry, durable: Durability) -> Result<Uuid, AppendError> {
+        let row = entry.into_row(salt()?, durable);
+        let id = row.id;
+        self.store.append(row).await?;
+        Ok(id)
+    }
+
+    /// Waits for one's turn under an idempotency key: `Some` holder is the decision to give again, else the caller
+    /// decides and keeps the guard until the record has been appended.
+    ///
+    /// # Errors
+    /// When the local log cannot be read.
+    pub async fn begin_key(
+        &self,
+        caller: &str,
+        flow: &str,
+        key: &str,
+    ) -> Result<(KeyGuard, Option<KeyHolder>), StoreError> {
+        self.store.begin_key(caller, flow, key).await
+    }
+
+    /// The decision that a key stands for.
+    ///
+    /// # Errors
+    /// When the local log cannot be read.
+    pub async fn lookup_key(&self, caller: &str, flow: &str, key: &str) -> Result<Option<KeyHolder>, StoreError> {
+        self.store.key_holder(caller, flow, key).await
+    }
+
+    /// Waits until Postgres has a record of this node, for a repeated key that asks for `central`.
+    ///
+    /// # Errors
+    /// `NotCentral` when it does not confirm in time.
+    pub async fn wait_central(&self, record: &Record) -> Result<(), AppendError> {
+        if record.local() == 0 { Ok(()) } else { self.store.wait_central(record.local()).await }
+    }
+
+    /// One decision.
+    ///
+    /// # Errors
+    /// When neither the local log nor Postgres can say.
+    pub async fn get(&self, id: Uuid) -> Result<Option<Record>, ReadError> {
+        Ok(self.store.get(id).await?.and_then(Record::new))
+    }
+
+    /// A page of decisions, newest first.
+    ///
+    /// # Errors
+    /// When the log cannot be read. A bad cursor is refused by [`Search::check`]; here it finds nothing.
+    pub async fn search(&self, search: Search) -> Result<Page<Record>, ReadError> {
+        let page = self.page(Kind::Decision, search).await?;
+        Ok(Page { items: page.items.into_iter().filter_map(Record::new).collect(), next: page.next })
+    }
+
+    /// A page of refusals, as JSON.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn refusals(&self, search: Search) -> Result<Page<Value>, ReadError> {
+        self.entries(Kind::Refusal, search).await
+    }
+
+    /// A page of releases, as JSON. `filter.flow` finds those that had the flow in force.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn releases(&self, mut search: Search) -> Result<Page<Value>, ReadError> {
+        search.filter.rule = search.filter.flow.take();
+        self.entries(Kind::Release, search).await
+    }
+
+    /// A page of reads, as JSON. `filter.reference` is the id of the decision that was read.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn reads(&self, search: Search) -> Result<Page<Value>, ReadError> {
+        self.entries(Kind::Read, search).await
+    }
+
+    async fn entries(&self, kind: Kind, search: Search) -> Result<Page<Value>, ReadError> {
+        let page = self.page(kind, search).await?;
+        let items = page.items.iter().map(entry::show).collect::<Result<_, _>>()?;
+        Ok(Page { items, next: page.next })
+    }
+
+    async fn page(&self, kind: Kind, search: Search) -> Result<Page<crate::store::Stored>, ReadError> {
+        let Search { mut filter, subject, cursor } = search;
+        filter.limit = filter.limit.clamp(1, crate::store::PAGE_LIMIT);
+        match cursor.as_deref().map(parse_cursor) {
+            Some(Err(BadCursor)) => return Ok(Page { items: Vec::new(), next: None }),
+            Some(Ok(before)) => filter.before = Some(before),
+            None => {}
+        }
+        if let Some(subject) = subject {
+            let keys = self.store.subject_keys();
+            filter.subject = Some(keys.iter().map(|key| SubjectKey::new(*key).hash(&subject).to_vec()).collect());
+        }
+        let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
+        let items = self.store.search(kind, filter).await?;
+        // A full page may be the last; then the next one is empty, which is cheaper than asking for one more each.
+        let next = items.last().filter(|_| items.len() >= limit).map(|last| last.row.id.simple().to_string());
+        Ok(Page { items, next })
+    }
+
+    /// Stores the files of a revision, durable on this machine when it returns; before the revision comes into
+    /// force. Files are (flow or empty, path, bytes).
+    ///
+    /// # Errors
+    /// When they could not be stored: the revision must not come into force.
+    pub async fn put_revision(
+        &self,
+        revision: &str,
+        files: Vec<(Arc<str>, Arc<str>, Arc<[u8]>)>,
+    ) -> Result<(), StoreError> {
+        let files = files
+            .into_iter()
+            .map(|(flow, path, bytes)| RevisionFile { flow, path, digest: Sha256::digest(&bytes).into(), bytes })
+            .collect();
+        self.store.put_revision(Arc::from(revision), files).await
+    }
+
+    /// The files of a revision by (flow, path); empty when nobody has it.
+    ///
+    /// # Errors
+    /// When it is not here and Postgres is away.
+    pub async fn revision_files(&self, revision: &str) -> Result<Vec<RevisionFile>, StoreError> {
+        self.store.revision_files(revision).await
+    }
+
+    /// Every known revision, newest first.
+    ///
+    /// # Errors
+    /// When the local log cannot be read.
+    pub async fn revisions(&self) -> Result<Vec<RevisionRow>, StoreError> {
+        self.store.revisions().await
+    }
+
+    /// Remembers which revision is in force here, for a restart with broken documents.
+    ///
+    /// # Errors
+    /// When the local log cannot take it.
+    pub async fn set_in_force(&self, revision: &str) -> Result<(), StoreError> {
+        self.store.set_in_force(revision).await
+    }
+
+    /// The revision that was last in force here.
+    ///
+    /// # Errors
+    /// When the local log cannot be read.
+    pub async fn last_in_force(&self) -> Result<Option<String>, StoreError> {
+        self.store.last_in_force().await
+    }
+
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.store.health()
+    }
+
+    /// This log's stable id.
+    #[must_use]
+    pub fn node(&self) -> Uuid {
+        self.store.node()
+    }
+
+    /// Commits what is queued, ships what it can within `deadline`, closes the file.
+    pub async fn close(&self, deadline: Duration) {
+        self.store.close(deadline).await;
+    }
+}
+
+fn salt() -> Result<[u8; 16], AppendError> {
+    let mut salt = [0; 16];
+    getrandom::fill(&mut salt).map_err(|_| AppendError::NotRecorded("the system gives no randomness"))?;
+    Ok(salt)
+}

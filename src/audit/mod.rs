@@ -1,0 +1,26 @@
+//! The durable, versioned form of what happened, and the log of it: append, look up, search, verify, replay's
+//! comparison. Absent: rows and SQL (`store`), who may read what (`http`).
+
+mod entry;
+mod json;
+mod log;
+mod record;
+#[cfg(test)]
+mod sample;
+mod show;
+mod stored;
+mod subject;
+mod verdict;
+
+pub use entry::{CasesRun, Entry, ReadEntry, Refusal, Switch};
+pub use log::{Audit, BadCursor, Page, ReadError, Recorded, Search};
+pub use record::{DecisionRecord, Provenance, ProvenanceKey, RECORD_VERSION, TRACE_VERSION, stamp};
+pub use show::{MASK, Sight};
+pub use stored::{Answer, Record, Unreadable};
+pub use subject::SubjectKey;
+pub use verdict::{Difference, canonical_verdict, compare_verdicts};
+
+pub use crate::store::{
+    AppendError, Appended, CentralHealth, Durability, Filter, Health, KeyGuard, KeyHolder, OpenError, QueueLimits,
+    RevisionFile, RevisionRow, StoreError, StoreSettings,
+};

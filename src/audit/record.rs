@@ -1,0 +1,335 @@
+//! A decision in its durable form: what happened as two canonical texts (one without personal data), a commitment
+//! to both, and the leaf of the log. Built where the decision was made, so that the writer only has to place it.
+//! Absent: place, sequence and chain; those are the writer's.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::json::Json;
+use super::subject::SubjectKey;
+use super::verdict;
+use crate::domain::declaration::Personal;
+use crate::domain::facts::{Facts, Given};
+use crate::domain::value::Name;
+use crate::domain::verdict::{RuleResult, Step, Verdict};
+use crate::store::{Durability, Hash, KeyRow, Kind, Row, list};
+
+/// Version of the record's form. Grows when a field changes its meaning; new fields alone do not.
+pub const RECORD_VERSION: u32 = 1;
+/// Version of the trace's form, apart from the record's.
+pub const TRACE_VERSION: u32 = 1;
+
+/// Where a decision comes from: everything about it that its verdict does not say.
+#[derive(Debug, Clone)]
+pub struct Provenance {
+    /// From [`stamp`], with `decided_at`.
+    pub decision_id: Uuid,
+    pub decided_at: Timestamp,
+    pub elapsed_us: u64,
+    pub caller: Name,
+    pub flow: Name,
+    pub market: Name,
+    /// The caller's own id of what is decided about.
+    pub reference: Option<Arc<str>>,
+    pub revision: Arc<str>,
+    pub flow_revision: Arc<str>,
+    /// This program's build, `tollgate 0.1.0`.
+    pub engine: Arc<str>,
+    /// Version of the language in which flows are written.
+    pub language: u32,
+    /// Text of the fact that says whom the decision is about; recorded only as a keyed hash.
+    pub subject: Option<Arc<str>>,
+    pub durable: Durability,
+    pub key: Option<ProvenanceKey>,
+    /// The flow's inputs and how personal each is.
+    pub personal: Vec<(Name, Personal)>,
+    /// What the answer said for each reason, so that a repeated key is answered alike.
+    pub reason_texts: Vec<(Name, Arc<str>)>,
+}
+
+/// The idempotency key that a decision was asked under.
+#[derive(Debug, Clone)]
+pub struct ProvenanceKey {
+    pub key: Arc<str>,
+    /// SHA-256 of the request as JSON values.
+    pub request_digest: Hash,
+}
+
+/// A decision ready to be appended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecisionRecord {
+    pub(super) row: Row,
+}
+
+/// The time of a decision as it is recorded (whole microseconds), and an id that sorts by it.
+#[must_use]
+pub fn stamp(now: Timestamp) -> (Uuid, Timestamp) {
+    let at_us = now.as_microsecond().max(0);
+    let at = Timestamp::from_microsecond(at_us).unwrap_or(now);
+    let (seconds, nanos) = (at_us / 1_000_000, (at_us % 1_000_000) * 1000);
+    let time = uuid::Timestamp::from_unix(
+        uuid::NoContext,
+        u64::try_from(seconds).unwrap_or_default(),
+        u32::try_from(nanos).unwrap_or_default(),
+    );
+    (Uuid::new_v7(time), at)
+}
+
+impl DecisionRecord {
+    /// Builds the record of a verdict. `facts` are the admitted ones, `given` what was sent.
+    #[must_use]
+    pub fn new(
+        provenance: &Provenance,
+        given: &Given,
+        facts: &Facts,
+        verdict: &Verdict,
+        subject_key: &SubjectKey,
+        salt: [u8; 16],
+    ) -> Self {
+        let subject = provenance.subject.as_deref().map(|subject| subject_key.hash(subject));
+        let public = public(provenance, facts, verdict, subject.as_ref());
+        let personal = personal(given, verdict);
+        let at_us = provenance.decided_at.as_microsecond();
+        let commitment = commitment(&salt, &public, Some(&personal));
+        let mut models = Json::with_capacity(96);
+        verdict::models(&mut models, verdict);
+        let leaf = Leaf {
+            id: provenance.decision_id,
+            at_us,
+            flow: &provenance.flow,
+            revision: &provenance.revision,
+            outcome: &verdict.outcome,
+            durable: provenance.durable,
+            models: &models.into_text(),
+            commitment: &commitment,
+        };
+        let leaf = leaf.hash();
+        let row = Row {
+            kind: Kind::Decision,
+            id: provenance.decision_id,
+            at_us,
+            caller: Some(Arc::clone(&provenance.caller)),
+            flow: Some(Arc::clone(&provenance.flow)),
+            market: Some(Arc::clone(&provenance.market)),
+            outcome: Some(Arc::clone(&verdict.outcome)),
+            reasons: list(verdict.reasons.iter().map(|code| &**code)),
+            rules: rules_that_hit(verdict),
+            models: models_that_answered(verdict),
+            reference: provenance.reference.clone(),
+            subject: subject.map(|hash| Arc::from(hash.as_slice())),
+            revision: Some(Arc::clone(&provenance.revision)),
+            degraded: verdict.degraded(),
+            durable: provenance.durable,
+            public: public.into(),
+            personal: Some(personal.into()),
+            salt: Some(salt),
+            commitment,
+            leaf,
+            key: provenance.key.as_ref().map(|key| KeyRow {
+                caller: Arc::clone(&provenance.caller),
+                flow: Arc::clone(&provenance.flow),
+                key: Arc::clone(&key.key),
+                request_digest: key.request_digest,
+            }),
+        };
+        Self { row }
+    }
+
+    #[must_use]
+    pub fn id(&self) -> Uuid {
+        self.row.id
+    }
+
+    /// SHA-256 of the canonical record.
+    #[must_use]
+    pub fn digest(&self) -> Hash {
+        digest(&self.row.public, self.row.personal.as_deref())
+    }
+}
+
+/// The canonical record: `{"personal":…,"public":…,"version":1}`.
+#[must_use]
+pub fn canonical(public: &str, personal: Option<&str>) -> String {
+    let personal = personal.unwrap_or("null");
+    format!("{{\"personal\":{personal},\"public\":{public},\"version\":{RECORD_VERSION}}}")
+}
+
+/// SHA-256 of the canonical record.
+#[must_use]
+pub fn digest(public: &str, personal: Option<&str>) -> Hash {
+    Sha256::digest(canonical(public, personal)).into()
+}
+
+/// SHA-256(salt ‖ canonical record): says nothing about the record to whom the salt is unknown.
+#[must_use]
+pub fn commitment(salt: &[u8; 16], public: &str, personal: Option<&str>) -> Hash {
+    let mut hash = Sha256::new();
+    hash.update(salt);
+    hash.update(canonical(public, personal));
+    hash.finalize().into()
+}
+
+/// What of a decision goes into the log's tree: nothing personal.
+pub(super) struct Leaf<'a> {
+    pub id: Uuid,
+    pub at_us: i64,
+    pub flow: &'a str,
+    pub revision: &'a str,
+    pub outcome: &'a str,
+    pub durable: Durability,
+    /// Canonical JSON: name → digest.
+    pub models: &'a str,
+    pub commitment: &'a Hash,
+}
+
+impl Leaf<'_> {
+    pub fn hash(&self) -> Hash {
+        let mut json = Json::with_capacity(400);
+        json.raw("{").key("commitment").hex(self.commitment);
+        json.raw(",").key("decision_id").display(self.id.hyphenated());
+        json.raw(",").key("flow").string(self.flow);
+        json.raw(",").key("level").string(self.durable.word());
+        json.raw(",").key("models").raw(self.models);
+        json.raw(",").key("outcome").string(self.outcome);
+        json.raw(",").key("revision").string(self.revision);
+        json.raw(",").key("time").string(&time_text(self.at_us));
+        json.raw(",").key("version").count(RECORD_VERSION.into()).raw("}");
+        leaf_hash(json.into_text().as_bytes())
+    }
+}
+
+/// The leaf hash of RFC 6962: SHA-256(0x00 ‖ leaf).
+#[must_use]
+pub fn leaf_hash(leaf: &[u8]) -> Hash {
+    let mut hash = Sha256::new();
+    hash.update([0]);
+    hash.update(leaf);
+    hash.finalize().into()
+}
+
+/// RFC 3339 in UTC with six digits.
+#[must_use]
+pub fn time_text(at_us: i64) -> String {
+    Timestamp::from_microsecond(at_us).map_or_else(|_| at_us.to_string(), |at| format!("{at:.6}"))
+}
+
+fn public(provenance: &Provenance, facts: &Facts, verdict: &Verdict, subject: Option<&Hash>) -> String {
+    let mut json = Json::with_capacity(1024);
+    json.raw("{").key("assignment").null().raw(",").key("caller").string(&provenance.caller);
+    json.raw(",").key("decided_at").string(&time_text(provenance.decided_at.as_microsecond()));
+    json.raw(",").key("decision_id").display(provenance.decision_id.hyphenated());
+    json.raw(",").key("degraded").boolean(verdict.degraded());
+    json.raw(",").key("durable").string(provenance.durable.word());
+    json.raw(",").key("elapsed_us").count(provenance.elapsed_us);
+    json.raw(",").key("engine").string(&provenance.engine).raw(",").key("failures");
+    verdict::failures(&mut json, &verdict.failures);
+    json.raw(",").key("flow").string(&provenance.flow);
+    json.raw(",").key("flow_revision").string(&provenance.flow_revision);
+    json.raw(",").key("gathered").raw("[]").raw(",").key("idempotency");
+    match &provenance.key {
+        Some(key) => json
+            .raw("{")
+            .key("key")
+            .string(&key.key)
+            .raw(",")
+            .key("request_digest")
+            .hex(&key.request_digest)
+            .raw("}"),
+        None => json.null(),
+    };
+    json.raw(",").key("invalid").array(&facts.invalid, |json, problem| {
+        json.raw("{").key("code").string(problem.code);
+        json.raw(",").key("pointer").string(&problem.pointer).raw("}");
+    });
+    json.raw(",").key("language").count(provenance.language.into());
+    json.raw(",").key("market").string(&provenance.market).raw(",").key("models");
+    verdict::models(&mut json, verdict);
+    json.raw(",").key("outcome").string(&verdict.outcome).raw(",").key("parts").raw("[]");
+    json.raw(",").key("personal");
+    personal_inputs(&mut json, &provenance.personal, facts);
+    json.raw(",").key("reasons").array(&verdict.reasons, |json, code| {
+        json.string(code);
+    });
+    json.raw(",").key("reference");
+    optional(&mut json, provenance.reference.as_deref());
+    json.raw(",").key("revision").string(&provenance.revision).raw(",").key("stopped_at");
+    match verdict.stopped_at {
+        Some(tick) => json.count(tick),
+        None => json.null(),
+    };
+    json.raw(",").key("subject");
+    match subject {
+        Some(hash) => json.hex(hash),
+        None => json.null(),
+    };
+    json.raw(",").key("texts");
+    json.object(provenance.reason_texts.iter().map(|(code, text)| (&**code, text)), |json, text| {
+        json.string(text);
+    });
+    json.raw(",").key("ticks").count(verdict.ticks);
+    json.raw(",").key("trace_version").count(TRACE_VERSION.into());
+    json.raw(",").key("version").count(RECORD_VERSION.into()).raw("}");
+    json.into_text()
+}
+
+/// The names that must be masked when the record is shown: declared personal, or not declared at all.
+fn personal_inputs(json: &mut Json, declared: &[(Name, Personal)], facts: &Facts) {
+    let word = |personal: &Personal| match personal {
+        Personal::No => None,
+        Personal::Key => Some("key"),
+        Personal::Mask => Some("mask"),
+    };
+    let declared = declared.iter().filter_map(|(name, personal)| Some((&**name, word(personal)?)));
+    let unread = facts.unread.iter().map(|(name, _)| (name.as_str(), "mask"));
+    json.object(declared.chain(unread), |json, word| {
+        json.string(word);
+    });
+}
+
+fn personal(given: &Given, verdict: &Verdict) -> String {
+    let mut json = Json::with_capacity(2048);
+    json.raw("{").key("facts").given(given).raw(",").key("features");
+    verdict::features(&mut json, verdict);
+    json.raw(",").key("output");
+    verdict::output(&mut json, &verdict.output);
+    json.raw(",").key("scores");
+    verdict::scores(&mut json, verdict);
+    json.raw(",").key("trace");
+    verdict::trace(&mut json, &verdict.trace);
+    json.raw("}");
+    json.into_text()
+}
+
+pub(super) fn optional(json: &mut Json, text: Option<&str>) {
+    match text {
+        Some(text) => json.string(text),
+        None => json.null(),
+    };
+}
+
+/// `rule` and `set.rule` of every hit, in the order of the trace.
+fn rules_that_hit(verdict: &Verdict) -> Option<Arc<str>> {
+    let mut names: Vec<String> = Vec::new();
+    for step in &verdict.trace {
+        let Step::Rules { name, rules, .. } = step else { continue };
+        for rule in rules.iter().filter(|rule| rule.result == RuleResult::Hit) {
+            names.push(rule.id.to_string());
+            names.push(format!("{name}.{}", rule.id));
+        }
+    }
+    list(names.iter().map(String::as_str))
+}
+
+/// `model`, `model@version` of every model that was asked, then the digests.
+fn models_that_answered(verdict: &Verdict) -> Option<Arc<str>> {
+    let mut names: Vec<String> = Vec::new();
+    for step in &verdict.trace {
+        let Step::Model { model, version, .. } = step else { continue };
+        names.push(model.to_string());
+        names.push(format!("{model}@{version}"));
+    }
+    list(names.iter().map(String::as_str).chain(verdict.models.iter().map(|(_, digest)| &**digest)))
+}

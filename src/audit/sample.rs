@@ -1,0 +1,105 @@
+//! One decision for this room's tests. Absent: any meaning.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::record::{Provenance, ProvenanceKey, stamp};
+use crate::domain::declaration::Personal;
+use crate::domain::facts::{Facts, Given};
+use crate::domain::value::{Name, Value};
+use crate::domain::verdict::{
+    Failure, FeatureState, RecordedBy, RuleResult, RuleTrace, Score, Step, Verdict,
+};
+use crate::store::Durability;
+
+fn name(text: &str) -> Name {
+    Arc::from(text)
+}
+
+pub(super) fn given() -> Given {
+    Given::Map(vec![
+        ("applicant_id".to_owned(), Given::Text("person-7".to_owned())),
+        ("amount".to_owned(), Given::Number("2500.00".to_owned())),
+        ("age".to_owned(), Given::Number("41".to_owned())),
+    ])
+}
+
+pub(super) fn facts() -> Facts {
+    let values = [Value::text("person-7"), Value::Decimal("2500.00".parse().unwrap()), Value::Integer(41)];
+    Facts { values: values.into(), unread: Vec::new(), invalid: Vec::new() }
+}
+
+pub(super) fn verdict() -> Verdict {
+    let rule = |id: &str, result| RuleTrace { id: name(id), result, reads: [name("burden"), name("age")].into() };
+    let score = Score { rounded: 0.61, raw: 0.610_000_012_3 };
+    let failure =
+        Failure { code: "division_by_zero", step: "feature ratio".to_owned(), line: 4, detail: "b is 0".to_owned() };
+    Verdict {
+        outcome: name("decline"),
+        reasons: vec![name("R201"), name("R104")],
+        output: vec![(name("limit"), Value::Decimal("0.00".parse().unwrap()))],
+        scores: vec![(name("default_risk"), score)],
+        features: vec![
+            (name("burden"), FeatureState::Value(Value::Number(0.35))),
+            (name("from_amount"), FeatureState::Value(Value::Number(2.5))),
+            (name("ratio"), FeatureState::Failed),
+            (name("unused"), FeatureState::Unread),
+        ],
+        failures: vec![failure.clone()],
+        models: vec![(name("default_risk"), name("sha256:aa"))],
+        trace: vec![
+            Step::Feature { name: name("from_amount"), value: Some(Value::Number(2.5)), reads: vec![name("amount")] },
+            Step::Feature { name: name("burden"), value: Some(Value::Number(0.35)), reads: vec![name("age")] },
+            Step::Rules {
+                name: name("knockout"),
+                rules: vec![rule("heavy", RuleResult::Hit), rule("young", RuleResult::Miss)],
+                points: 0,
+            },
+            Step::Model {
+                name: name("default_risk"),
+                model: name("german_credit"),
+                version: 2,
+                score: Some(score),
+                fallback: false,
+            },
+            Step::Record {
+                outcome: name("decline"),
+                reasons: vec![name("R201")],
+                output: Vec::new(),
+                by: RecordedBy::Verb,
+                line: 12,
+            },
+            Step::Failed(failure),
+        ],
+        ticks: 77,
+        stopped_at: None,
+    }
+}
+
+pub(super) fn provenance() -> Provenance {
+    let (decision_id, decided_at) = stamp(Timestamp::now());
+    Provenance {
+        decision_id,
+        decided_at,
+        elapsed_us: 84,
+        caller: name("shop"),
+        flow: name("personal_loan"),
+        market: name("base"),
+        reference: Some(name("application-8841")),
+        revision: name("sha256:rr"),
+        flow_revision: name("sha256:ff"),
+        engine: name("tollgate 0.1.0"),
+        language: 1,
+        subject: Some(name("person-7")),
+        durable: Durability::Local,
+        key: None,
+        personal: vec![(name("applicant_id"), Personal::Key), (name("amount"), Personal::Mask), (name("age"), Personal::No)],
+        reason_texts: vec![(name("R201"), name("Estimated risk of default is too high"))],
+    }
+}
+
+pub(super) fn keyed(key: &str, request: u8) -> Provenance {
+    let key = ProvenanceKey { key: name(key), request_digest: [request; 32] };
+    Provenance { key: Some(key), ..provenance() }
+}

@@ -1,0 +1,225 @@
+//! The part of a record that a replay must give again to the byte: outcome, reasons, outputs, scores, features,
+//! failures, model digests. The trace is apart, with its own version, and is not compared.
+
+use std::sync::Arc;
+
+use serde_json::Value as Read;
+
+use super::json::Json;
+use crate::domain::verdict::{Failure, FeatureState, RecordedBy, RuleResult, Step, Verdict};
+
+/// One place where a replayed verdict is not the recorded one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Difference {
+    /// JSON pointer within the verdict: `/outcome`, `/features/burden`.
+    pub pointer: String,
+    /// `None` where the recorded verdict has nothing.
+    pub recorded: Option<Read>,
+    /// `None` where the replayed verdict has nothing.
+    pub replayed: Option<Read>,
+}
+
+/// The verdict as canonical JSON (RFC 8785): the bytes that a replay compares.
+#[must_use]
+pub fn canonical_verdict(verdict: &Verdict) -> Vec<u8> {
+    let mut json = Json::with_capacity(1024);
+    json.raw("{").key("failures");
+    failures(&mut json, &verdict.failures);
+    json.raw(",").key("features");
+    features(&mut json, verdict);
+    json.raw(",").key("models");
+    models(&mut json, verdict);
+    json.raw(",").key("outcome").string(&verdict.outcome).raw(",").key("output");
+    output(&mut json, &verdict.output);
+    json.raw(",").key("reasons").array(&verdict.reasons, |json, code| {
+        json.string(code);
+    });
+    json.raw(",").key("scores");
+    scores(&mut json, verdict);
+    json.raw("}");
+    json.into_text().into_bytes()
+}
+
+/// Where two canonical verdicts differ, in order of their pointers; empty when they agree to the byte.
+#[must_use]
+pub fn compare_verdicts(recorded: &[u8], replayed: &[u8]) -> Vec<Difference> {
+    if recorded == replayed {
+        return Vec::new();
+    }
+    let mut differences = Vec::new();
+    let (before, after) = (serde_json::from_slice(recorded).ok(), serde_json::from_slice(replayed).ok());
+    compare(String::new(), before.as_ref(), after.as_ref(), &mut differences);
+    if differences.is_empty() {
+        // Other bytes of the same JSON: cannot come from `canonical_verdict`, but must not pass for agreement.
+        differences.push(Difference { pointer: String::new(), recorded: before, replayed: after });
+    }
+    differences
+}
+
+fn compare(pointer: String, before: Option<&Read>, after: Option<&Read>, found: &mut Vec<Difference>) {
+    match (before, after) {
+        (Some(Read::Object(a)), Some(Read::Object(b))) => {
+            let names: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+            for name in names {
+                let escaped = name.replace('~', "~0").replace('/', "~1");
+                compare(format!("{pointer}/{escaped}"), a.get(name), b.get(name), found);
+            }
+        }
+        (Some(Read::Array(a)), Some(Read::Array(b))) => {
+            for index in 0..a.len().max(b.len()) {
+                compare(format!("{pointer}/{index}"), a.get(index), b.get(index), found);
+            }
+        }
+        (before, after) if before == after => {}
+        (before, after) => {
+            found.push(Difference { pointer, recorded: before.cloned(), replayed: after.cloned() });
+        }
+    }
+}
+
+pub(super) fn failures(json: &mut Json, failures: &[Failure]) {
+    json.array(failures, |json, item| failure(json, item));
+}
+
+fn failure(json: &mut Json, failure: &Failure) {
+    json.raw("{").key("code").string(failure.code).raw(",").key("detail").string(&failure.detail);
+    json.raw(",").key("line").count(failure.line.into());
+    json.raw(",").key("step").string(&failure.step).raw("}");
+}
+
+/// Read features by name; unread and failed ones tagged.
+pub(super) fn features(json: &mut Json, verdict: &Verdict) {
+    json.object(verdict.features.iter().map(|(name, state)| (&**name, state)), |json, state| {
+        match state {
+            FeatureState::Unread => json.raw("{\"$unread\":true}"),
+            FeatureState::Failed => json.raw("{\"$failed\":true}"),
+            FeatureState::Value(value) => json.value(value),
+        };
+    });
+}
+
+pub(super) fn models(json: &mut Json, verdict: &Verdict) {
+    json.object(verdict.models.iter().map(|(name, digest)| (&**name, digest)), |json, digest| {
+        json.string(digest);
+    });
+}
+
+pub(super) fn output(json: &mut Json, output: &[(Arc<str>, crate::domain::value::Value)]) {
+    json.object(output.iter().map(|(name, value)| (&**name, value)), |json, value| {
+        json.value(value);
+    });
+}
+
+/// Each score as its bits (hexadecimal, IEEE 754) and rounded.
+pub(super) fn scores(json: &mut Json, verdict: &Verdict) {
+    json.object(verdict.scores.iter().map(|(name, score)| (&**name, score)), |json, score| {
+        json.raw("{").key("bits").hex(&score.raw.to_bits().to_be_bytes());
+        json.raw(",").key("rounded").number(score.rounded).raw("}");
+    });
+}
+
+/// The trace, in order. A feature's value stands once, under `features`.
+pub(super) fn trace(json: &mut Json, steps: &[Step]) {
+    json.array(steps, |json, step| match step {
+        Step::Feature { name, reads, .. } => {
+            json.raw("{").key("feature").string(name).raw(",").key("reads");
+            names(json, reads);
+            json.raw("}");
+        }
+        Step::Rules { name, rules, points } => {
+            json.raw("{").key("points").integer(*points).raw(",").key("rule_set").string(name);
+            json.raw(",").key("rules").array(rules, |json, rule| {
+                json.raw("{").key("id").string(&rule.id).raw(",").key("reads");
+                names(json, &rule.reads);
+                json.raw(",").key("result").string(result_word(rule.result)).raw("}");
+            });
+            json.raw("}");
+        }
+        Step::Model { name, model, version, score, fallback } => {
+            json.raw("{").key("fallback").boolean(*fallback).raw(",").key("model").string(model);
+            json.raw(",").key("name").string(name).raw(",").key("score");
+            match score {
+                Some(score) => json.number(score.rounded),
+                None => json.null(),
+            };
+            json.raw(",").key("version").count((*version).into()).raw("}");
+        }
+        Step::Record { outcome, reasons, output: given, by, line } => {
+            json.raw("{").key("by");
+            recorded_by(json, by);
+            json.raw(",").key("line").count((*line).into()).raw(",").key("outcome").string(outcome);
+            json.raw(",").key("output");
+            output(json, given);
+            json.raw(",").key("reasons");
+            names(json, reasons);
+            json.raw("}");
+        }
+        Step::Failed(item) => {
+            json.raw("{").key("failed");
+            failure(json, item);
+            json.raw("}");
+        }
+    });
+}
+
+fn names(json: &mut Json, names: &[Arc<str>]) {
+    json.array(names, |json, name| {
+        json.string(name);
+    });
+}
+
+fn recorded_by(json: &mut Json, by: &RecordedBy) {
+    match by {
+        RecordedBy::Verb => json.raw("{\"verb\":true}"),
+        RecordedBy::Rule { rule_set, rule } => json
+            .raw("{")
+            .key("rule")
+            .string(rule)
+            .raw(",")
+            .key("rule_set")
+            .string(rule_set)
+            .raw("}"),
+        RecordedBy::OnError => json.raw("{\"on_error\":true}"),
+        RecordedBy::OnInvalid => json.raw("{\"on_invalid\":true}"),
+    };
+}
+
+pub(super) fn result_word(result: RuleResult) -> &'static str {
+    match result {
+        RuleResult::Hit => "hit",
+        RuleResult::Miss => "miss",
+        RuleResult::Failed => "failed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    #[test]
+    fn the_bytes_are_canonical_json() {
+        let bytes = canonical_verdict(&sample::verdict());
+        let parsed: Read = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(serde_json_canonicalizer::to_vec(&parsed).unwrap(), bytes);
+    }
+
+    #[test]
+    fn a_difference_is_named_by_its_place_and_the_trace_is_not_compared() {
+        let recorded = sample::verdict();
+        let mut replayed = recorded.clone();
+        replayed.trace.clear();
+        replayed.ticks += 1;
+        assert_eq!(compare_verdicts(&canonical_verdict(&recorded), &canonical_verdict(&replayed)), []);
+
+        replayed.outcome = Arc::from("approve");
+        replayed.scores[0].1.raw = f64::from_bits(replayed.scores[0].1.raw.to_bits() + 1);
+        replayed.reasons.clear();
+        let found = compare_verdicts(&canonical_verdict(&recorded), &canonical_verdict(&replayed));
+        let pointers: Vec<_> = found.iter().map(|difference| difference.pointer.as_str()).collect();
+        assert_eq!(pointers, ["/outcome", "/reasons/0", "/reasons/1", "/scores/default_risk/bits"]);
+        assert_eq!(found[0].recorded, Some(Read::from("decline")));
+        assert_eq!(found[0].replayed, Some(Read::from("approve")));
+        assert_eq!(found[1].replayed, None);
+    }
+}

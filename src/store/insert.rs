@@ -1,0 +1,159 @@
+//! The statements that put a group of entries into the local log: few, long and cached, since each statement
+//! costs more than a row in it. Absent: transactions and any decision about what to insert.
+
+use std::collections::HashSet;
+use std::fmt::Write as _;
+use std::sync::{Arc, LazyLock};
+
+use sqlx::query::Query;
+use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection};
+use sqlx::{AssertSqlSafe, Row as _};
+use uuid::Uuid;
+
+use super::row::{Hash, KEY_LIFE_US, KeyHolder, KeyRow, Position, Row};
+
+/// An entry and the place that the writer gave it.
+pub(super) struct Placed<'a> {
+    pub row: &'a Row,
+    pub local: i64,
+    pub position: Position,
+    pub previous: Hash,
+}
+
+/// Rows per statement, longest first; each length is one cached statement.
+const LENGTHS: [usize; 4] = [128, 32, 8, 1];
+
+const ENTRY: &str = "INSERT INTO entry (position, kind, id, epoch, sequence, at_us, recorded_us, caller, flow, \
+     market, outcome, reasons, rules, models, reference, subject, revision, key, request_digest, degraded, durable, commitment, leaf, \
+     previous) VALUES ";
+const ENTRY_COLUMNS: usize = 24;
+const BODY: &str = "INSERT INTO body (position, public, personal, salt) VALUES ";
+const BODY_COLUMNS: usize = 4;
+
+static ENTRY_SQL: LazyLock<[Arc<str>; 4]> =
+    LazyLock::new(|| LENGTHS.map(|rows| statement(ENTRY, ENTRY_COLUMNS, rows)));
+static BODY_SQL: LazyLock<[Arc<str>; 4]> =
+    LazyLock::new(|| LENGTHS.map(|rows| statement(BODY, BODY_COLUMNS, rows)));
+
+fn statement(head: &str, columns: usize, rows: usize) -> Arc<str> {
+    let tuple = format!("({})", vec!["?"; columns].join(","));
+    let mut sql = head.to_owned();
+    for row in 0..rows {
+        let comma = if row == 0 { "" } else { "," };
+        let _ = write!(sql, "{comma}{tuple}");
+    }
+    sql.into()
+}
+
+/// Inserts a whole group; all or (by the caller's transaction) nothing.
+pub(super) async fn rows(connection: &mut SqliteConnection, group: &[Placed<'_>]) -> Result<(), sqlx::Error> {
+    let mut rest = group;
+    for (length, (entry_sql, body_sql)) in LENGTHS.iter().zip(ENTRY_SQL.iter().zip(BODY_SQL.iter())) {
+        while let Some((chunk, after)) = rest.split_at_checked(*length) {
+            rest = after;
+            let mut entries = sqlx::query(AssertSqlSafe(Arc::clone(entry_sql)));
+            let mut bodies = sqlx::query(AssertSqlSafe(Arc::clone(body_sql)));
+            for placed in chunk {
+                entries = bind_entry(entries, placed);
+                bodies = bodies
+                    .bind(placed.local)
+                    .bind(placed.row.public.clone())
+                    .bind(placed.row.personal.clone())
+                    .bind(placed.row.salt.map(Vec::from));
+            }
+            entries.execute(&mut *connection).await?;
+            bodies.execute(&mut *connection).await?;
+            if rest.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+type Statement<'q> = Query<'q, Sqlite, SqliteArguments>;
+
+fn bind_entry<'q>(query: Statement<'q>, placed: &Placed<'_>) -> Statement<'q> {
+    let Placed { row, local, position, previous } = placed;
+    query
+        .bind(*local)
+        .bind(row.kind.code())
+        .bind(row.id)
+        .bind(position.epoch)
+        .bind(position.sequence)
+        .bind(row.at_us)
+        .bind(position.recorded_us)
+        .bind(row.caller.clone())
+        .bind(row.flow.clone())
+        .bind(row.market.clone())
+        .bind(row.outcome.clone())
+        .bind(row.reasons.clone())
+        .bind(row.rules.clone())
+        .bind(row.models.clone())
+        .bind(row.reference.clone())
+        .bind(row.subject.clone())
+        .bind(row.revision.clone())
+        .bind(row.key.as_ref().map(|key| key.key.clone()))
+        .bind(row.key.as_ref().map(|key| key.request_digest.to_vec()))
+        .bind(row.degraded)
+        .bind(row.durable.code())
+        .bind(row.commitment.to_vec())
+        .bind(row.leaf.to_vec())
+        .bind(previous.to_vec())
+}
+
+const CLAIM: &str =
+    "INSERT INTO idempotency (caller, flow, key, request_digest, decision_id, expires_us) VALUES ";
+const CLAIM_COLUMNS: usize = 6;
+/// An expired key is free; the last bind is the time now.
+const CLAIM_TAIL: &str = " ON CONFLICT (caller, flow, key) DO UPDATE SET request_digest = excluded.request_digest, \
+     decision_id = excluded.decision_id, expires_us = excluded.expires_us \
+     WHERE idempotency.expires_us <= ? RETURNING decision_id";
+
+static CLAIM_SQL: LazyLock<[Arc<str>; 4]> =
+    LazyLock::new(|| LENGTHS.map(|rows| format!("{}{CLAIM_TAIL}", statement(CLAIM, CLAIM_COLUMNS, rows)).into()));
+
+/// Takes keys for decisions; gives the ids of the decisions that got theirs.
+pub(super) async fn claim(
+    connection: &mut SqliteConnection,
+    rows: &[&Row],
+    now_us: i64,
+) -> Result<HashSet<Uuid>, sqlx::Error> {
+    let keys: Vec<(&KeyRow, &Row)> =
+        rows.iter().filter_map(|row| Some((row.key.as_ref()?, *row))).collect();
+    let mut claimed = HashSet::with_capacity(keys.len());
+    let mut rest = keys.as_slice();
+    for (length, sql) in LENGTHS.iter().zip(CLAIM_SQL.iter()) {
+        while let Some((chunk, after)) = rest.split_at_checked(*length) {
+            rest = after;
+            let mut claims = sqlx::query_scalar::<_, Uuid>(AssertSqlSafe(Arc::clone(sql)));
+            for (key, row) in chunk {
+                claims = claims
+                    .bind(key.caller.clone())
+                    .bind(key.flow.clone())
+                    .bind(key.key.clone())
+                    .bind(key.request_digest.to_vec())
+                    .bind(row.id)
+                    .bind(row.at_us.saturating_add(KEY_LIFE_US));
+            }
+            claimed.extend(claims.bind(now_us).fetch_all(&mut *connection).await?);
+            if rest.is_empty() {
+                return Ok(claimed);
+            }
+        }
+    }
+    Ok(claimed)
+}
+
+/// The decision that a key stands for.
+pub(super) async fn holder(connection: &mut SqliteConnection, key: &KeyRow) -> Result<KeyHolder, sqlx::Error> {
+    let row = sqlx::query(
+        "SELECT request_digest, decision_id FROM idempotency WHERE caller = ? AND flow = ? AND key = ?",
+    )
+    .bind(key.caller.clone())
+    .bind(key.flow.clone())
+    .bind(key.key.clone())
+    .fetch_one(connection)
+    .await?;
+    Ok(KeyHolder { request_digest: super::local::hash(row.try_get(0)?)?, decision_id: row.try_get(1)? })
+}
