@@ -42,7 +42,8 @@ fn forest(criterion: &mut Criterion) {
         bencher.iter(|| {
             at = (at + 1) % rows.len();
             let cells = matrix.cells[at * width..(at + 1) * width].to_vec();
-            let one: Vec<f64> = smartcore.predict(&DenseMatrix::new(1, width, cells, false).unwrap()).unwrap();
+            let one: Vec<f64> =
+                smartcore.predict(&DenseMatrix::new(1, width, cells, false).unwrap()).unwrap();
             one
         });
     });
@@ -64,7 +65,11 @@ fn rows(model: &Model) -> Vec<Vec<Value>> {
         _ => Value::text(text),
     };
     let inputs: Vec<_> = model.inputs.iter().map(|input| (place(&input.name), &input.kind)).collect();
-    table.rows.iter().map(|row| inputs.iter().map(|(at, kind)| value(kind, &row.cells[*at])).collect()).collect()
+    table
+        .rows
+        .iter()
+        .map(|row| inputs.iter().map(|(at, kind)| value(kind, &row.cells[*at])).collect())
+        .collect()
 }
 
 /// The columns that smartcore is given, and a made-up outcome for it to learn.

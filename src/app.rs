@@ -10,16 +10,20 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::audit::{Audit, AuditError, AuditSettings, KeyRecord};
+use crate::audit::{Audit, QueueLimits, StoreError, StoreSettings};
 use crate::config::{RequireCases, Settings};
-use crate::engine::Engine;
+use crate::engine::{self, Engine};
 use crate::http::access::{RingEntry, Role};
 use crate::http::{self, Doors, Service};
-use crate::release::{Release, ReleaseSettings};
+use crate::keys::{ApiKey, Keys};
+use crate::release::{Release, ReleaseSettings, Watching};
 use crate::telemetry::{self, TelemetryError};
 
 /// How soon a key that was created or revoked elsewhere counts here.
 const KEYS_EVERY: Duration = Duration::from_millis(500);
+
+/// How long the shipping of the last records to Postgres may take at the end; they are kept for the next start.
+const SHIPPING: Duration = Duration::from_secs(5);
 
 /// A running service.
 #[derive(Debug)]
@@ -30,6 +34,7 @@ pub struct Application {
     server: ServerHandle,
     serving: JoinHandle<std::io::Result<()>>,
     tasks: Vec<JoinHandle<()>>,
+    watching: Watching,
     stop: watch::Sender<StopStage>,
 }
 
@@ -67,9 +72,9 @@ pub enum StartError {
     #[error("the records cannot be opened")]
     Audit(#[source] crate::audit::OpenError),
     #[error("no rules can be put in force")]
-    Release(#[source] crate::release::LoadError),
+    Release(#[source] crate::release::StartError),
     #[error("the API keys cannot be read")]
-    Keys(#[source] AuditError),
+    Keys(#[source] StoreError),
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),
     #[error("signals cannot be listened for")]
@@ -81,8 +86,6 @@ pub enum StartError {
 pub enum RunError {
     #[error("the HTTP server failed")]
     Server(#[source] std::io::Error),
-    #[error("the records could not be flushed")]
-    Flush(#[source] AuditError),
 }
 
 /// Asks an application to stop, from anywhere.
@@ -105,8 +108,10 @@ impl Application {
     /// What kept it from starting; nothing is left running.
     pub async fn build(settings: Settings) -> Result<Self, StartError> {
         let metrics = telemetry::start_metrics()?;
-        let audit = Arc::new(Audit::open(audit_settings(&settings)).await.map_err(StartError::Audit)?);
-        let keys = audit.keys().await.map_err(StartError::Keys)?;
+        let audit = Arc::new(Audit::open(store_settings(&settings)).await.map_err(StartError::Audit)?);
+        let url = settings.database_url.as_ref().map(|url| url.expose());
+        let ring = Keys::open(&settings.data, url).await.map_err(StartError::Keys)?;
+        let keys = ring.all().await.map_err(StartError::Keys)?;
         let bound = |source| StartError::Bind { address: settings.http, source };
         if keys.is_empty() && !settings.http.ip().is_loopback() {
             return Err(StartError::NoKeys { address: settings.http });
@@ -131,13 +136,11 @@ impl Application {
                  `tollgate keys create` closes it"
             );
         }
-        let tasks = vec![
-            metrics.spawn_upkeep(),
-            tokio::spawn(follow_keys(Arc::clone(&service.audit), Arc::clone(&doors))),
-        ];
+        let tasks = vec![metrics.spawn_upkeep(), tokio::spawn(follow_keys(ring, Arc::clone(&doors)))];
+        let watching = service.release.watch();
         doors.open(service.clone());
         let (stop, _) = watch::channel(StopStage::Run);
-        Ok(Self { address, doors, service, server: handle, serving, tasks, stop })
+        Ok(Self { address, doors, service, server: handle, serving, tasks, watching, stop })
     }
 
     /// Where it listens: the port that was picked, when 0 was asked for.
@@ -183,6 +186,7 @@ impl Application {
         }
         tracing::info!("stopping: no new requests, finishing those that came");
         self.doors.begin_to_stop();
+        drop(self.watching);
         let at_once = asked.wait_for(|stage| *stage == StopStage::AtOnce);
         tokio::select! {
             _ = at_once => Ok(Ended::AtOnce),
@@ -199,7 +203,7 @@ impl Application {
         for task in tasks {
             task.abort();
         }
-        service.audit.close().await.map_err(RunError::Flush)?;
+        service.audit.close(SHIPPING).await;
         tracing::info!("stopped");
         Ok(Ended::Finished)
     }
@@ -207,61 +211,57 @@ impl Application {
 
 /// What is in force, then the engine: each needs the one before, and all need the records.
 async fn open(settings: &Settings, audit: Arc<Audit>) -> Result<Service, StartError> {
-    let release =
-        Release::load(release_settings(settings), Arc::clone(&audit)).await.map_err(StartError::Release)?;
+    let release = Release::start(release_settings(settings), engine::journal(&audit))
+        .await
+        .map_err(StartError::Release)?;
     let engine = Arc::new(Engine::new(Arc::clone(&release), Arc::clone(&audit), settings.durable));
     Ok(Service { engine, audit, release })
 }
 
-fn audit_settings(settings: &Settings) -> AuditSettings {
-    AuditSettings {
-        data: settings.data.clone(),
+fn store_settings(settings: &Settings) -> StoreSettings {
+    StoreSettings {
         database_url: settings.database_url.as_ref().map(|url| url.expose().to_owned()),
-        queue_records: settings.queue.records,
-        queue_bytes: settings.queue.bytes,
+        queue: QueueLimits { records: settings.queue.records, bytes: settings.queue.bytes },
+        retention: settings.retention.local,
         keep_shipped: settings.retention.shipped,
-        keep_local: settings.retention.local,
+        ..StoreSettings::new(&settings.data)
     }
 }
 
 fn release_settings(settings: &Settings) -> ReleaseSettings {
     ReleaseSettings {
-        rules: settings.rules.clone(),
-        models: settings.models.clone(),
-        cases_are_required: settings.require_cases == RequireCases::Refuse,
+        require_cases: settings.require_cases == RequireCases::Refuse,
+        ..ReleaseSettings::new(&settings.rules, &settings.models)
     }
 }
 
-fn set_keys(doors: &Doors, keys: &[KeyRecord]) {
+fn set_keys(doors: &Doors, keys: &[ApiKey]) {
     let entries: Vec<RingEntry> = keys.iter().map(ring_entry).collect();
     let valid = entries.iter().filter(|entry| !entry.revoked).count();
     metrics::gauge!("tollgate_keys").set(u32::try_from(valid).map_or(f64::INFINITY, f64::from));
     doors.set_keys(entries);
 }
 
-/// A key of a role that this version does not know stays unknown, and keeps the ring closed as a revoked one.
-fn ring_entry(key: &KeyRecord) -> RingEntry {
-    let role = Role::from_word(&key.role);
-    if role.is_none() {
-        tracing::warn!(key = %key.name, role = key.role, "a key has a role that this version does not know");
-    }
+/// A key without a role that this version knows stays unknown, and keeps the ring closed as a revoked one does.
+fn ring_entry(key: &ApiKey) -> RingEntry {
+    let roles: Vec<Role> = key.roles.iter().filter_map(|word| Role::from_word(word)).collect();
     RingEntry {
         sha256: key.sha256,
         name: key.name.clone(),
-        role: role.unwrap_or(Role::Caller),
+        revoked: key.revoked_us.is_some() || roles.is_empty(),
+        roles: Arc::from(roles),
         flows: key.flows.clone().map(Arc::from),
-        revoked: key.revoked_at.is_some() || role.is_none(),
     }
 }
 
 /// Keys are created and revoked by another process: the command line.
-async fn follow_keys(audit: Arc<Audit>, doors: Arc<Doors>) {
+async fn follow_keys(ring: Keys, doors: Arc<Doors>) {
     let mut ticks = tokio::time::interval(KEYS_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut failing = false;
     loop {
         ticks.tick().await;
-        match audit.keys().await {
+        match ring.all().await {
             Ok(keys) => {
                 failing = false;
                 set_keys(&doors, &keys);

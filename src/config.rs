@@ -13,9 +13,9 @@ use std::time::Duration;
 
 pub use secret::DatabaseUrl;
 
-use crate::audit::Durability;
-use crate::documents::findings::{self, Colour};
+use crate::audit::{Durability, QueueLimits};
 use crate::documents::Source;
+use crate::documents::findings::{self, Colour};
 use crate::domain::diagnostic::Diagnostic;
 use crate::http::HttpSettings;
 use crate::telemetry::{LogFormat, LogSettings, check_filter};
@@ -62,12 +62,12 @@ pub enum RequireCases {
     Refuse,
 }
 
-/// How long the local log keeps records; `None` for ever.
+/// How long the local log keeps records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
     /// Once Postgres has them.
-    pub shipped: Option<Duration>,
-    /// When there is no Postgres.
+    pub shipped: Duration,
+    /// When there is no Postgres; `None` for ever.
     pub local: Option<Duration>,
 }
 
@@ -159,7 +159,13 @@ pub fn gather(flags: &Flags, environment: &dyn Fn(&str) -> Option<String>) -> Re
         http: settle(http, parse_address, file.http, loopback(8080), &mut errors),
         grpc: settle(grpc, parse_address, file.grpc, loopback(8081), &mut errors),
         durable: settle(durable, parse_durable, file.durable, Durability::Local, &mut errors),
-        database_url: settle(database, |t| DatabaseUrl::parse(t).map(Some), file.database_url.map(Some), None, &mut errors),
+        database_url: settle(
+            database,
+            |t| DatabaseUrl::parse(t).map(Some),
+            file.database_url.map(Some),
+            None,
+            &mut errors,
+        ),
         data: folder(flags.data.as_ref(), "TOLLGATE_DATA", file.data, "data"),
         rules: folder(flags.rules.as_ref(), "TOLLGATE_RULES", file.rules, "rules"),
         models: folder(flags.models.as_ref(), "TOLLGATE_MODELS", file.models, "models"),
@@ -170,19 +176,20 @@ pub fn gather(flags: &Flags, environment: &dyn Fn(&str) -> Option<String>) -> Re
             format: settle(log_format, parse_log_format, file.log_format, LogFormat::Text, &mut errors),
         },
         queue: QueueSettings {
-            records: file.queue_records.unwrap_or(20_000),
-            bytes: file.queue_bytes.unwrap_or(256 << 20),
+            records: file.queue_records.unwrap_or(QueueLimits::default().records),
+            bytes: file.queue_bytes.unwrap_or(QueueLimits::default().bytes),
         },
         require_cases: file.require_cases.unwrap_or(RequireCases::Report),
         retention: Retention {
             shipped: days(file.shipped_days.unwrap_or(1)),
-            local: days(file.local_days.unwrap_or(0)),
+            local: file.local_days.filter(|n| *n > 0).map(days),
         },
         shutdown_grace: Duration::from_secs(file.shutdown_grace_s.unwrap_or(30)),
     };
     if settings.durable == Durability::Central && settings.database_url.is_none() {
         errors.messages.push(
-            "`durable: central` waits for Postgres, and no address is given; set `TOLLGATE_DATABASE_URL`".to_owned(),
+            "`durable: central` waits for Postgres, and no address is given; set `TOLLGATE_DATABASE_URL`"
+                .to_owned(),
         );
     }
     if errors.is_empty() { Ok(settings) } else { Err(errors) }
@@ -193,7 +200,8 @@ fn read_file(
     environment: &dyn Fn(&str) -> Option<String>,
     errors: &mut ConfigErrors,
 ) -> file::FileSettings {
-    let named = flags.config.clone().or_else(|| environment("TOLLGATE_CONFIG").filter(|text| !text.is_empty()));
+    let named =
+        flags.config.clone().or_else(|| environment("TOLLGATE_CONFIG").filter(|text| !text.is_empty()));
     let path = PathBuf::from(named.clone().unwrap_or_else(|| DEFAULT_FILE.to_owned()));
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,
@@ -239,8 +247,8 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(2, NonZeroUsize::get)
 }
 
-fn days(n: u64) -> Option<Duration> {
-    (n > 0).then(|| Duration::from_secs(n.saturating_mul(86_400)))
+fn days(n: u64) -> Duration {
+    Duration::from_secs(n.saturating_mul(86_400))
 }
 
 /// `127.0.0.1:8080`, `[::1]:0`, `localhost:8080`.
@@ -253,7 +261,8 @@ fn parse_address(text: &str) -> Result<SocketAddr, String> {
     if host.is_empty() || port.parse::<u16>().is_err() {
         return Err(wanted());
     }
-    let mut found = text.to_socket_addrs().map_err(|_| format!("names a host that is not known: `{host}`"))?;
+    let mut found =
+        text.to_socket_addrs().map_err(|_| format!("names a host that is not known: `{host}`"))?;
     found.next().ok_or_else(|| format!("names a host without an address: `{host}`"))
 }
 
@@ -298,7 +307,11 @@ mod tests {
         None
     }
 
-    fn with_file(text: &str, flags: Flags, environment: &dyn Fn(&str) -> Option<String>) -> Result<Settings, String> {
+    fn with_file(
+        text: &str,
+        flags: Flags,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Settings, String> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tollgate.yaml");
         std::fs::write(&path, text).unwrap();
@@ -316,7 +329,9 @@ mod tests {
         let uncommented: String = shipped
             .lines()
             .map(|l| match l.trim_start().strip_prefix('#') {
-                Some(rest) if rest.starts_with(|c: char| c.is_ascii_lowercase()) => l.replacen('#', "", 1) + "\n",
+                Some(rest) if rest.starts_with(|c: char| c.is_ascii_lowercase()) => {
+                    l.replacen('#', "", 1) + "\n"
+                }
                 _ => l.to_owned() + "\n",
             })
             .collect();

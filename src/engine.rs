@@ -1,10 +1,9 @@
 //! TO BE REPLACED AT MERGE: only the signatures of `engine` that the doors use.
-use crate::audit::Durability;
+use crate::audit::{Difference, Durability, ReadError};
 use crate::domain::facts::{FactProblem, Given};
 use crate::domain::value::{Name, Value};
 use crate::domain::verdict::Step;
 use jiff::Timestamp;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
@@ -28,6 +27,8 @@ pub struct DecideRequest {
     pub dry_run: bool,
     pub deadline: Option<Duration>,
     pub trace: TraceLevel,
+    /// Language tags, best first: in which the reasons are given (and recorded).
+    pub languages: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,22 +46,30 @@ pub struct Decision {
     pub revision: Arc<str>,
     pub flow_revision: Arc<str>,
     pub outcome: Name,
-    /// Code, and language → text.
-    pub reasons: Vec<(Name, Arc<BTreeMap<String, String>>)>,
-    pub output: Vec<(Name, Value)>,
+    /// Code, and its text in the caller's language.
+    pub reasons: Vec<(Name, Option<Arc<str>>)>,
+    pub output: DecisionOutput,
     pub scores: Vec<(Name, f64)>,
     pub decided_at: Timestamp,
     pub elapsed_us: u64,
     pub degraded: bool,
+    /// `None`: not recorded (`dry_run`).
     pub durable: Option<Durability>,
     pub trace: DecisionTrace,
     pub origin: Origin,
 }
 
 #[derive(Debug, Clone)]
+pub enum DecisionOutput {
+    Values(Vec<(Name, Value)>),
+    /// Of a repeated request: `audit::Answer::output`.
+    Recorded(serde_json::Value),
+}
+
+#[derive(Debug, Clone)]
 pub enum DecisionTrace {
     Steps(Vec<Step>),
-    /// As the record holds it: of a repeated request.
+    /// Of a repeated request: `trace` of `audit::Record::show(Sight::Plain)`.
     Recorded(serde_json::Value),
 }
 
@@ -103,13 +112,6 @@ pub struct Replay {
     pub notes: Vec<String>,
 }
 
-#[derive(Debug)]
-pub struct Difference {
-    pub pointer: String,
-    pub recorded: serde_json::Value,
-    pub replayed: serde_json::Value,
-}
-
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
     #[error("no such decision")]
@@ -118,8 +120,8 @@ pub enum ReplayError {
     UnknownRevision,
     #[error("cannot be replayed: {detail}")]
     NotReplayable { detail: String },
-    #[error("the record store cannot be read")]
-    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error(transparent)]
+    Read(#[from] ReadError),
 }
 
 #[derive(Debug)]
@@ -147,4 +149,10 @@ impl Engine {
     pub fn check_facts(&self, _flow: &str, _market: Option<&str>, _facts: &Given) -> Vec<FactProblem> {
         vec![]
     }
+}
+
+/// Writes revisions and switches to the log. TO BE REPLACED AT MERGE.
+#[must_use]
+pub fn journal(_audit: &Arc<crate::audit::Audit>) -> Arc<dyn crate::release::ReleaseJournal> {
+    Arc::new(crate::release::NoJournal)
 }

@@ -3,12 +3,13 @@
 pub mod app;
 pub mod audit;
 pub mod bundle;
-pub mod cli;
+
 pub mod config;
 pub mod documents;
 pub mod domain;
 pub mod engine;
 pub mod http;
+pub mod keys;
 pub mod learn;
 pub mod release;
 pub mod store;

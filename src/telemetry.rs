@@ -71,6 +71,7 @@ pub const METRICS: &[Metric] = &[
     counter("tollgate_problems_total", "Requests that got a problem instead of an answer, by code."),
     gauge("tollgate_build_info", "Always 1; its label is the version."),
     gauge("tollgate_keys", "API keys that are valid."),
+    counter("tollgate_unrecorded_reads_total", "Reads of records that could not be entered in the log."),
 ];
 
 /// Why logs or metrics could not be set up.
@@ -103,7 +104,8 @@ pub fn check_filter(filter: &str) -> Result<(), TelemetryError> {
 pub fn start_logs(settings: &LogSettings) -> Result<(), TelemetryError> {
     let filter = EnvFilter::try_new(&settings.filter)
         .map_err(|source| TelemetryError::Filter { filter: settings.filter.clone(), source })?;
-    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    let colours =
+        std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
     let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
     let _already_started = match settings.format {
         LogFormat::Text => builder.try_init(),
@@ -133,7 +135,8 @@ pub fn start_metrics() -> Result<Metrics, TelemetryError> {
     if let Some(metrics) = STARTED.get() {
         return Ok(metrics.clone());
     }
-    let recorder = PrometheusBuilder::new().set_buckets(SECONDS).map_err(TelemetryError::Buckets)?.build_recorder();
+    let recorder =
+        PrometheusBuilder::new().set_buckets(SECONDS).map_err(TelemetryError::Buckets)?.build_recorder();
     let metrics = Metrics { handle: recorder.handle() };
     if metrics::set_global_recorder(recorder).is_ok() {
         describe();
@@ -197,9 +200,11 @@ mod tests {
         let mut text = String::from("gauge!(\"tollgate_build_info\"");
         sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut text);
         let mut used = BTreeSet::new();
-        for (kind, word) in
-            [(MetricKind::Counter, "counter!("), (MetricKind::Gauge, "gauge!("), (MetricKind::Histogram, "histogram!(")]
-        {
+        for (kind, word) in [
+            (MetricKind::Counter, "counter!("),
+            (MetricKind::Gauge, "gauge!("),
+            (MetricKind::Histogram, "histogram!("),
+        ] {
             for part in text.split(word).skip(1) {
                 let Some(rest) = part.trim_start().strip_prefix('"') else { continue };
                 let name = rest.split('"').next().unwrap();
@@ -221,7 +226,10 @@ mod tests {
         let text = render();
         assert!(text.contains("# HELP tollgate_problems_total Requests that got a problem"), "{text}");
         assert!(text.contains("tollgate_problems_total{code=\"unknown_flow\"}"), "{text}");
-        assert!(text.contains("tollgate_http_request_seconds_bucket{route=\"/livez\",le=\"0.005\"}"), "{text}");
+        assert!(
+            text.contains("tollgate_http_request_seconds_bucket{route=\"/livez\",le=\"0.005\"}"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -21,6 +21,6 @@ pub use subject::SubjectKey;
 pub use verdict::{Difference, canonical_verdict, compare_verdicts};
 
 pub use crate::store::{
-    AppendError, Appended, CentralHealth, Durability, Filter, Health, KeyGuard, KeyHolder, OpenError, QueueLimits,
-    RevisionFile, RevisionRow, StoreError, StoreSettings,
+    AppendError, Appended, CentralHealth, Durability, Filter, Health, KeyGuard, KeyHolder, OpenError,
+    QueueLimits, RevisionFile, RevisionRow, StoreError, StoreSettings,
 };

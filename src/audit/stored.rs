@@ -223,7 +223,10 @@ impl Record {
         })
     }
 
-    pub(super) fn reasons(&self, public: &Public<'_>) -> Result<Vec<(Arc<str>, Option<Arc<str>>)>, Unreadable> {
+    pub(super) fn reasons(
+        &self,
+        public: &Public<'_>,
+    ) -> Result<Vec<(Arc<str>, Option<Arc<str>>)>, Unreadable> {
         let codes: Vec<Arc<str>> =
             serde_json::from_str(public.reasons.get()).map_err(|_| Unreadable("reasons"))?;
         Ok(codes

@@ -1,8 +1,8 @@
 //! `tollgate.yaml` as written: each key once, its value checked, every finding with its place. Absent on purpose:
 //! defaults (they are where all sources meet).
 
-use std::path::PathBuf;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use super::{DatabaseUrl, RequireCases, parse_address, parse_filter};
 use crate::audit::Durability;
@@ -15,8 +15,26 @@ use crate::telemetry::LogFormat;
 /// Every key, the inner ones by their own name.
 #[cfg(test)]
 pub(super) const KEYS: &[&str] = &[
-    "http", "grpc", "data", "rules", "models", "database_url", "durable", "workers", "body_limit", "log", "filter",
-    "format", "queue", "records", "bytes", "release", "require_cases", "retention", "shipped_days", "local_days",
+    "http",
+    "grpc",
+    "data",
+    "rules",
+    "models",
+    "database_url",
+    "durable",
+    "workers",
+    "body_limit",
+    "log",
+    "filter",
+    "format",
+    "queue",
+    "records",
+    "bytes",
+    "release",
+    "require_cases",
+    "retention",
+    "shipped_days",
+    "local_days",
     "shutdown_grace_s",
 ];
 
@@ -100,7 +118,9 @@ fn addresses(settings: &mut FileSettings, keys: &mut Keys<'_>, shape: &mut Shape
     settings.database_url = parsed(keys, "database_url", shape, |text| {
         let url = DatabaseUrl::parse(text)?;
         if url.has_password() {
-            return Err("holds a password, which does not belong in a file; set `TOLLGATE_DATABASE_URL`".to_owned());
+            return Err(
+                "holds a password, which does not belong in a file; set `TOLLGATE_DATABASE_URL`".to_owned()
+            );
         }
         Ok(url)
     });
@@ -136,11 +156,12 @@ fn sections(settings: &mut FileSettings, keys: &mut Keys<'_>, shape: &mut Shape<
     }
     if let Some(mut release) = section(keys, "release", shape) {
         let required = given(&mut release, "require_cases").and_then(|node| shape.boolean(node));
-        settings.require_cases = required.map(|yes| if yes { RequireCases::Refuse } else { RequireCases::Report });
+        settings.require_cases =
+            required.map(|yes| if yes { RequireCases::Refuse } else { RequireCases::Report });
         release.finish(shape);
     }
     if let Some(mut retention) = section(keys, "retention", shape) {
-        settings.shipped_days = whole(&mut retention, "shipped_days", (0, 36_500), shape);
+        settings.shipped_days = whole(&mut retention, "shipped_days", (1, 36_500), shape);
         settings.local_days = whole(&mut retention, "local_days", (0, 36_500), shape);
         retention.finish(shape);
     }

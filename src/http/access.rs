@@ -59,9 +59,9 @@ pub enum Permission {
 }
 
 /// What a caller may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
-    Role(Role),
+    Roles(Arc<[Role]>),
     /// No key exists and only this machine can ask: everything.
     Unguarded,
 }
@@ -81,13 +81,13 @@ impl Asker {
     }
 
     fn unknown() -> Self {
-        Self { name: Name::from("anyone"), standing: Standing::Role(Role::Caller), flows: None }
+        Self { name: Name::from("anyone"), standing: Standing::Roles(Arc::from([])), flows: None }
     }
 
     /// Whether only this asker's own decisions may be shown to it.
     #[must_use]
     pub fn sees_only_its_own(&self) -> bool {
-        self.standing == Standing::Role(Role::Caller)
+        matches!(&self.standing, Standing::Roles(roles) if !roles.contains(&Role::Auditor))
     }
 
     #[must_use]
@@ -110,7 +110,7 @@ impl Asker {
 pub struct RingEntry {
     pub sha256: [u8; 32],
     pub name: Name,
-    pub role: Role,
+    pub roles: Arc<[Role]>,
     pub flows: Option<Arc<[String]>>,
     pub revoked: bool,
 }
@@ -148,7 +148,7 @@ impl KeyRing {
         let entry = entries.get(usize::try_from(found).ok()?)?;
         Some(Asker {
             name: entry.name.clone(),
-            standing: Standing::Role(entry.role),
+            standing: Standing::Roles(Arc::clone(&entry.roles)),
             flows: entry.flows.clone(),
         })
     }
@@ -169,20 +169,13 @@ impl KeyRing {
             return Ok(Asker::unknown());
         };
         let asker = self.identify(http)?;
-        match asker.standing {
+        match &asker.standing {
             Standing::Unguarded => Ok(asker),
-            Standing::Role(role) if roles.contains(&role) => Ok(asker),
-            Standing::Role(role) => {
-                let wanted: Vec<String> = roles.iter().map(|r| format!("`{}`", r.word())).collect();
-                Err(Problem::new(
-                    Code::Forbidden,
-                    format!(
-                        "this key has the role `{}`; the route is for {}",
-                        role.word(),
-                        wanted.join(", ")
-                    ),
-                ))
-            }
+            Standing::Roles(its) if its.iter().any(|role| roles.contains(role)) => Ok(asker),
+            Standing::Roles(its) => Err(Problem::new(
+                Code::Forbidden,
+                format!("this key is for {}; the route is for {}", role_words(its), role_words(roles)),
+            )),
         }
     }
 
@@ -206,6 +199,10 @@ impl KeyRing {
             )
         })
     }
+}
+
+fn role_words(roles: &[Role]) -> String {
+    roles.iter().map(|role| format!("`{}`", role.word())).collect::<Vec<_>>().join(", ")
 }
 
 fn bearer(header: &str) -> Option<&str> {
@@ -252,11 +249,17 @@ mod tests {
         let other = RingEntry {
             sha256: key_digest("tgk_other"),
             name: "other".into(),
-            role: Role::Operator,
+            roles: Arc::from([Role::Operator]),
             flows: None,
             revoked: false,
         };
-        let mine = RingEntry { sha256: key_digest(&key), name: "mine".into(), role, flows: None, revoked };
+        let mine = RingEntry {
+            sha256: key_digest(&key),
+            name: "mine".into(),
+            roles: Arc::from([role]),
+            flows: None,
+            revoked,
+        };
         ring.replace(vec![other, mine]);
         (ring, key)
     }
@@ -273,7 +276,7 @@ mod tests {
     fn a_key_gives_its_name_and_role() {
         let (ring, key) = ring(Role::Auditor, false);
         let asker = ring.admit(&with_header(&format!("bearer {key}")), AUDIT).unwrap();
-        assert_eq!((&*asker.name, asker.standing), ("mine", Standing::Role(Role::Auditor)));
+        assert_eq!((&*asker.name, asker.standing), ("mine", Standing::Roles(Arc::from([Role::Auditor]))));
     }
 
     #[test]

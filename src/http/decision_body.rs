@@ -1,15 +1,16 @@
 //! The answer of `POST /v1/decisions`: serde straight to bytes, for this is the hot path. Absent on purpose: any
 //! tree of JSON values on the way, and anything that is not in the decision.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde::ser::{SerializeSeq, Serializer};
 use utoipa::ToSchema;
 
-use super::language::Languages;
 use super::trace_body::{Detail, Named, Steps, summary_of_recorded};
 use crate::audit::Durability;
-use crate::domain::value::{Name, Value};
-use crate::engine::{Decision, DecisionTrace, Origin, TraceLevel};
+use crate::domain::value::Name;
+use crate::engine::{Decision, DecisionOutput, DecisionTrace, Origin, TraceLevel};
 
 /// A decision, as its caller gets it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -30,9 +31,9 @@ pub(super) struct DecisionBody<'a> {
     #[schema(value_type = Vec<Reason>)]
     reasons: Reasons<'a>,
     /// What the flow declares as outputs. Decimals are texts.
-    #[serde(serialize_with = "named")]
+    #[serde(serialize_with = "output")]
     #[schema(value_type = Object)]
-    output: &'a [(Name, Value)],
+    output: &'a DecisionOutput,
     /// Rounded as the model's recipe says: what thresholds met.
     #[serde(serialize_with = "scores")]
     #[schema(value_type = std::collections::BTreeMap<String, f64>)]
@@ -68,16 +69,13 @@ pub(super) struct Reason<'a> {
 }
 
 #[derive(Debug)]
-struct Reasons<'a> {
-    decision: &'a Decision,
-    languages: &'a Languages,
-}
+pub(super) struct Reasons<'a>(&'a [(Name, Option<Arc<str>>)]);
 
 impl Serialize for Reasons<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut list = serializer.serialize_seq(Some(self.decision.reasons.len()))?;
-        for (index, (code, texts)) in self.decision.reasons.iter().enumerate() {
-            let text = self.languages.pick(texts).unwrap_or(code);
+        let mut list = serializer.serialize_seq(Some(self.0.len()))?;
+        for (index, (code, text)) in self.0.iter().enumerate() {
+            let text = text.as_deref().unwrap_or(code);
             list.serialize_element(&Reason { code, text, rank: index + 1 })?;
         }
         list.end()
@@ -102,8 +100,11 @@ impl Serialize for TraceBody<'_> {
     }
 }
 
-fn named<S: Serializer>(values: &[(Name, Value)], serializer: S) -> Result<S::Ok, S::Error> {
-    Named(values).serialize(serializer)
+fn output<S: Serializer>(output: &DecisionOutput, serializer: S) -> Result<S::Ok, S::Error> {
+    match output {
+        DecisionOutput::Values(values) => Named(values).serialize(serializer),
+        DecisionOutput::Recorded(recorded) => recorded.serialize(serializer),
+    }
 }
 
 fn scores<S: Serializer>(scores: &[(Name, f64)], serializer: S) -> Result<S::Ok, S::Error> {
@@ -115,26 +116,11 @@ fn shown<S: Serializer>(time: &jiff::Timestamp, serializer: S) -> Result<S::Ok, 
     serializer.collect_str(&format_args!("{time:.6}"))
 }
 
-/// The word for a durability in answers.
-#[must_use]
-pub(super) fn durability_word(durability: Option<Durability>) -> &'static str {
-    match durability {
-        Some(Durability::Central) => "central",
-        Some(Durability::Local) => "local",
-        Some(Durability::Memory) => "memory",
-        None => "none",
-    }
-}
-
 /// The answer's bytes.
 ///
 /// # Errors
 /// None that a decision can cause: its numbers are finite.
-pub(super) fn render(
-    decision: &Decision,
-    languages: &Languages,
-    level: TraceLevel,
-) -> Result<Vec<u8>, serde_json::Error> {
+pub(super) fn render(decision: &Decision, level: TraceLevel) -> Result<Vec<u8>, serde_json::Error> {
     let detail = match level {
         TraceLevel::None => None,
         TraceLevel::Summary => Some(Detail::Summary),
@@ -147,7 +133,7 @@ pub(super) fn render(
         reference: decision.reference.as_deref(),
         revision: &decision.revision,
         outcome: &decision.outcome,
-        reasons: Reasons { decision, languages },
+        reasons: Reasons(&decision.reasons),
         output: &decision.output,
         scores: &decision.scores,
         flow_revision: &decision.flow_revision,
@@ -155,7 +141,7 @@ pub(super) fn render(
         decided_at: decision.decided_at,
         elapsed_us: decision.elapsed_us,
         degraded: decision.degraded,
-        durable: durability_word(decision.durable),
+        durable: decision.durable.map_or("none", Durability::word),
         dry_run: decision.origin == Origin::DryRun,
         trace: detail.map(|detail| TraceBody { trace: &decision.trace, detail }),
     };
@@ -167,14 +153,9 @@ pub(super) fn render(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeMap;
-    use std::sync::Arc;
+    use crate::domain::value::Value;
 
     fn decision() -> Decision {
-        let texts = BTreeMap::from([
-            ("en".to_owned(), "Estimated risk of default is too high".to_owned()),
-            ("de".to_owned(), "Das geschätzte Ausfallrisiko ist zu hoch".to_owned()),
-        ]);
         Decision {
             decision_id: uuid::Uuid::from_u128(0x019a),
             flow: "personal_loan".into(),
@@ -183,8 +164,11 @@ mod tests {
             revision: "sha256:aa".into(),
             flow_revision: "sha256:bb".into(),
             outcome: "decline".into(),
-            reasons: vec![("R201".into(), Arc::new(texts))],
-            output: vec![("limit".into(), Value::Decimal("2500.00".parse().unwrap()))],
+            reasons: vec![("R201".into(), Some("Estimated risk of default is too high".into()))],
+            output: DecisionOutput::Values(vec![(
+                "limit".into(),
+                Value::Decimal("2500.00".parse().unwrap()),
+            )]),
             scores: vec![("default_risk".into(), 0.61)],
             decided_at: "2026-11-22T09:00:00.1Z".parse().unwrap(),
             elapsed_us: 84,
@@ -195,14 +179,14 @@ mod tests {
         }
     }
 
-    fn shown(decision: &Decision, language: &str, level: TraceLevel) -> serde_json::Value {
-        serde_json::from_slice(&render(decision, &Languages::parse(language), level).unwrap()).unwrap()
+    fn shown(decision: &Decision, level: TraceLevel) -> serde_json::Value {
+        serde_json::from_slice(&render(decision, level).unwrap()).unwrap()
     }
 
     #[test]
     fn a_decision_looks_as_the_contract_says() {
         insta::assert_snapshot!(
-            serde_json::to_string_pretty(&shown(&decision(), "", TraceLevel::None)).unwrap(),
+            serde_json::to_string_pretty(&shown(&decision(), TraceLevel::None)).unwrap(),
             @r#"
         {
           "decision_id": "00000000-0000-0000-0000-00000000019a",
@@ -236,15 +220,21 @@ mod tests {
     }
 
     #[test]
-    fn reasons_come_in_the_language_that_was_asked_for() {
-        let body = shown(&decision(), "de-CH", TraceLevel::None);
-        assert_eq!(body["reasons"][0]["text"], "Das geschätzte Ausfallrisiko ist zu hoch");
+    fn a_repeated_answer_reads_as_the_first() {
+        let recorded = serde_json::json!({"limit": "2500.00"});
+        let again = Decision {
+            output: DecisionOutput::Recorded(recorded),
+            trace: DecisionTrace::Recorded(serde_json::json!([])),
+            origin: Origin::Repeated,
+            ..decision()
+        };
+        assert_eq!(shown(&again, TraceLevel::Full), shown(&decision(), TraceLevel::Full));
     }
 
     #[test]
     fn a_dry_run_says_so() {
         let dry = Decision { origin: Origin::DryRun, durable: None, ..decision() };
-        let body = shown(&dry, "", TraceLevel::Summary);
+        let body = shown(&dry, TraceLevel::Summary);
         assert_eq!((&body["dry_run"], &body["durable"]), (&true.into(), &"none".into()));
         assert_eq!(body["trace"], serde_json::json!([]));
     }

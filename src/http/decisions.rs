@@ -51,12 +51,12 @@ pub(super) async fn decide(mut asked: Asked) -> Result<HttpResponse, Problem> {
             let mut faults = unusable.faults;
             faults.extend(fact_faults(facts_problems));
             let detail = format!("{} with the body; `errors` lists all", count_of_faults(faults.len()));
-            let about = About { flow: unusable.flow, reference: unusable.reference };
+            let about = About { flow: unusable.flow, market: unusable.market, reference: unusable.reference };
             return Err(Problem::new(Code::InvalidBody, detail).with_faults(faults).about(about));
         }
     };
     let DecideBody { flow, market, reference, facts, trace, dry_run } = body;
-    let about = About { flow: Some(flow.clone()), reference: reference.clone() };
+    let about = About { flow: Some(flow.clone()), market: market.clone(), reference: reference.clone() };
     if let Err(problem) = asked.asker.check_flow(&flow) {
         return Err(problem.about(about));
     }
@@ -70,9 +70,10 @@ pub(super) async fn decide(mut asked: Asked) -> Result<HttpResponse, Problem> {
         dry_run,
         deadline: headers.deadline,
         trace,
+        languages: asked.languages().into_tags(),
     };
     let decision = service.engine.decide(request).await.map_err(|error| Problem::from(error).about(about))?;
-    let bytes = decision_body::render(&decision, &asked.languages(), trace).map_err(|error| {
+    let bytes = decision_body::render(&decision, trace).map_err(|error| {
         tracing::error!(decision_id = %decision.decision_id, %error, "a decision could not be rendered");
         Problem::new(
             Code::Internal,
@@ -109,9 +110,9 @@ pub(super) struct DifferenceBody<'a> {
     /// JSON pointer into the verdict.
     pointer: &'a str,
     #[schema(value_type = Object)]
-    recorded: &'a serde_json::Value,
+    recorded: &'a Option<serde_json::Value>,
     #[schema(value_type = Object)]
-    replayed: &'a serde_json::Value,
+    replayed: &'a Option<serde_json::Value>,
 }
 
 /// Evaluates a recorded decision again, on its own revision or another.

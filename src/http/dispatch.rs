@@ -16,7 +16,7 @@ use super::asked::Asked;
 use super::problem::{At, Code, Problem};
 use super::routes::{Refusals, Route};
 use super::tracing_ids::{TRACEPARENT, TraceContext, X_REQUEST_ID, request_id};
-use crate::audit::Refusal;
+use crate::audit::{Durability, Entry, Refusal};
 
 /// Runs one request through its route.
 pub async fn dispatch(
@@ -124,12 +124,20 @@ fn record_refusal(doors: &Doors, asker: &Asker, problem: &Problem) {
         At::Header(name) => (*name).to_owned(),
     };
     let about = problem.subject();
-    service.audit.refuse(Refusal {
+    let refusal = Refusal {
         at: Timestamp::now(),
         caller: Some(asker.name.clone()),
-        flow: about.flow.clone(),
-        reference: about.reference.clone(),
-        code: code.facts().word,
-        problems: problem.faults().iter().map(|f| (place(&f.at), f.code.to_owned())).collect(),
+        flow: about.flow.as_deref().map(Arc::from),
+        market: about.market.as_deref().map(Arc::from),
+        reference: about.reference.as_deref().map(Arc::from),
+        code: Arc::from(code.facts().word),
+        problems: problem.faults().iter().map(|f| (Arc::from(f.code), Arc::from(place(&f.at)))).collect(),
+    };
+    // The answer does not wait: a refusal that a full queue drops is counted there.
+    let audit = Arc::clone(&service.audit);
+    actix_web::rt::spawn(async move {
+        if let Err(error) = audit.append_entry(Entry::Refusal(refusal), Durability::Memory).await {
+            tracing::warn!(%error, "a refusal was not recorded");
+        }
     });
 }

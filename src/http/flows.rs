@@ -1,7 +1,8 @@
 //! `GET /v1/flows`, `GET /v1/flows/{flow}`, `GET /v1/models`: what is in force. Absent on purpose: changing it (that
 //! is done by changing files).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use actix_web::HttpResponse;
 use actix_web::http::header;
@@ -13,7 +14,9 @@ use super::asked::Asked;
 use super::decide_body::unknown_detail;
 use super::flow_body;
 use super::problem::{Code, Problem, quoted};
-use crate::release::{FlowInForce, ReleaseStatus};
+use crate::bundle::{Bundle, FlowRevision};
+use crate::domain::value::Name;
+use crate::release::ReleaseStatus;
 
 /// Every flow, and what the last reload found.
 #[derive(Debug, Serialize, ToSchema)]
@@ -22,7 +25,12 @@ pub(super) struct FlowList {
     revision: String,
     /// `ok`, or `failed`: then at least one flow keeps its last good version.
     reload: &'static str,
+    /// Why nothing at all was taken, if it was not for the documents.
+    problem: Option<String>,
     flows: Vec<FlowSummary>,
+    /// Everything wrong in the files as they are now, warnings too.
+    #[schema(value_type = Vec<Object>)]
+    diagnostics: Vec<Json>,
 }
 
 /// One flow in the list.
@@ -88,6 +96,9 @@ pub(super) struct ModelBody {
 pub(super) struct ModelVersionBody {
     version: u32,
     digest: String,
+    serves: bool,
+    /// Why it does not serve.
+    refused: Option<String>,
     /// How it was fitted, and how well it does.
     #[schema(value_type = Object)]
     card: Json,
@@ -104,16 +115,14 @@ pub(super) struct ModelVersionBody {
 pub(super) async fn list(asked: Asked) -> Result<HttpResponse, Problem> {
     asked.filters().settle(())?;
     let release = asked.service()?.release;
-    let status = release.status();
-    let mut flows: Vec<FlowSummary> = release.flows().into_iter().map(|f| summary(f, &status)).collect();
-    let refused = status.failed.iter().filter(|(name, _)| !flows.iter().any(|f| f.flow == **name));
-    let refused: Vec<FlowSummary> =
-        refused.map(|(name, diagnostics)| refused_flow(name, diagnostics)).collect();
-    flows.extend(refused);
+    let (bundle, status) = (release.in_force(), release.status());
+    let names: BTreeSet<&Name> = bundle.flows.keys().chain(status.flows.keys()).collect();
+    let mut flows: Vec<FlowSummary> = names.into_iter().map(|name| summary(name, &bundle, &status)).collect();
     flows.retain(|f| asked.asker.may_use_flow(&f.flow));
-    flows.sort_by(|a, b| a.flow.cmp(&b.flow));
-    let revision = status.revision.to_string();
-    Ok(fresh(&FlowList { revision, reload: reload_word(&status), flows }))
+    let revision = bundle.revision.to_string();
+    let diagnostics = status.diagnostics.iter().map(|finding| json!(finding)).collect();
+    let problem = status.problem.clone();
+    Ok(fresh(&FlowList { revision, reload: status.reload.word(), problem, flows, diagnostics }))
 }
 
 /// Inputs, thresholds, reasons, models of one flow.
@@ -130,10 +139,9 @@ pub(super) async fn read(asked: Asked) -> Result<HttpResponse, Problem> {
     let name = asked.path_part("flow");
     asked.asker.check_flow(name)?;
     let release = asked.service()?.release;
-    let status = release.status();
-    let flows = release.flows();
-    let known: Vec<&str> = flows.iter().map(|f| f.name.as_str()).collect();
-    let Some(flow) = flows.iter().find(|f| f.name == name) else {
+    let (bundle, status) = (release.in_force(), release.status());
+    let known: Vec<&str> = bundle.flows.keys().map(|name| &**name).collect();
+    let Some(flow) = bundle.flow(name) else {
         let detail = format!("the flow {} {}", quoted(name), unknown_detail(name, &known));
         return Err(Problem::new(Code::UnknownFlow, detail));
     };
@@ -141,13 +149,13 @@ pub(super) async fn read(asked: Asked) -> Result<HttpResponse, Problem> {
     let on_error =
         json!({"outcome": declared.on_error.outcome.value, "reason": declared.on_error.reason.value});
     Ok(fresh(&FlowBody {
-        flow: flow.name.clone(),
+        flow: name.to_owned(),
         title: declared.title.clone(),
         owner: declared.owner.clone(),
-        revision: status.revision.to_string(),
+        revision: bundle.revision.to_string(),
         flow_revision: flow.flow_revision.to_string(),
-        status: status_word(name, &status),
-        diagnostics: status.failed.get(name).cloned().unwrap_or_default(),
+        status: status_word(name, Some(flow), &status),
+        diagnostics: broken(name, &status),
         inputs: flow_body::inputs_schema(declared),
         outputs: flow_body::outputs_schema(declared),
         outcomes: declared.outcomes.iter().map(|o| o.value.clone()).collect(),
@@ -169,13 +177,20 @@ pub(super) async fn read(asked: Asked) -> Result<HttpResponse, Problem> {
 )]
 pub(super) async fn models(asked: Asked) -> Result<HttpResponse, Problem> {
     asked.filters().settle(())?;
-    let models = asked.service()?.release.models().into_iter().map(|model| ModelBody {
-        model: model.name,
-        aliases: model.aliases,
+    let bundle = asked.service()?.release.in_force();
+    let models = bundle.models.models().iter().map(|(name, model)| ModelBody {
+        model: name.to_string(),
+        aliases: model.aliases.iter().map(|(alias, version)| (alias.to_string(), *version)).collect(),
         versions: model
             .versions
-            .into_iter()
-            .map(|v| ModelVersionBody { version: v.version, digest: v.digest, card: v.card })
+            .values()
+            .map(|v| ModelVersionBody {
+                version: v.version,
+                digest: v.digest.to_string(),
+                serves: v.model.is_ok(),
+                refused: v.model.as_ref().err().map(|why| why.to_string()),
+                card: v.card.clone(),
+            })
             .collect(),
     });
     Ok(fresh(&ModelList { models: models.collect() }))
@@ -186,32 +201,32 @@ fn fresh(body: &impl Serialize) -> HttpResponse {
     HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-cache")).json(body)
 }
 
-fn summary(flow: FlowInForce, status: &ReleaseStatus) -> FlowSummary {
+fn summary(name: &Name, bundle: &Bundle, status: &ReleaseStatus) -> FlowSummary {
+    let flow = bundle.flow(name);
+    let declared = flow.map(|flow| &flow.declaration);
     FlowSummary {
-        status: status_word(&flow.name, status),
-        diagnostics: status.failed.get(&flow.name).cloned().unwrap_or_default(),
-        title: flow.declaration.title.clone(),
-        owner: flow.declaration.owner.clone(),
-        flow_revision: Some(flow.flow_revision.to_string()),
-        flow: flow.name,
+        flow: name.to_string(),
+        title: declared.and_then(|d| d.title.clone()),
+        owner: declared.and_then(|d| d.owner.clone()),
+        flow_revision: flow.map(|flow| flow.flow_revision.to_string()),
+        status: status_word(name, flow, status),
+        diagnostics: broken(name, status),
     }
 }
 
-fn refused_flow(name: &str, diagnostics: &[Json]) -> FlowSummary {
-    FlowSummary {
-        flow: name.to_owned(),
-        title: None,
-        owner: None,
-        flow_revision: None,
-        status: "refused",
-        diagnostics: diagnostics.to_vec(),
+fn broken(flow: &str, status: &ReleaseStatus) -> Vec<Json> {
+    status
+        .flows
+        .get(flow)
+        .map(|s| s.broken.iter().map(|finding| json!(finding)).collect())
+        .unwrap_or_default()
+}
+
+fn status_word(name: &str, flow: Option<&Arc<FlowRevision>>, status: &ReleaseStatus) -> &'static str {
+    let is_broken = status.flows.get(name).is_some_and(|s| !s.broken.is_empty());
+    match flow {
+        None => "refused",
+        Some(_) if is_broken => "kept",
+        Some(_) => "in_force",
     }
-}
-
-fn status_word(flow: &str, status: &ReleaseStatus) -> &'static str {
-    if status.failed.contains_key(flow) { "kept" } else { "in_force" }
-}
-
-pub(super) fn reload_word(status: &ReleaseStatus) -> &'static str {
-    if status.reload_failed { "failed" } else { "ok" }
 }

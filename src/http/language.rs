@@ -1,7 +1,5 @@
-//! Which language a caller reads reasons in (`Accept-Language`, RFC 9110). Absent on purpose: translation, and
-//! refusal: when nothing fits, the reason is in English, else in whatever it was written in.
-
-use std::collections::BTreeMap;
+//! Which language a caller reads reasons in (`Accept-Language`, RFC 9110). Absent on purpose: the texts themselves,
+//! and refusal: when nothing fits, the engine falls back to English, else to any text.
 
 /// Language tags, lower case, best first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,18 +25,10 @@ impl Languages {
         Self(ranked.into_iter().map(|(_, tag)| tag).collect())
     }
 
-    /// The text to show, and its language; nothing when there is no text at all.
+    /// For the engine: it knows which texts a reason has.
     #[must_use]
-    pub fn pick<'a>(&self, texts: &'a BTreeMap<String, String>) -> Option<&'a str> {
-        let primary = |tag: &str| tag.split('-').next().unwrap_or_default().to_ascii_lowercase();
-        for wanted in &self.0 {
-            let exact = texts.iter().find(|(tag, _)| tag.eq_ignore_ascii_case(wanted));
-            let near = || texts.iter().find(|(tag, _)| primary(tag) == primary(wanted));
-            if let Some((_, text)) = exact.or_else(near) {
-                return Some(text);
-            }
-        }
-        texts.get("en").or_else(|| texts.values().next()).map(String::as_str)
+    pub fn into_tags(self) -> Vec<String> {
+        self.0
     }
 }
 
@@ -62,31 +52,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_best_language_that_a_reason_has_is_picked() {
-        let texts: BTreeMap<String, String> =
-            [("de", "Zu hoch"), ("en", "Too high"), ("pt-BR", "Muito alto")]
-                .map(|(k, v)| (k.to_owned(), v.to_owned()))
-                .into();
+    fn tags_are_ranked_by_weight_and_then_as_written() {
         for (header, expected) in [
-            ("", "Too high"),
-            ("de", "Zu hoch"),
-            ("de-AT, en;q=0.5", "Zu hoch"),
-            ("en;q=0.3, de;q=0.9", "Zu hoch"),
-            ("fr, PT-br;q=0.4", "Muito alto"),
-            ("pt", "Muito alto"),
-            ("de;q=0, fr", "Too high"),
-            ("de;q=2", "Too high"),
-            ("*", "Too high"),
-            ("de;q=é", "Too high"),
+            ("", ""),
+            ("de", "de"),
+            ("de-AT, en;q=0.5", "de-at en"),
+            ("en;q=0.3, de;q=0.9", "de en"),
+            ("fr, PT-br;q=0.4, es", "fr es pt-br"),
+            ("de;q=0, fr", "fr"),
+            ("de;q=2, en;q=1.0", "en"),
+            ("*, en", "en"),
+            ("de;q=é, <b>", ""),
         ] {
-            assert_eq!(Languages::parse(header).pick(&texts), Some(expected), "{header}");
+            assert_eq!(Languages::parse(header).into_tags().join(" "), expected, "{header}");
         }
-    }
-
-    #[test]
-    fn without_english_any_text_is_better_than_none() {
-        let texts = BTreeMap::from([("es".to_owned(), "Alto".to_owned())]);
-        assert_eq!(Languages::parse("de").pick(&texts), Some("Alto"));
-        assert_eq!(Languages::default().pick(&BTreeMap::new()), None);
     }
 }

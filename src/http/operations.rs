@@ -4,13 +4,14 @@
 use actix_web::HttpResponse;
 use actix_web::http::header;
 use serde::Serialize;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use utoipa::ToSchema;
 
 use super::asked::Asked;
-use super::flows::reload_word;
 use super::openapi;
 use super::problem::{Code, Problem, quoted};
+use crate::audit::{CentralHealth, Health};
+use crate::release::ReleaseStatus;
 
 /// `/livez`
 #[derive(Debug, Serialize, ToSchema)]
@@ -69,9 +70,9 @@ pub(super) async fn readyz(asked: Asked) -> Result<HttpResponse, Problem> {
     let body = Ready {
         status,
         revision: release.as_ref().map(|r| r.revision.to_string()),
-        reload: release.as_ref().map(reload_word),
-        failed_flows: release.map(|r| r.failed.into_keys().collect()).unwrap_or_default(),
-        store: service.map_or(Json::Null, |s| s.audit.health()),
+        reload: release.as_ref().map(|r| r.reload.word()),
+        failed_flows: release.map(|r| broken_flows(&r)).unwrap_or_default(),
+        store: service.map_or(Json::Null, |s| store(&s.audit.health())),
     };
     let mut response =
         if status == "ready" { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
@@ -118,4 +119,27 @@ pub(super) async fn error_page(asked: Asked) -> Result<HttpResponse, Problem> {
         Problem::new(Code::UnknownErrorCode, format!("there is no problem code {}", quoted(word)))
     })?;
     Ok(HttpResponse::Ok().content_type("text/markdown; charset=utf-8").body(code.facts().page))
+}
+
+fn broken_flows(release: &ReleaseStatus) -> Vec<String> {
+    let broken = release.flows.iter().filter(|(_, flow)| !flow.broken.is_empty());
+    broken.map(|(name, _)| name.to_string()).collect()
+}
+
+fn store(health: &Health) -> Json {
+    let central = match health.central {
+        CentralHealth::None => json!({"state": "none"}),
+        CentralHealth::Reachable { lag } => json!({"state": "reachable", "lag": lag}),
+        CentralHealth::Away { lag } => json!({"state": "away", "lag": lag}),
+    };
+    json!({
+        "records": health.records,
+        "broken": health.broken,
+        "disk_used_percent": health.disk_used_percent,
+        "disk_warns": health.disk_warns,
+        "minutes_left": health.minutes_left,
+        "waiting": health.waiting,
+        "gaps": health.gaps,
+        "central": central,
+    })
 }

@@ -8,7 +8,7 @@ use actix_web::http::header;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use crate::audit::AuditError;
+use crate::audit::{ReadError, StoreError};
 use crate::domain::facts::FactProblem;
 use crate::engine::{DecideError, ReplayError};
 
@@ -136,6 +136,7 @@ impl Serialize for Fault {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct About {
     pub flow: Option<String>,
+    pub market: Option<String>,
     pub reference: Option<String>,
 }
 
@@ -321,24 +322,26 @@ impl From<ReplayError> for Problem {
             ReplayError::UnknownDecision => Self::unknown_decision(),
             ReplayError::UnknownRevision => Self::unknown_revision(),
             ReplayError::NotReplayable { detail } => Self::new(Code::NotReplayable, detail),
-            ReplayError::Unavailable(source) => Self::store_unavailable(source.as_ref()),
+            ReplayError::Read(error) => error.into(),
         }
     }
 }
 
-impl From<AuditError> for Problem {
-    fn from(error: AuditError) -> Self {
+impl From<ReadError> for Problem {
+    fn from(error: ReadError) -> Self {
         match error {
-            AuditError::BadCursor => {
-                Self::new(Code::InvalidQuery, "the cursor cannot be read").with_faults(vec![Fault {
-                    at: At::Query("cursor".to_owned()),
-                    code: "invalid",
-                    detail: "send a cursor as `next` gave it, or leave it out to begin at the newest"
-                        .to_owned(),
-                }])
+            ReadError::Store(error) => error.into(),
+            ReadError::Unreadable(error) => {
+                tracing::error!(%error, "a record cannot be read");
+                Self::new(Code::Internal, "a record is not of a form that this version can read")
             }
-            AuditError::Unavailable(source) => Self::store_unavailable(source.as_ref()),
         }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        Self::store_unavailable(&error)
     }
 }
 
@@ -468,8 +471,9 @@ mod tests {
 
     #[test]
     fn a_store_that_fails_says_nothing_of_its_inside() {
-        let inside = std::io::Error::other("SELECT * FROM decision at /var/lib/tollgate");
-        let shown = shown(&Problem::from(AuditError::Unavailable(Box::new(inside))));
-        assert!(!shown.contains("SELECT") && !shown.contains("/var"), "{shown}");
+        let problem = Problem::from(ReadError::Store(StoreError::Unreadable("column `facts` of /var/lib/x")));
+        assert_eq!(problem.code(), Code::StoreUnavailable);
+        let shown = shown(&problem);
+        assert!(!shown.contains("column") && !shown.contains("/var"), "{shown}");
     }
 }

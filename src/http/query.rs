@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::decide_body::{pointer_part, unknown_detail};
 use super::problem::{At, Code, Fault, Problem, count_of_faults};
-use crate::audit::{DecisionQuery, EntryQuery};
+use crate::audit::{Filter, Search};
 use crate::domain::facts::Given;
 
 const DEFAULT_LIMIT: u32 = 50;
@@ -180,45 +180,39 @@ impl<'a> Filters<'a> {
         Err(Problem::new(code, detail).with_faults(self.faults))
     }
 
+    /// What to search the log for. `code` of a refusal stands where a decision has its reasons; `at` is the end of
+    /// the time that is looked at, itself included.
+    ///
     /// # Errors
     /// As [`Filters::settle`].
-    pub fn decisions(mut self) -> Result<DecisionQuery, Problem> {
-        let query = DecisionQuery {
-            flow: self.text("flow"),
-            market: self.text("market"),
-            outcome: self.text("outcome"),
-            reason: self.text("reason"),
-            reference: self.text("reference"),
-            rule: self.text("rule"),
-            model: self.text("model"),
-            revision: self.text("revision"),
-            caller: self.text("caller"),
+    pub fn search(mut self) -> Result<Search, Problem> {
+        let at = self.time("at").map(|at| at.as_microsecond().saturating_add(1));
+        let search = Search {
+            filter: Filter {
+                caller: self.text("caller"),
+                flow: self.text("flow"),
+                market: self.text("market"),
+                outcome: self.text("outcome"),
+                reason: self.text("reason").or_else(|| self.text("code")),
+                rule: self.text("rule"),
+                model: self.text("model"),
+                reference: self.text("reference"),
+                subject: None,
+                revision: self.text("revision"),
+                from_us: self.time("from").map(Timestamp::as_microsecond),
+                to_us: at.or(self.time("to").map(Timestamp::as_microsecond)),
+                degraded: self.parsed("degraded", |t| t.parse().ok(), "must be `true` or `false`"),
+                before: None,
+                limit: self.limit(),
+            },
             subject: self.text("subject"),
-            from: self.time("from"),
-            to: self.time("to"),
-            degraded: self.parsed("degraded", |t| t.parse().ok(), "must be `true` or `false`"),
-            limit: self.limit(),
             cursor: self.text("cursor"),
         };
-        self.settle(query)
-    }
-
-    /// # Errors
-    /// As [`Filters::settle`].
-    pub fn entries(mut self) -> Result<EntryQuery, Problem> {
-        let (from, to) = (self.time("from"), self.time("to"));
-        let at = self.time("at");
-        let query = EntryQuery {
-            flow: self.text("flow"),
-            reference: self.text("reference"),
-            code: self.text("code"),
-            caller: self.text("caller"),
-            from,
-            to: at.or(to),
-            limit: self.limit(),
-            cursor: self.text("cursor"),
-        };
-        self.settle(query)
+        if search.check().is_err() {
+            let detail = "must be a cursor as `next` gave it; leave it out to begin at the newest";
+            self.fault("cursor", "invalid", detail.to_owned());
+        }
+        self.settle(search)
     }
 }
 
@@ -257,20 +251,20 @@ mod tests {
     fn filters_are_read_from_the_address() {
         let text =
             "flow=personal_loan&reference=a%2F1+b&from=2026-11-22T09:00:00%2B01:00&degraded=true&limit=7";
-        let query = Filters::from_query(text, DECISION_NAMES).decisions().unwrap();
+        let query = Filters::from_query(text, DECISION_NAMES).search().unwrap();
         assert_eq!(
             (query.flow.as_deref(), query.reference.as_deref()),
             (Some("personal_loan"), Some("a/1 b"))
         );
         assert_eq!(query.from.unwrap().to_string(), "2026-11-22T08:00:00Z");
         assert_eq!((query.degraded, query.limit, query.cursor), (Some(true), 7, None));
-        assert_eq!(Filters::from_query("", DECISION_NAMES).decisions().unwrap().limit, 50);
+        assert_eq!(Filters::from_query("", DECISION_NAMES).search().unwrap().filter.limit, 50);
     }
 
     #[test]
     fn everything_wrong_with_an_address_is_listed() {
         let text = "flwo=x&limit=0&from=yesterday&flow=a&flow=b&degraded=maybe&subject=me&cursor=%zz&to=";
-        insta::assert_snapshot!(faults(&Filters::from_query(text, DECISION_NAMES).decisions().unwrap_err()), @r#"
+        insta::assert_snapshot!(faults(&Filters::from_query(text, DECISION_NAMES).search().unwrap_err()), @r#"
         Query("flwo") unknown: is not known here; did you mean `flow`?
         Query("flow") repeated: is given more than once
         Query("subject") unknown: is personal and does not belong in an address; use `POST /v1/decisions/search`
@@ -284,20 +278,25 @@ mod tests {
 
     #[test]
     fn a_body_takes_the_same_filters_and_a_subject() {
-        let body = json::parse(br#"{"subject":"ABC","limit":10,"degraded":false,"flow":null}"#, json::JsonLimits::default()).unwrap();
-        let query = Filters::from_body(&body).decisions().unwrap();
-        assert_eq!((query.subject.as_deref(), query.limit, query.degraded), (Some("ABC"), 10, Some(false)));
+        let body = json::parse(
+            br#"{"subject":"ABC","limit":10,"degraded":false,"flow":null}"#,
+            json::JsonLimits::default(),
+        )
+        .unwrap();
+        let query = Filters::from_body(&body).search().unwrap();
+        let filter = query.filter;
+        assert_eq!((query.subject.as_deref(), filter.limit, filter.degraded), (Some("ABC"), 10, Some(false)));
         let body = json::parse(br#"{"limit":[1],"sbject":"x"}"#, json::JsonLimits::default()).unwrap();
-        insta::assert_snapshot!(faults(&Filters::from_body(&body).decisions().unwrap_err()), @r#"
+        insta::assert_snapshot!(faults(&Filters::from_body(&body).search().unwrap_err()), @r#"
         Pointer("/limit") wrong_type: must be a single value
         Pointer("/sbject") unknown: is not known here; did you mean `subject`?
         "#);
-        assert_eq!(Filters::from_body(&Given::Null).decisions().unwrap_err().code(), Code::InvalidBody);
+        assert_eq!(Filters::from_body(&Given::Null).search().unwrap_err().code(), Code::InvalidBody);
     }
 
     #[test]
     fn releases_may_be_asked_for_a_moment() {
-        let query = Filters::from_query("at=2026-01-01T00:00:00Z", RELEASE_NAMES).entries().unwrap();
-        assert_eq!(query.to.unwrap().to_string(), "2026-01-01T00:00:00Z");
+        let query = Filters::from_query("at=2026-01-01T00:00:00Z", RELEASE_NAMES).search().unwrap();
+        assert_eq!(query.filter.to_us, Some(1_767_225_600_000_001));
     }
 }

@@ -1,5 +1,5 @@
-//! How values and traces look in an answer: decimals, dates and times as texts, one object a step. Absent on
-//! purpose: the durable form of a trace (the audit's) and the facts themselves.
+//! How values and traces look in an answer: decimals, dates and times as texts, one object a step, named as the
+//! record shows them later. Absent on purpose: the durable form of a trace (the audit's) and the facts themselves.
 
 use serde::Serialize;
 use serde::ser::{SerializeMap, SerializeSeq, Serializer};
@@ -72,44 +72,48 @@ impl Serialize for OneStep<'_> {
         let mut map = serializer.serialize_map(None)?;
         match self.step {
             Step::Feature { name, value, reads } => {
-                map.serialize_entry("step", "feature")?;
-                map.serialize_entry("name", &**name)?;
-                map.serialize_entry("value", &value.as_ref().map(Shown))?;
+                map.serialize_entry("feature", &**name)?;
                 map.serialize_entry("reads", &texts(reads))?;
+                map.serialize_entry("value", &value.as_ref().map(Shown))?;
             }
             Step::Rules { name, rules, points } => {
-                map.serialize_entry("step", "rules")?;
-                map.serialize_entry("name", &**name)?;
+                map.serialize_entry("points", points)?;
+                map.serialize_entry("rule_set", &**name)?;
                 let shown = |r: &&RuleTrace| self.detail == Detail::Full || r.result != RuleResult::Miss;
                 let rules: Vec<OneRule<'_>> =
                     rules.iter().filter(shown).map(|rule| OneRule { rule, detail: self.detail }).collect();
                 map.serialize_entry("rules", &rules)?;
-                map.serialize_entry("points", points)?;
             }
             Step::Model { name, model, version, score, fallback } => {
-                map.serialize_entry("step", "model")?;
-                map.serialize_entry("name", &**name)?;
-                map.serialize_entry("model", &**model)?;
-                map.serialize_entry("version", version)?;
-                map.serialize_entry("probability", &score.map(|s| s.rounded))?;
                 map.serialize_entry("fallback", fallback)?;
+                map.serialize_entry("model", &**model)?;
+                map.serialize_entry("name", &**name)?;
+                map.serialize_entry("score", &score.map(|s| s.rounded))?;
+                map.serialize_entry("version", version)?;
             }
             Step::Record { outcome, reasons, output, by, line } => {
-                map.serialize_entry("step", "record")?;
-                map.serialize_entry("outcome", &**outcome)?;
-                map.serialize_entry("reasons", &texts(reasons))?;
-                map.serialize_entry("output", &Named(output))?;
                 map.serialize_entry("by", &By(by))?;
                 map.serialize_entry("line", line)?;
+                map.serialize_entry("outcome", &**outcome)?;
+                map.serialize_entry("output", &Named(output))?;
+                map.serialize_entry("reasons", &texts(reasons))?;
             }
-            Step::Failed(Failure { code, step, line, detail }) => {
-                map.serialize_entry("step", "failed")?;
-                map.serialize_entry("code", code)?;
-                map.serialize_entry("at", step)?;
-                map.serialize_entry("line", line)?;
-                map.serialize_entry("detail", detail)?;
-            }
+            Step::Failed(failure) => map.serialize_entry("failed", &Failed(failure))?,
         }
+        map.end()
+    }
+}
+
+struct Failed<'a>(&'a Failure);
+
+impl Serialize for Failed<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Failure { code, step, line, detail } = self.0;
+        let mut map = serializer.serialize_map(Some(4))?;
+        map.serialize_entry("code", code)?;
+        map.serialize_entry("detail", detail)?;
+        map.serialize_entry("line", line)?;
+        map.serialize_entry("step", step)?;
         map.end()
     }
 }
@@ -132,10 +136,10 @@ impl Serialize for OneRule<'_> {
             RuleResult::Miss => "miss",
             RuleResult::Failed => "failed",
         };
-        map.serialize_entry("result", result)?;
         if self.detail == Detail::Full {
             map.serialize_entry("reads", &texts(&self.rule.reads))?;
         }
+        map.serialize_entry("result", result)?;
         map.end()
     }
 }
@@ -144,17 +148,17 @@ struct By<'a>(&'a RecordedBy);
 
 impl Serialize for By<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
         match self.0 {
-            RecordedBy::Verb => serializer.serialize_str("verb"),
-            RecordedBy::OnError => serializer.serialize_str("on_error"),
-            RecordedBy::OnInvalid => serializer.serialize_str("on_invalid"),
+            RecordedBy::Verb => map.serialize_entry("verb", &true)?,
+            RecordedBy::OnError => map.serialize_entry("on_error", &true)?,
+            RecordedBy::OnInvalid => map.serialize_entry("on_invalid", &true)?,
             RecordedBy::Rule { rule_set, rule } => {
-                let mut map = serializer.serialize_map(Some(2))?;
-                map.serialize_entry("rule_set", &**rule_set)?;
                 map.serialize_entry("rule", &**rule)?;
-                map.end()
+                map.serialize_entry("rule_set", &**rule_set)?;
             }
         }
+        map.end()
     }
 }
 
@@ -163,8 +167,8 @@ pub(super) fn summary_of_recorded(trace: &serde_json::Value) -> serde_json::Valu
     let Some(steps) = trace.as_array() else {
         return trace.clone();
     };
-    let is = |step: &serde_json::Value, kind: &str| step.get("step").and_then(|s| s.as_str()) == Some(kind);
-    let mut kept: Vec<serde_json::Value> = steps.iter().filter(|s| !is(s, "feature")).cloned().collect();
+    let mut kept: Vec<serde_json::Value> =
+        steps.iter().filter(|step| step.get("feature").is_none()).cloned().collect();
     for rules in kept.iter_mut().filter_map(|s| s.get_mut("rules")?.as_array_mut()) {
         rules.retain(|rule| rule.get("result").and_then(|r| r.as_str()) != Some("miss"));
         for rule in rules.iter_mut().filter_map(|r| r.as_object_mut()) {
@@ -214,11 +218,8 @@ mod tests {
     #[test]
     fn a_full_trace_shows_every_step() {
         let json = serde_json::to_string(&Steps { steps: &steps(), detail: Detail::Full }).unwrap();
-        insta::assert_snapshot!(json.replace("},{\"step", "},\n{\"step"), @r#"
-        [{"step":"feature","name":"burden","value":"0.40","reads":["amount"]},
-        {"step":"rules","name":"knockout","rules":[{"id":"young","result":"miss","reads":["age"]},{"id":"old","result":"hit","reads":["age"]}],"points":3},
-        {"step":"model","name":"risk","model":"german_credit","version":1,"probability":0.61,"fallback":false},
-        {"step":"record","outcome":"decline","reasons":["R1"],"output":{"limit":null},"by":{"rule_set":"knockout","rule":"old"},"line":7}]
+        insta::assert_snapshot!(json, @r#"
+        [{"feature":"burden","reads":["amount"],"value":"0.40"},{"points":3,"rule_set":"knockout","rules":[{"id":"young","reads":["age"],"result":"miss"},{"id":"old","reads":["age"],"result":"hit"}]},{"fallback":false,"model":"german_credit","name":"risk","score":0.61,"version":1},{"by":{"rule":"old","rule_set":"knockout"},"line":7,"outcome":"decline","output":{"limit":null},"reasons":["R1"]}]
         "#);
     }
 

@@ -24,7 +24,8 @@ pub use maintain::RevisionFile;
 pub use query::{PAGE_LIMIT, first_id};
 pub use revisions::RevisionRow;
 pub use row::{
-    Durability, Filter, Hash, KEY_LIFE_US, KeyHolder, KeyRow, Kind, Position, Row, Stored, chain, elements, list,
+    Durability, Filter, Hash, KEY_LIFE_US, KeyHolder, KeyRow, Kind, Position, Row, Stored, chain, elements,
+    list,
 };
 pub use space::{REFUSE_PERCENT, WARN_PERCENT};
 pub use whole::{CentralHealth, Health, Store, StoreSettings};

@@ -44,7 +44,8 @@ impl From<sqlx::Error> for Refusal {
 const COLUMNS: &str = "node, epoch, sequence, recorded_at, caller, flow, market, outcome, reasons, rules, models, \
      reference, subject, revision, degraded, durable, duplicate_of, public, personal, salt, commitment, leaf, previous";
 
-static DECISIONS: LazyLock<std::sync::Arc<str>> = LazyLock::new(|| insert("decision", "decision_id, decided_at", ""));
+static DECISIONS: LazyLock<std::sync::Arc<str>> =
+    LazyLock::new(|| insert("decision", "decision_id, decided_at", ""));
 static ENTRIES: LazyLock<std::sync::Arc<str>> = LazyLock::new(|| insert("entry", "id, at, kind", ", kind"));
 
 fn insert(table: &str, own: &str, own_values: &str) -> std::sync::Arc<str> {
@@ -265,7 +266,11 @@ fn as_bytes(stored: &Stored) -> Vec<u8> {
     let hex = |bytes: &[u8]| data_encoding::HEXLOWER.encode(bytes);
     let row = &stored.row;
     let elements = |list: &Option<std::sync::Arc<str>>| -> Vec<String> {
-        list.iter().flat_map(|l| l.split(UNIT_SEPARATOR)).filter(|e| !e.is_empty()).map(str::to_owned).collect()
+        list.iter()
+            .flat_map(|l| l.split(UNIT_SEPARATOR))
+            .filter(|e| !e.is_empty())
+            .map(str::to_owned)
+            .collect()
     };
     serde_json::json!({
         "kind": row.kind.word(), "id": row.id, "at_us": row.at_us, "caller": row.caller, "flow": row.flow,
