@@ -23,7 +23,7 @@ use crate::telemetry::{self, TelemetryError};
 const KEYS_EVERY: Duration = Duration::from_millis(500);
 
 /// How long the shipping of the last records to Postgres may take at the end; they are kept for the next start.
-const SHIPPING: Duration = Duration::from_secs(5);
+pub(crate) const SHIPPING: Duration = Duration::from_secs(5);
 
 /// A running service.
 #[derive(Debug)]
@@ -218,7 +218,9 @@ async fn open(settings: &Settings, audit: Arc<Audit>) -> Result<Service, StartEr
     Ok(Service { engine, audit, release })
 }
 
-fn store_settings(settings: &Settings) -> StoreSettings {
+/// How the log is opened; also by commands that read it without serving.
+#[must_use]
+pub fn store_settings(settings: &Settings) -> StoreSettings {
     StoreSettings {
         database_url: settings.database_url.as_ref().map(|url| url.expose().to_owned()),
         queue: QueueLimits { records: settings.queue.records, bytes: settings.queue.bytes },

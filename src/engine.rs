@@ -156,3 +156,46 @@ impl Engine {
 pub fn journal(_audit: &Arc<crate::audit::Audit>) -> Arc<dyn crate::release::ReleaseJournal> {
     Arc::new(crate::release::NoJournal)
 }
+
+/// One decision without a store: for the command line. TO BE FITTED AT MERGE.
+///
+/// # Errors
+/// As `Engine::decide`, but for recording.
+pub fn decide_once(
+    bundle: &crate::bundle::Bundle,
+    request: &DecideRequest,
+    now: Timestamp,
+) -> Result<Decision, DecideError> {
+    use crate::domain::flow::{Budget, Pins};
+    let unknown = || DecideError::UnknownFlow { flow: request.flow.clone(), nearest: None };
+    let revision = bundle.flow(&request.flow).ok_or_else(unknown)?;
+    if let Some(market) = request.market.as_ref().filter(|market| *market != "base") {
+        return Err(DecideError::UnknownMarket { market: market.clone(), nearest: None });
+    }
+    let facts = revision.flow.admit(&request.facts).map_err(DecideError::InvalidFacts)?;
+    let verdict = revision.flow.decide_with(&facts, now, &Budget::default(), &Pins::default());
+    let text = |code: &Name| {
+        let declared = revision.declaration.reasons.iter().find(|r| *r.code.value == **code)?;
+        let texts = &declared.texts;
+        let text = request.languages.iter().find_map(|tag| texts.get(tag)).or_else(|| texts.get("en"));
+        text.or_else(|| texts.values().next()).map(|text| Arc::from(text.as_str()))
+    };
+    Ok(Decision {
+        decision_id: Uuid::now_v7(),
+        flow: Name::from(request.flow.as_str()),
+        market: Name::from("base"),
+        reference: request.reference.clone(),
+        revision: Arc::clone(&bundle.revision),
+        flow_revision: Arc::clone(&revision.flow_revision),
+        outcome: verdict.outcome.clone(),
+        reasons: verdict.reasons.iter().map(|code| (code.clone(), text(code))).collect(),
+        output: DecisionOutput::Values(verdict.output.clone()),
+        scores: verdict.scores.iter().map(|(name, score)| (name.clone(), score.rounded)).collect(),
+        decided_at: now,
+        elapsed_us: 0,
+        degraded: verdict.degraded(),
+        durable: None,
+        trace: DecisionTrace::Steps(verdict.trace),
+        origin: Origin::DryRun,
+    })
+}

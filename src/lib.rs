@@ -3,7 +3,7 @@
 pub mod app;
 pub mod audit;
 pub mod bundle;
-
+pub mod cli;
 pub mod config;
 pub mod documents;
 pub mod domain;

@@ -2,7 +2,8 @@
 //! a command reads its arguments, calls the room that does it, and shows what came out.
 
 mod audit;
-mod init;
+mod check;
+mod decide;
 mod keys;
 mod migrate;
 mod models;
@@ -10,6 +11,7 @@ mod openapi;
 mod replay;
 mod say;
 mod serve;
+mod test;
 mod train;
 
 use std::process::ExitCode;
@@ -78,6 +80,12 @@ enum Format {
 enum Command {
     /// Run the service, reloading rules and models as they change
     Serve(serve::Serve),
+    /// Every problem in the rules and models
+    Check(check::Check),
+    /// Run the cases
+    Test(test::Test),
+    /// One decision, no server; nothing is recorded
+    Decide(decide::Decide),
     /// Fit the next version of a model from models/MODEL/train.yaml
     Train(train::Train),
     /// The models, their versions and cards
@@ -85,7 +93,7 @@ enum Command {
     Models(models::Models),
     /// Evaluate recorded decisions again: they must agree
     Replay(replay::Replay),
-    /// Search, export and verify what was recorded
+    /// Search and export what was recorded
     #[command(subcommand)]
     Audit(audit::AuditCommand),
     /// Create, list and revoke API keys
@@ -93,8 +101,6 @@ enum Command {
     Keys(keys::Keys),
     /// Bring the databases to this version's form
     Migrate,
-    /// Write a starter: a flow, its rules and a case, a model's recipe
-    Init(init::Init),
     /// Print the description of the REST API
     Openapi,
 }
@@ -125,13 +131,15 @@ fn run(cli: Cli, say: &Say) -> Result<ExitCode, Trouble> {
     let flags = cli.shared.flags();
     match cli.command {
         Command::Serve(command) => command.run(flags),
+        Command::Check(command) => command.run(flags, say),
+        Command::Test(command) => command.run(flags, say),
+        Command::Decide(command) => command.run(&settings(&flags)?, say),
         Command::Train(command) => command.run(&settings(&flags)?, say),
         Command::Models(command) => command.run(&settings(&flags)?, say),
         Command::Replay(command) => wait(command.run(&settings(&flags)?, say)),
         Command::Audit(command) => wait(command.run(&settings(&flags)?, say)),
         Command::Keys(command) => wait(command.run(&settings(&flags)?, say)),
         Command::Migrate => wait(migrate::run(&settings(&flags)?, say)),
-        Command::Init(command) => command.run(say),
         Command::Openapi => openapi::run(say),
     }
 }
@@ -207,13 +215,13 @@ mod tests {
             "tollgate replay --since 2026-11-22T00:00:00Z --revision sha256:aa",
             "tollgate audit search --flow personal_loan --limit 5",
             "tollgate audit export",
-            "tollgate audit verify --data d",
-            "tollgate audit verify --database-url postgres://db/x",
             "tollgate keys create --role auditor --name eve --flows a --flows b,c",
             "tollgate keys list",
             "tollgate keys revoke --name eve",
             "tollgate migrate",
-            "tollgate init here",
+            "tollgate check /srv --format json",
+            "tollgate test personal_loan",
+            "tollgate decide personal_loan --facts f.json --market mx",
             "tollgate openapi",
         ] {
             if let Err(error) = Cli::try_parse_from(line.split(' ')) {

@@ -4,7 +4,6 @@
 use std::error::Error;
 use std::io::{self, IsTerminal, Write};
 
-use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
@@ -16,7 +15,10 @@ use crate::config::ConfigErrors;
 pub(super) enum Trouble {
     Config(ConfigErrors),
     /// What was attempted, why it failed, and the way out if there is one.
-    Failed { what: String, help: Option<String> },
+    Failed {
+        what: String,
+        help: Option<String>,
+    },
     /// Whoever read stdout has gone: nothing to say, and nobody to say it to.
     StdoutGone,
 }
@@ -65,8 +67,8 @@ impl Say {
         Self { format }
     }
 
-    pub(super) fn format(&self) -> Format {
-        self.format
+    pub(super) fn is_json(&self) -> bool {
+        self.format == Format::Json
     }
 
     /// A result: the text, or the same as one JSON document.
@@ -127,16 +129,25 @@ impl Say {
     }
 }
 
-/// Columns under headings, without lines: readable, and easy to cut.
-pub(super) fn table<const N: usize>(headings: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(headings);
-    for row in rows {
-        table.add_row(row);
+/// Columns under headings, two spaces apart, without lines: readable, and easy to cut.
+pub(super) fn table<const N: usize>(
+    headings: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> String {
+    let mut all = vec![headings.map(str::to_owned)];
+    all.extend(rows);
+    let mut widths = [0; N];
+    for row in &all {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.chars().count().max(*width);
+        }
     }
-    let lines = table.to_string();
-    lines.lines().map(|line| line.trim_end().strip_prefix(' ').unwrap_or(line).to_owned() + "\n").collect()
+    let line = |row: &[String; N]| {
+        let cells: Vec<String> =
+            row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        cells.join("  ").trim_end().to_owned() + "\n"
+    };
+    all.iter().map(line).collect()
 }
 
 #[cfg(test)]

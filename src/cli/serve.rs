@@ -30,7 +30,8 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) fn run(self, flags: Flags) -> Result<ExitCode, Trouble> {
         let settings = settings(&Flags { http: self.http, grpc: self.grpc, ..flags })?;
-        telemetry::start_logs(&settings.log).map_err(|error| Trouble::because("the log cannot start", &error))?;
+        telemetry::start_logs(&settings.log)
+            .map_err(|error| Trouble::because("the log cannot start", &error))?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(settings.workers)
             .enable_all()

@@ -120,7 +120,7 @@ fn shown<S: Serializer>(time: &jiff::Timestamp, serializer: S) -> Result<S::Ok, 
 ///
 /// # Errors
 /// None that a decision can cause: its numbers are finite.
-pub(super) fn render(decision: &Decision, level: TraceLevel) -> Result<Vec<u8>, serde_json::Error> {
+pub fn render(decision: &Decision, level: TraceLevel) -> Result<Vec<u8>, serde_json::Error> {
     let detail = match level {
         TraceLevel::None => None,
         TraceLevel::Summary => Some(Detail::Summary),

@@ -33,6 +33,7 @@ use crate::audit::Audit;
 use crate::engine::Engine;
 use crate::release::Release;
 use access::KeyRing;
+pub use decision_body::render as decision_json;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 2048;

@@ -209,6 +209,11 @@ impl Problem {
     }
 
     #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
+    #[must_use]
     pub fn subject(&self) -> &About {
         &self.0.about
     }
