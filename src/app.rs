@@ -289,3 +289,6 @@ async fn follow_signals(mut terminate: Signal, mut interrupt: Signal, stopper: S
         stopper.stop();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -215,6 +215,14 @@ fn read_file(
     };
     let source = Source::new(path.display().to_string(), text);
     let (settings, diagnostics) = file::read(&source);
+    if let Some(place) = settings.secret_at {
+        let line = source.position(place.span.start).line;
+        errors.messages.push(format!(
+            "`database_url` in `{}`, line {line}, holds a password, which does not belong in a file; \
+             set `TOLLGATE_DATABASE_URL`",
+            source.path
+        ));
+    }
     errors.diagnostics = diagnostics;
     errors.source = Some(source);
     settings

@@ -72,6 +72,27 @@ pub const METRICS: &[Metric] = &[
     gauge("tollgate_build_info", "Always 1; its label is the version."),
     gauge("tollgate_keys", "API keys that are valid."),
     counter("tollgate_unrecorded_reads_total", "Reads of records that could not be entered in the log."),
+    counter("tollgate_log_records_total", "Entries committed to the local log."),
+    counter("tollgate_log_commit_failures_total", "Commits of the local log that failed."),
+    counter("tollgate_log_gaps_total", "Entries that were answered from the queue (`memory`) and then lost."),
+    counter("tollgate_log_overloaded_total", "Entries that were refused because too many waited."),
+    counter("tollgate_log_purged_total", "Entries that left the local log at the end of their retention."),
+    gauge("tollgate_log_waiting", "Entries that wait to be committed."),
+    histogram("tollgate_log_commit_seconds", "Time of one group commit, the disk's sync included."),
+    gauge("tollgate_disk_used_percent", "How full the disk of the log is."),
+    counter("tollgate_ship_records_total", "Entries that Postgres has taken."),
+    counter("tollgate_ship_failures_total", "Shipments to Postgres that failed and were tried again."),
+    counter(
+        "tollgate_ship_duplicates_total",
+        "Decisions that another replica had answered under the same key.",
+    ),
+    counter("tollgate_ship_set_aside_total", "Entries that Postgres refused and that were set aside whole."),
+    gauge("tollgate_ship_lag_records", "Entries that Postgres does not have yet."),
+    gauge("tollgate_ship_lag_seconds", "Age of the oldest entry that Postgres does not have yet."),
+    gauge("tollgate_central_reachable", "1 while Postgres answers, else 0."),
+    gauge("tollgate_central_default_partition_rows", "Rows in no partition of their own: make one."),
+    counter("tollgate_reload_total", "Reloads of rules and models, by result."),
+    gauge("tollgate_reload_failed", "1 while files on disk are not in force because they do not check."),
 ];
 
 /// Why logs or metrics could not be set up.

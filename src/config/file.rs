@@ -10,6 +10,7 @@ use crate::documents::Source;
 use crate::documents::yaml::shape::{Keys, Shape};
 use crate::documents::yaml::{self, Node};
 use crate::domain::diagnostic::Diagnostic;
+use crate::domain::place::Place;
 use crate::telemetry::LogFormat;
 
 /// Every key, the inner ones by their own name.
@@ -58,6 +59,8 @@ pub(super) struct FileSettings {
     pub shipped_days: Option<u64>,
     pub local_days: Option<u64>,
     pub shutdown_grace_s: Option<u64>,
+    /// Where a password stands that does not belong in a file.
+    pub secret_at: Option<Place>,
 }
 
 /// Reads the file, and everything wrong with it.
@@ -115,15 +118,12 @@ fn whole<T: TryFrom<i64>>(
 fn addresses(settings: &mut FileSettings, keys: &mut Keys<'_>, shape: &mut Shape<'_>) {
     settings.http = parsed(keys, "http", shape, parse_address);
     settings.grpc = parsed(keys, "grpc", shape, parse_address);
-    settings.database_url = parsed(keys, "database_url", shape, |text| {
-        let url = DatabaseUrl::parse(text)?;
-        if url.has_password() {
-            return Err(
-                "holds a password, which does not belong in a file; set `TOLLGATE_DATABASE_URL`".to_owned()
-            );
-        }
-        Ok(url)
-    });
+    settings.database_url = parsed(keys, "database_url", shape, DatabaseUrl::parse);
+    if settings.database_url.as_ref().is_some_and(DatabaseUrl::has_password) {
+        // No diagnostic: it would show the line, and the password in it.
+        settings.database_url = None;
+        settings.secret_at = keys.place_of("database_url");
+    }
     let words =
         [("local", Durability::Local), ("central", Durability::Central), ("memory", Durability::Memory)];
     settings.durable = given(keys, "durable").and_then(|node| shape.word(node, &words));

@@ -9,6 +9,8 @@ mod decision_body;
 mod decisions;
 mod digest;
 mod dispatch;
+#[cfg(test)]
+mod door_tests;
 mod flow_body;
 mod flows;
 mod language;

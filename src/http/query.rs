@@ -253,11 +253,11 @@ mod tests {
             "flow=personal_loan&reference=a%2F1+b&from=2026-11-22T09:00:00%2B01:00&degraded=true&limit=7";
         let query = Filters::from_query(text, DECISION_NAMES).search().unwrap();
         assert_eq!(
-            (query.flow.as_deref(), query.reference.as_deref()),
+            (query.filter.flow.as_deref(), query.filter.reference.as_deref()),
             (Some("personal_loan"), Some("a/1 b"))
         );
-        assert_eq!(query.from.unwrap().to_string(), "2026-11-22T08:00:00Z");
-        assert_eq!((query.degraded, query.limit, query.cursor), (Some(true), 7, None));
+        assert_eq!(query.filter.from_us, Some(1_795_334_400_000_000));
+        assert_eq!((query.filter.degraded, query.filter.limit, query.cursor), (Some(true), 7, None));
         assert_eq!(Filters::from_query("", DECISION_NAMES).search().unwrap().filter.limit, 50);
     }
 
