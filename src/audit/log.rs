@@ -304,3 +304,107 @@ fn salt() -> Result<[u8; 16], AppendError> {
     getrandom::fill(&mut salt).map_err(|_| AppendError::NotRecorded("the system gives no randomness"))?;
     Ok(salt)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::verdict::canonical_verdict;
+    use super::super::{Sight, sample};
+    use super::*;
+
+    async fn open(folder: &std::path::Path) -> Audit {
+        Audit::open(StoreSettings::new(folder)).await.unwrap()
+    }
+
+    async fn append(audit: &Audit, provenance: &Provenance) -> Result<Recorded, AppendError> {
+        let record = audit.record(provenance, &sample::given(), &sample::facts(), &sample::verdict()).unwrap();
+        audit.append(record).await
+    }
+
+    #[tokio::test]
+    async fn a_decision_comes_back_to_the_byte_and_masked() {
+        let folder = tempfile::tempdir().unwrap();
+        let audit = open(folder.path()).await;
+        let provenance = sample::provenance();
+        let recorded = append(&audit, &provenance).await.unwrap();
+        assert_eq!(recorded.appended.unwrap().position.sequence, 1);
+
+        let record = audit.get(provenance.decision_id).await.unwrap().unwrap();
+        assert_eq!(record.verdict().unwrap(), canonical_verdict(&sample::verdict()));
+        assert_eq!(record.decided_at(), provenance.decided_at);
+        let Given::Map(mut sent) = sample::given() else { panic!() };
+        sent.sort_by(|a, b| a.0.cmp(&b.0));
+        assert_eq!(record.facts().unwrap(), Given::Map(sent));
+        let answer = record.answer().unwrap();
+        assert_eq!(answer.output, serde_json::json!({ "limit": "0.00" }));
+        assert_eq!(answer.reasons[0].1.as_deref(), Some("Estimated risk of default is too high"));
+        assert_eq!((answer.elapsed_us, answer.degraded), (84, true));
+
+        let masked = record.show(Sight::Masked).unwrap();
+        assert_eq!(masked["facts"], serde_json::json!({ "age": 41, "amount": "***", "applicant_id": "***" }));
+        assert_eq!(masked["features"]["from_amount"], "***");
+        assert_eq!(masked["features"]["burden"], 0.35);
+        assert_eq!(masked["trace"][0]["value"], "***");
+        assert!(!masked.to_string().contains("person-7"));
+        let plain = record.show(Sight::Plain).unwrap();
+        assert_eq!(plain["facts"]["amount"], "2500.00");
+        assert_eq!(plain["trace"][0]["value"], 2.5);
+        assert_eq!(plain["features"]["unused"]["state"], "unread");
+        audit.close(Duration::ZERO).await;
+    }
+
+    #[tokio::test]
+    async fn every_filter_finds_and_refuses() {
+        let folder = tempfile::tempdir().unwrap();
+        let audit = open(folder.path()).await;
+        append(&audit, &sample::provenance()).await.unwrap();
+        let found = |change: fn(&mut Search, &str)| {
+            let audit = audit.clone();
+            move |value: &'static str| {
+                let audit = audit.clone();
+                async move {
+                    let mut search = Search { filter: Filter { limit: 10, ..Filter::default() }, ..Search::default() };
+                    change(&mut search, value);
+                    audit.search(search).await.unwrap().items.len()
+                }
+            }
+        };
+        let cases: [(fn(&mut Search, &str), &[&'static str]); 10] = [
+            (|s, v| s.filter.flow = Some(v.into()), &["personal_loan"]),
+            (|s, v| s.filter.market = Some(v.into()), &["base"]),
+            (|s, v| s.filter.outcome = Some(v.into()), &["decline"]),
+            (|s, v| s.filter.reason = Some(v.into()), &["R201", "R104"]),
+            (|s, v| s.filter.rule = Some(v.into()), &["heavy", "knockout.heavy"]),
+            (|s, v| s.filter.model = Some(v.into()), &["german_credit", "german_credit@2", "sha256:aa"]),
+            (|s, v| s.filter.reference = Some(v.into()), &["application-8841"]),
+            (|s, v| s.filter.revision = Some(v.into()), &["sha256:rr"]),
+            (|s, v| s.filter.caller = Some(v.into()), &["shop"]),
+            (|s, v| s.subject = Some(v.into()), &["person-7"]),
+        ];
+        for (change, values) in cases {
+            for value in values {
+                assert_eq!(found(change)(value).await, 1, "{value}");
+            }
+            assert_eq!(found(change)("another").await, 0);
+        }
+        assert_eq!(found(|s, _| s.filter.rule = Some("young".into()))("").await, 0, "a miss is no hit");
+        assert_eq!(found(|s, _| s.filter.degraded = Some(false))("").await, 0);
+        assert_eq!(found(|s, _| s.filter.to_us = Some(0))("").await, 0);
+        assert_eq!(found(|s, _| s.filter.from_us = Some(1))("").await, 1);
+        audit.close(Duration::ZERO).await;
+    }
+
+    #[tokio::test]
+    async fn a_key_stands_for_its_first_decision() {
+        let folder = tempfile::tempdir().unwrap();
+        let audit = open(folder.path()).await;
+        let first = sample::keyed("k1", 1);
+        append(&audit, &first).await.unwrap();
+        let holder = KeyHolder { request_digest: [1; 32], decision_id: first.decision_id };
+        let second = append(&audit, &sample::keyed("k1", 2)).await;
+        assert_eq!(second, Err(AppendError::KeyTaken(holder)));
+        let (_guard, found) = audit.begin_key("shop", "personal_loan", "k1").await.unwrap();
+        assert_eq!(found, Some(holder));
+        assert_eq!(audit.lookup_key("other", "personal_loan", "k1").await.unwrap(), None);
+        audit.close(Duration::ZERO).await;
+    }
+}

@@ -11,6 +11,7 @@ mod show;
 mod stored;
 mod subject;
 mod verdict;
+mod verify;
 
 pub use entry::{CasesRun, Entry, ReadEntry, Refusal, Switch};
 pub use log::{Audit, BadCursor, Page, ReadError, Recorded, Search};
@@ -19,6 +20,7 @@ pub use show::{MASK, Sight};
 pub use stored::{Answer, Record, Unreadable};
 pub use subject::SubjectKey;
 pub use verdict::{Difference, canonical_verdict, compare_verdicts};
+pub use verify::{LogProblem, Verification, VerifyError, verify_database, verify_folder};
 
 pub use crate::store::{
     AppendError, Appended, CentralHealth, Durability, Filter, Health, KeyGuard, KeyHolder, OpenError,

@@ -83,8 +83,6 @@ pub(super) struct Personal<'a> {
     pub output: &'a RawValue,
     #[serde(borrow)]
     pub scores: &'a RawValue,
-    #[serde(borrow)]
-    pub trace: &'a RawValue,
 }
 
 #[derive(Deserialize)]

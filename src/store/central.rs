@@ -28,7 +28,6 @@ const READ_WAIT: Duration = Duration::from_millis(1500);
 #[derive(Debug)]
 pub(super) struct Central {
     pub pool: PgPool,
-    pub node: Uuid,
     reachable: AtomicBool,
     /// Local position up to which the database has everything.
     shipped: AtomicI64,
@@ -38,7 +37,7 @@ pub(super) struct Central {
 
 impl Central {
     /// Connects when first used: a database that is away is no error here.
-    pub fn new(url: &str, node: Uuid, subject_key: [u8; 32]) -> Result<Self, OpenError> {
+    pub fn new(url: &str, subject_key: [u8; 32]) -> Result<Self, OpenError> {
         let options = postgres_options(url)?.options([("statement_timeout", "30s"), ("lock_timeout", "10s")]);
         let pool = PgPoolOptions::new()
             .max_connections(8)
@@ -47,7 +46,6 @@ impl Central {
             .connect_lazy_with(options);
         Ok(Self {
             pool,
-            node,
             reachable: AtomicBool::new(false),
             shipped: AtomicI64::new(0),
             waiting: Mutex::default(),
@@ -235,6 +233,39 @@ impl Central {
 pub(super) async fn migrate(pool: &PgPool) -> Result<(), OpenError> {
     let files = [(1, "log", include_str!("../../migrations/postgres/0001_log.sql"))];
     migrator(&files).run(pool).await.map_err(OpenError::MigrateCentral)
+}
+
+/// The same for a command that only wants keys.
+pub(super) async fn migrate_for_keys(pool: &PgPool) -> Result<(), StoreError> {
+    let there: Option<String> = sqlx::query_scalar("SELECT to_regclass('public.api_key')::text")
+        .fetch_one(pool)
+        .await
+        .map_err(central("look for the keys"))?;
+    if there.is_some() {
+        return Ok(());
+    }
+    migrate(pool).await.map_err(|error| match error {
+        OpenError::MigrateCentral(sqlx::migrate::MigrateError::Execute(source)) => {
+            StoreError::Central { attempt: "migrate", source }
+        }
+        _ => StoreError::Away,
+    })
+}
+
+/// Brings the database at an address to this version's form, for `tollgate migrate`.
+///
+/// # Errors
+/// When it is no address, cannot be reached, or is of a later version's form.
+pub async fn migrate_database(url: &str) -> Result<(), OpenError> {
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(Duration::from_secs(10))
+        .connect_with(postgres_options(url)?)
+        .await
+        .map_err(OpenError::Unreachable)?;
+    migrate(&pool).await?;
+    pool.close().await;
+    Ok(())
 }
 
 fn id_column(kind: Kind) -> &'static str {

@@ -2,7 +2,7 @@
 //! epoch. Writing is `writer`'s alone; here are the reads. Absent: any cache.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -30,7 +30,6 @@ pub struct Local {
     pub epoch: i64,
     /// This node's own key of the subject hash.
     pub subject_key: [u8; 32],
-    pub(super) path: PathBuf,
     lock: Mutex<Option<File>>,
 }
 
@@ -88,7 +87,7 @@ pub(super) async fn open(folder: &Path, now_us: i64) -> Result<(Local, SqliteCon
         .acquire_timeout(Duration::from_secs(10))
         .connect_lazy_with(options(&path).read_only(true).create_if_missing(false));
     let tail = Tail { node, epoch, sequence: 0, local: last, chain: last_chain };
-    Ok((Local { reads, node, epoch, subject_key, path, lock: Mutex::new(Some(lock)) }, writer, tail))
+    Ok((Local { reads, node, epoch, subject_key, lock: Mutex::new(Some(lock)) }, writer, tail))
 }
 
 /// Opens an existing log for reading only, beside a running service or without one.
@@ -116,7 +115,6 @@ pub(super) async fn open_to_read(folder: &Path) -> Result<Local, OpenError> {
         subject_key: key.try_into().unwrap_or_default(),
         epoch,
         reads,
-        path,
         lock: Mutex::new(None),
     })
 }

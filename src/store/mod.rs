@@ -5,6 +5,7 @@ mod central;
 mod error;
 mod in_flight;
 mod insert;
+mod keys;
 mod local;
 mod maintain;
 mod query;
@@ -14,11 +15,14 @@ mod ship;
 mod ship_insert;
 mod space;
 mod upkeep;
+mod walk;
 mod whole;
 mod writer;
 
+pub use central::migrate_database;
 pub use error::{AppendError, OpenError, StoreError};
 pub use in_flight::{InFlight, KeyGuard};
+pub use keys::{ApiKey, KEY_PREFIX, KeyRing, Keys, Role, UnknownRole};
 pub use local::{LOG_FILE, Local};
 pub use maintain::RevisionFile;
 pub use query::{PAGE_LIMIT, first_id};
@@ -28,5 +32,6 @@ pub use row::{
     list,
 };
 pub use space::{REFUSE_PERCENT, WARN_PERCENT};
+pub use walk::{Cut, LogReader};
 pub use whole::{CentralHealth, Health, Store, StoreSettings};
 pub use writer::{Appended, Queue, QueueLimits};

@@ -162,7 +162,7 @@ impl Store {
             Some(url) => {
                 let central = {
                     let _on_own_threads = handle.enter();
-                    Central::new(url, tail.node, local.subject_key)
+                    Central::new(url, local.subject_key)
                 };
                 match central {
                     Ok(central) => Some(Arc::new(central)),
