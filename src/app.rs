@@ -10,17 +10,14 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::audit::{Audit, QueueLimits, StoreError, StoreSettings};
+use crate::audit::{Audit, OpenError, QueueLimits, StoreError, StoreSettings};
 use crate::config::{RequireCases, Settings};
 use crate::engine::{self, Engine};
-use crate::http::access::{RingEntry, Role};
+use crate::http::access::{Guard, Reach};
 use crate::http::{self, Doors, Service};
-use crate::keys::{ApiKey, Keys};
 use crate::release::{Release, ReleaseSettings, Watching};
+use crate::store::{KeyRing, Keys};
 use crate::telemetry::{self, TelemetryError};
-
-/// How soon a key that was created or revoked elsewhere counts here.
-const KEYS_EVERY: Duration = Duration::from_millis(500);
 
 /// How long the shipping of the last records to Postgres may take at the end; they are kept for the next start.
 pub(crate) const SHIPPING: Duration = Duration::from_secs(5);
@@ -70,9 +67,11 @@ pub enum StartError {
     )]
     NoKeys { address: SocketAddr },
     #[error("the records cannot be opened")]
-    Audit(#[source] crate::audit::OpenError),
+    Audit(#[source] OpenError),
     #[error("no rules can be put in force")]
     Release(#[source] crate::release::StartError),
+    #[error("the API keys cannot be opened")]
+    OpenKeys(#[source] OpenError),
     #[error("the API keys cannot be read")]
     Keys(#[source] StoreError),
     #[error(transparent)]
@@ -110,16 +109,18 @@ impl Application {
         let metrics = telemetry::start_metrics()?;
         let audit = Arc::new(Audit::open(store_settings(&settings)).await.map_err(StartError::Audit)?);
         let url = settings.database_url.as_ref().map(|url| url.expose());
-        let ring = Keys::open(&settings.data, url).await.map_err(StartError::Keys)?;
-        let keys = ring.all().await.map_err(StartError::Keys)?;
+        let keys = Keys::open(&settings.data, url).await.map_err(StartError::OpenKeys)?;
+        let ring = KeyRing::open(keys).await.map_err(StartError::Keys)?;
         let bound = |source| StartError::Bind { address: settings.http, source };
-        if keys.is_empty() && !settings.http.ip().is_loopback() {
+        let is_unguarded = ring.is_empty();
+        if is_unguarded && !settings.http.ip().is_loopback() {
             return Err(StartError::NoKeys { address: settings.http });
         }
         let listener = TcpListener::bind(settings.http).map_err(bound)?;
         let address = listener.local_addr().map_err(bound)?;
         let doors = Arc::new(Doors::new(settings.http_settings(), metrics.render()));
-        set_keys(&doors, &keys);
+        let reach = if address.ip().is_loopback() { Reach::Loopback } else { Reach::Beyond };
+        doors.admit_keys(Guard { ring: ring.clone(), reach });
         let server = http::serve(listener, Arc::clone(&doors)).map_err(bound)?;
         let handle = server.handle();
         let serving = tokio::spawn(server);
@@ -130,13 +131,13 @@ impl Application {
                 return Err(error);
             }
         };
-        if keys.is_empty() {
+        if is_unguarded {
             tracing::warn!(
                 "there is no API key: whoever can reach {address} on this machine may do everything, as `local`; \
                  `tollgate keys create` closes it"
             );
         }
-        let tasks = vec![metrics.spawn_upkeep(), tokio::spawn(follow_keys(ring, Arc::clone(&doors)))];
+        let tasks = vec![metrics.spawn_upkeep(), tokio::spawn(ring.keep_fresh())];
         let watching = service.release.watch();
         doors.open(service.clone());
         let (stop, _) = watch::channel(StopStage::Run);
@@ -234,46 +235,6 @@ fn release_settings(settings: &Settings) -> ReleaseSettings {
     ReleaseSettings {
         require_cases: settings.require_cases == RequireCases::Refuse,
         ..ReleaseSettings::new(&settings.rules, &settings.models)
-    }
-}
-
-fn set_keys(doors: &Doors, keys: &[ApiKey]) {
-    let entries: Vec<RingEntry> = keys.iter().map(ring_entry).collect();
-    let valid = entries.iter().filter(|entry| !entry.revoked).count();
-    metrics::gauge!("tollgate_keys").set(u32::try_from(valid).map_or(f64::INFINITY, f64::from));
-    doors.set_keys(entries);
-}
-
-/// A key without a role that this version knows stays unknown, and keeps the ring closed as a revoked one does.
-fn ring_entry(key: &ApiKey) -> RingEntry {
-    let roles: Vec<Role> = key.roles.iter().filter_map(|word| Role::from_word(word)).collect();
-    RingEntry {
-        sha256: key.sha256,
-        name: key.name.clone(),
-        revoked: key.revoked_us.is_some() || roles.is_empty(),
-        roles: Arc::from(roles),
-        flows: key.flows.clone().map(Arc::from),
-    }
-}
-
-/// Keys are created and revoked by another process: the command line.
-async fn follow_keys(ring: Keys, doors: Arc<Doors>) {
-    let mut ticks = tokio::time::interval(KEYS_EVERY);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut failing = false;
-    loop {
-        ticks.tick().await;
-        match ring.all().await {
-            Ok(keys) => {
-                failing = false;
-                set_keys(&doors, &keys);
-            }
-            Err(error) if !failing => {
-                failing = true;
-                tracing::error!(%error, "the API keys cannot be read again; those known stay valid");
-            }
-            Err(_) => {}
-        }
     }
 }
 

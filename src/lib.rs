@@ -9,7 +9,6 @@ pub mod documents;
 pub mod domain;
 pub mod engine;
 pub mod http;
-pub mod keys;
 pub mod learn;
 pub mod release;
 pub mod store;

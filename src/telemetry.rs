@@ -70,7 +70,6 @@ pub const METRICS: &[Metric] = &[
     histogram("tollgate_http_request_seconds", "Time from a request's head to its answer, by route."),
     counter("tollgate_problems_total", "Requests that got a problem instead of an answer, by code."),
     gauge("tollgate_build_info", "Always 1; its label is the version."),
-    gauge("tollgate_keys", "API keys that are valid."),
     counter("tollgate_unrecorded_reads_total", "Reads of records that could not be entered in the log."),
     counter("tollgate_log_records_total", "Entries committed to the local log."),
     counter("tollgate_log_commit_failures_total", "Commits of the local log that failed."),

@@ -316,7 +316,8 @@ mod tests {
     }
 
     async fn append(audit: &Audit, provenance: &Provenance) -> Result<Recorded, AppendError> {
-        let record = audit.record(provenance, &sample::given(), &sample::facts(), &sample::verdict()).unwrap();
+        let record =
+            audit.record(provenance, &sample::given(), &sample::facts(), &sample::verdict()).unwrap();
         audit.append(record).await
     }
 
@@ -362,7 +363,8 @@ mod tests {
             move |value: &'static str| {
                 let audit = audit.clone();
                 async move {
-                    let mut search = Search { filter: Filter { limit: 10, ..Filter::default() }, ..Search::default() };
+                    let mut search =
+                        Search { filter: Filter { limit: 10, ..Filter::default() }, ..Search::default() };
                     change(&mut search, value);
                     audit.search(search).await.unwrap().items.len()
                 }

@@ -212,7 +212,8 @@ struct TraceOnly {
 fn rules(trace: &[Value]) -> Option<Arc<str>> {
     let mut names = Vec::new();
     for step in trace {
-        let (Some(set), Some(rules)) = (text(step, "rule_set"), step.get("rules").and_then(Value::as_array)) else {
+        let (Some(set), Some(rules)) = (text(step, "rule_set"), step.get("rules").and_then(Value::as_array))
+        else {
             continue;
         };
         for rule in rules.iter().filter(|rule| text(rule, "result") == Some("hit")) {
@@ -228,7 +229,9 @@ fn rules(trace: &[Value]) -> Option<Arc<str>> {
 fn models(trace: &[Value], digests: &BTreeMap<String, String>) -> Vec<String> {
     let mut names: Vec<String> = digests.values().cloned().collect();
     for step in trace {
-        if let (Some(model), Some(version)) = (text(step, "model"), step.get("version").and_then(Value::as_u64)) {
+        if let (Some(model), Some(version)) =
+            (text(step, "model"), step.get("version").and_then(Value::as_u64))
+        {
             names.push(model.to_owned());
             names.push(format!("{model}@{version}"));
         }

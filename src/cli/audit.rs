@@ -1,4 +1,4 @@
-//! `tollgate audit search|export`: records, without a server. Absent on purpose: changing any.
+//! `tollgate audit search|export|verify`: records, without a server. Absent on purpose: changing any.
 
 use std::process::ExitCode;
 
@@ -7,13 +7,13 @@ use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
 use super::say::{Say, Trouble, table};
-use crate::audit::{Audit, Filter, Record, Search, Sight};
-use crate::config::Settings;
+use crate::audit::{Audit, Filter, Record, Search, Sight, verify_database, verify_folder};
+use crate::config::{Flags, Settings};
 
 /// Records that one look at the log brings.
 const PAGE: u32 = 1000;
 
-/// Search and export what was recorded.
+/// Search, export and verify what was recorded.
 #[derive(Debug, Subcommand)]
 pub(super) enum AuditCommand {
     /// Recorded decisions, newest first
@@ -37,6 +37,13 @@ pub(super) enum AuditCommand {
         #[arg(long)]
         personal: bool,
     },
+    /// Whether the log is whole: every sequence there, every hash right
+    #[command(after_help = "Examples:
+  tollgate audit verify --data /var/lib/tollgate       the local log, also beside a running service
+  tollgate audit verify --database-url postgres://…    every node's log in Postgres
+
+Exit codes: 0 whole, 1 not whole, 2 could not look")]
+    Verify,
 }
 
 /// What is looked for; every part narrows it.
@@ -87,16 +94,62 @@ impl Wanted {
 }
 
 impl AuditCommand {
-    pub(super) async fn run(self, settings: &Settings, say: &Say) -> Result<ExitCode, Trouble> {
-        let audit = open(settings).await?;
+    pub(super) async fn run(
+        self,
+        flags: &Flags,
+        settings: &Settings,
+        say: &Say,
+    ) -> Result<ExitCode, Trouble> {
         match self {
-            Self::Search { wanted, limit, cursor } => search(&audit, wanted.search(limit, cursor), say).await,
+            Self::Search { wanted, limit, cursor } => {
+                search(&open(settings).await?, wanted.search(limit, cursor), say).await
+            }
             Self::Export { wanted, personal } => {
                 let sight = if personal { Sight::Plain } else { Sight::Masked };
-                export(&audit, &wanted, sight, say).await
+                export(&open(settings).await?, &wanted, sight, say).await
             }
+            Self::Verify => verify(flags, settings, say).await,
         }
     }
+}
+
+/// `--data` alone means that folder, whatever the environment or the file say of a database.
+async fn verify(flags: &Flags, settings: &Settings, say: &Say) -> Result<ExitCode, Trouble> {
+    let folder_is_meant = flags.data.is_some() && flags.database_url.is_none();
+    let found = match settings.database_url.as_ref().filter(|_| !folder_is_meant) {
+        Some(url) => verify_database(url.expose()).await,
+        None => verify_folder(&settings.data).await,
+    };
+    let found = found.map_err(|error| Trouble::because("the log cannot be read", &error))?;
+    let problems: Vec<Json> = found
+        .problems
+        .iter()
+        .map(|p| {
+            json!({
+                "node": p.node, "epoch": p.epoch, "sequence": p.sequence, "id": p.id,
+                "code": p.code, "detail": p.detail,
+            })
+        })
+        .collect();
+    let body = json!({
+        "whole": found.is_whole(), "entries": found.entries, "decisions": found.decisions,
+        "erased": found.erased, "problems": problems, "problem_count": found.problem_count,
+    });
+    say.result(&body, || {
+        let lines = found
+            .problems
+            .iter()
+            .map(|p| format!("{} {}/{}/{} {}: {}\n", p.id, p.node, p.epoch, p.sequence, p.code, p.detail));
+        let state =
+            if found.is_whole() { "whole".to_owned() } else { format!("{} problems", found.problem_count) };
+        format!(
+            "{}{} entries, {} decisions: {state}",
+            lines.collect::<String>(),
+            found.entries,
+            found.decisions
+        )
+    })?;
+    Ok(ExitCode::from(u8::from(!found.is_whole())))
 }
 
 /// The log that the settings name.

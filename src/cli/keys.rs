@@ -2,17 +2,14 @@
 //! SHA-256. Absent on purpose: any way to see a key again.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::{Subcommand, ValueEnum};
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
-use uuid::Uuid;
 
 use super::say::{Say, Trouble, table};
 use crate::config::Settings;
-use crate::http::access::{Role, key_digest, new_key};
-use crate::keys::{ApiKey, Keys as Ring};
+use crate::store::{ApiKey, Keys as Ring, Role};
 
 /// Create, list and revoke API keys.
 #[derive(Debug, Subcommand)]
@@ -74,9 +71,9 @@ impl Keys {
             .await
             .map_err(|error| Trouble::because("the keys cannot be opened", &error))?;
         match self {
-            Self::Create { role, name, flows } => create(&ring, &role, &name, flows, say).await,
+            Self::Create { role, name, flows } => create(&ring, &role, &name, &flows, say).await,
             Self::List => list(&ring, say).await,
-            Self::Revoke { id, name } => revoke(&ring, &id.or(name).unwrap_or_default(), say).await,
+            Self::Revoke { id, name } => revoke(&ring, id, name, say).await,
         }
     }
 }
@@ -85,7 +82,7 @@ async fn create(
     ring: &Ring,
     roles: &[RoleWord],
     name: &str,
-    flows: Vec<String>,
+    flows: &[String],
     say: &Say,
 ) -> Result<ExitCode, Trouble> {
     let fits = (1..=64).contains(&name.len())
@@ -93,58 +90,73 @@ async fn create(
     if !fits {
         return Err(Trouble::new("a key's name has 1 to 64 of: letters, digits, `_`, `-`, `.`, `@`"));
     }
-    let key = new_key().map_err(|error| Trouble::because("the system gives no randomness", &error))?;
-    let words: Vec<String> = roles.iter().map(|role| role.role().word().to_owned()).collect();
-    let made = ApiKey {
-        id: Uuid::now_v7().simple().to_string(),
-        name: Arc::from(name),
-        sha256: key_digest(&key),
-        roles: words.clone(),
-        flows: Some(flows.clone()).filter(|flows| !flows.is_empty()),
-        created_us: Timestamp::now().as_microsecond(),
-        revoked_us: None,
-    };
-    ring.create(made).await.map_err(|error| Trouble::because("the key was not made", &error))?;
+    let roles: Vec<Role> = roles.iter().map(|role| role.role()).collect();
+    let limited = (!flows.is_empty()).then_some(flows);
+    let (plain, key) = ring
+        .create(name, &roles, limited)
+        .await
+        .map_err(|error| Trouble::because("the key was not made", &error))?;
     // One form for both formats: scripts read it.
-    say.line(&json!({ "key": key, "name": name, "roles": words, "flows": flows }).to_string())?;
+    let shown = json!({
+        "key": plain, "id": &*key.id, "name": name, "roles": words(&key.roles), "flows": limited,
+    });
+    say.line(&shown.to_string())?;
     say.talk("this key is not shown again; send it as `Authorization: Bearer KEY`");
     Ok(ExitCode::SUCCESS)
 }
 
 async fn list(ring: &Ring, say: &Say) -> Result<ExitCode, Trouble> {
-    let keys = ring.all().await.map_err(|error| Trouble::because("the keys cannot be read", &error))?;
+    let keys = ring.list().await.map_err(|error| Trouble::because("the keys cannot be read", &error))?;
+    let flows =
+        |key: &ApiKey| key.flows.as_ref().map(|f| f.iter().map(ToString::to_string).collect::<Vec<_>>());
     let shown: Vec<Json> = keys
         .iter()
         .map(|key| {
             json!({
-                "id": key.id, "name": &*key.name, "roles": key.roles, "flows": key.flows,
+                "id": &*key.id, "name": &*key.name, "roles": words(&key.roles), "flows": flows(key),
                 "created": time(Some(key.created_us)), "revoked": time(key.revoked_us),
             })
         })
         .collect();
     say.result(&json!({ "keys": shown }), || {
         let rows = keys.iter().map(|key| {
-            let flows = key.flows.as_ref().map_or_else(|| "all".to_owned(), |flows| flows.join(","));
+            let flows = flows(key).map_or_else(|| "all".to_owned(), |flows| flows.join(","));
             let state = time(key.revoked_us).map_or_else(|| "valid".to_owned(), |at| format!("revoked {at}"));
             let created = time(Some(key.created_us)).unwrap_or_default();
-            [key.id.clone(), key.name.to_string(), key.roles.join(","), flows, created, state]
+            [key.id.to_string(), key.name.to_string(), words(&key.roles).join(","), flows, created, state]
         });
         table(["id", "name", "roles", "flows", "created", "state"], rows)
     })?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn revoke(ring: &Ring, id_or_name: &str, say: &Say) -> Result<ExitCode, Trouble> {
-    let revoked = ring
-        .revoke(id_or_name, Timestamp::now().as_microsecond())
-        .await
-        .map_err(|error| Trouble::because("the key was not revoked", &error))?;
+async fn revoke(
+    ring: &Ring,
+    id: Option<String>,
+    name: Option<String>,
+    say: &Say,
+) -> Result<ExitCode, Trouble> {
+    let failed = |error| Trouble::because("the key was not revoked", &error);
+    let keys = ring.list().await.map_err(failed)?;
+    let is_meant = |key: &&ApiKey| {
+        key.revoked_us.is_none() && (id.as_deref() == Some(&*key.id) || name.as_deref() == Some(&*key.name))
+    };
+    let mut revoked = Vec::new();
+    for key in keys.iter().filter(is_meant) {
+        if ring.revoke(&key.id).await.map_err(failed)? {
+            revoked.push(key.id.to_string());
+        }
+    }
     if revoked.is_empty() {
-        say.talk(&format!("no valid key has the id or name `{id_or_name}`; `tollgate keys list` shows all"));
+        say.talk("no valid key has that id or name; `tollgate keys list` shows all");
         return Ok(ExitCode::from(1));
     }
     say.result(&json!({ "revoked": revoked }), || format!("revoked {}", revoked.join(", ")))?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn words(roles: &[Role]) -> Vec<&'static str> {
+    roles.iter().map(|role| role.word()).collect()
 }
 
 fn time(us: Option<i64>) -> Option<String> {

@@ -93,7 +93,7 @@ enum Command {
     Models(models::Models),
     /// Evaluate recorded decisions again: they must agree
     Replay(replay::Replay),
-    /// Search and export what was recorded
+    /// Search, export and verify what was recorded
     #[command(subcommand)]
     Audit(audit::AuditCommand),
     /// Create, list and revoke API keys
@@ -137,7 +137,7 @@ fn run(cli: Cli, say: &Say) -> Result<ExitCode, Trouble> {
         Command::Train(command) => command.run(&settings(&flags)?, say),
         Command::Models(command) => command.run(&settings(&flags)?, say),
         Command::Replay(command) => wait(command.run(&settings(&flags)?, say)),
-        Command::Audit(command) => wait(command.run(&settings(&flags)?, say)),
+        Command::Audit(command) => wait(command.run(&flags, &settings(&flags)?, say)),
         Command::Keys(command) => wait(command.run(&settings(&flags)?, say)),
         Command::Migrate => wait(migrate::run(&settings(&flags)?, say)),
         Command::Openapi => openapi::run(say),
@@ -215,6 +215,8 @@ mod tests {
             "tollgate replay --since 2026-11-22T00:00:00Z --revision sha256:aa",
             "tollgate audit search --flow personal_loan --limit 5",
             "tollgate audit export",
+            "tollgate audit verify --data d",
+            "tollgate audit verify --database-url postgres://db/x",
             "tollgate keys create --role auditor --name eve --flows a --flows b,c",
             "tollgate keys list",
             "tollgate keys revoke --name eve",

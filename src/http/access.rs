@@ -1,53 +1,14 @@
 //! Who is calling, and what each role may do. Keys are 256 random bits, known here only by their SHA-256 and
 //! compared in constant time. Absent on purpose: passwords, sessions, keys in addresses, and any log of a key.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::AUTHORIZATION;
-use sha2::{Digest, Sha256};
-use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 use super::problem::{Code, Problem, quoted};
 use crate::domain::value::Name;
-
-/// Every key begins with this, so that leaked ones can be searched for.
-pub const KEY_PREFIX: &str = "tgk_";
-
-/// What a key was made for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// Asks for decisions and reads its own.
-    Caller,
-    /// Writes flows: sees flows, revisions, models.
-    Analyst,
-    /// Reads every record, replays.
-    Auditor,
-    /// Approves releases.
-    Approver,
-    /// Runs the service.
-    Operator,
-}
-
-impl Role {
-    pub const ALL: &[Self] = &[Self::Caller, Self::Analyst, Self::Auditor, Self::Approver, Self::Operator];
-
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Caller => "caller",
-            Self::Analyst => "analyst",
-            Self::Auditor => "auditor",
-            Self::Approver => "approver",
-            Self::Operator => "operator",
-        }
-    }
-
-    #[must_use]
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|role| role.word() == word)
-    }
-}
+use crate::store::{ApiKey, KEY_PREFIX, KeyRing, Role};
 
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,12 +19,14 @@ pub enum Permission {
     Roles(&'static [Role]),
 }
 
-/// What a caller may do.
+/// What an asker may do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
-    Roles(Arc<[Role]>),
+    Key(Arc<ApiKey>),
     /// No key exists and only this machine can ask: everything.
     Unguarded,
+    /// No key was asked for.
+    Unknown,
 }
 
 /// Who asks.
@@ -71,28 +34,34 @@ pub enum Standing {
 pub struct Asker {
     pub name: Name,
     pub standing: Standing,
-    /// The flows that the key is limited to; `None` for all.
-    pub flows: Option<Arc<[String]>>,
 }
 
 impl Asker {
     fn local() -> Self {
-        Self { name: Name::from("local"), standing: Standing::Unguarded, flows: None }
+        Self { name: Name::from("local"), standing: Standing::Unguarded }
     }
 
     fn unknown() -> Self {
-        Self { name: Name::from("anyone"), standing: Standing::Roles(Arc::from([])), flows: None }
+        Self { name: Name::from("anyone"), standing: Standing::Unknown }
     }
 
     /// Whether only this asker's own decisions may be shown to it.
     #[must_use]
     pub fn sees_only_its_own(&self) -> bool {
-        matches!(&self.standing, Standing::Roles(roles) if !roles.contains(&Role::Auditor))
+        match &self.standing {
+            Standing::Key(key) => !key.has(Role::Auditor),
+            Standing::Unguarded => false,
+            Standing::Unknown => true,
+        }
     }
 
     #[must_use]
     pub fn may_use_flow(&self, flow: &str) -> bool {
-        self.flows.as_ref().is_none_or(|flows| flows.iter().any(|f| f == flow))
+        match &self.standing {
+            Standing::Key(key) => key.may_use(flow),
+            Standing::Unguarded => true,
+            Standing::Unknown => false,
+        }
     }
 
     /// # Errors
@@ -105,100 +74,64 @@ impl Asker {
     }
 }
 
-/// A key as the ring knows it.
+/// Who can reach the service at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Only this machine: without any key it may do everything.
+    Loopback,
+    /// Other machines too: without a key nobody may do anything, not even once the last key is revoked.
+    Beyond,
+}
+
+/// What stands at the door.
 #[derive(Debug, Clone)]
-pub struct RingEntry {
-    pub sha256: [u8; 32],
-    pub name: Name,
-    pub roles: Arc<[Role]>,
-    pub flows: Option<Arc<[String]>>,
-    pub revoked: bool,
+pub struct Guard {
+    pub ring: KeyRing,
+    pub reach: Reach,
 }
 
-/// All keys, replaced as a whole when one is created or revoked.
-#[derive(Debug, Default)]
-pub struct KeyRing {
-    entries: RwLock<Arc<[RingEntry]>>,
+/// Who sends this request, and whether that one may use a route of this permission.
+///
+/// # Errors
+/// `unauthenticated`, `forbidden`, and `starting` while the keys are not known.
+pub fn admit(guard: Option<&Guard>, http: &HttpRequest, permission: Permission) -> Result<Asker, Problem> {
+    if names_a_key(http.query_string()) {
+        return Err(Problem::new(
+            Code::Unauthenticated,
+            "a key in the address is never read, for addresses end up in logs; \
+             revoke it, and send the next as `Authorization: Bearer KEY`",
+        ));
+    }
+    let Permission::Roles(roles) = permission else {
+        return Ok(Asker::unknown());
+    };
+    let asker = identify(guard.ok_or_else(Problem::starting)?, http)?;
+    match &asker.standing {
+        Standing::Key(key) if !roles.iter().any(|role| key.has(*role)) => Err(Problem::new(
+            Code::Forbidden,
+            format!("this key is for {}; the route is for {}", role_words(&key.roles), role_words(roles)),
+        )),
+        _ => Ok(asker),
+    }
 }
 
-impl KeyRing {
-    pub fn replace(&self, entries: Vec<RingEntry>) {
-        *self.entries.write().unwrap_or_else(PoisonError::into_inner) = Arc::from(entries);
-    }
-
-    /// Revoked keys count: a ring whose last key was revoked stays closed.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.entries().is_empty()
-    }
-
-    fn entries(&self) -> Arc<[RingEntry]> {
-        Arc::clone(&self.entries.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Every entry is compared, so that the time taken says nothing about which one is near.
-    fn find(&self, key: &str) -> Option<Asker> {
-        let digest = key_digest(key);
-        let entries = self.entries();
-        let mut found = u64::MAX;
-        for (index, entry) in (0_u64..).zip(entries.iter()) {
-            let same = entry.sha256.ct_eq(&digest) & Choice::from(u8::from(!entry.revoked));
-            found = u64::conditional_select(&found, &index, same);
+fn identify(guard: &Guard, http: &HttpRequest) -> Result<Asker, Problem> {
+    let Some(header) = http.headers().get(AUTHORIZATION) else {
+        if guard.reach == Reach::Loopback && guard.ring.is_empty() {
+            return Ok(Asker::local());
         }
-        let entry = entries.get(usize::try_from(found).ok()?)?;
-        Some(Asker {
-            name: entry.name.clone(),
-            standing: Standing::Roles(Arc::clone(&entry.roles)),
-            flows: entry.flows.clone(),
-        })
-    }
-
-    /// Who sends this request, and whether that one may use a route of this permission.
-    ///
-    /// # Errors
-    /// `unauthenticated` or `forbidden`.
-    pub fn admit(&self, http: &HttpRequest, permission: Permission) -> Result<Asker, Problem> {
-        if names_a_key(http.query_string()) {
-            return Err(Problem::new(
-                Code::Unauthenticated,
-                "a key in the address is never read, for addresses end up in logs; \
-                 revoke it, and send the next as `Authorization: Bearer KEY`",
-            ));
-        }
-        let Permission::Roles(roles) = permission else {
-            return Ok(Asker::unknown());
-        };
-        let asker = self.identify(http)?;
-        match &asker.standing {
-            Standing::Unguarded => Ok(asker),
-            Standing::Roles(its) if its.iter().any(|role| roles.contains(role)) => Ok(asker),
-            Standing::Roles(its) => Err(Problem::new(
-                Code::Forbidden,
-                format!("this key is for {}; the route is for {}", role_words(its), role_words(roles)),
-            )),
-        }
-    }
-
-    fn identify(&self, http: &HttpRequest) -> Result<Asker, Problem> {
-        let Some(header) = http.headers().get(AUTHORIZATION) else {
-            if self.is_empty() {
-                return Ok(Asker::local());
-            }
-            return Err(Problem::new(
-                Code::Unauthenticated,
-                "send a key as `Authorization: Bearer KEY`; `tollgate keys create` makes one",
-            ));
-        };
-        let key = header.to_str().ok().and_then(bearer).ok_or_else(|| {
-            Problem::new(Code::Unauthenticated, "the header is not of the form `Authorization: Bearer KEY`")
-        })?;
-        self.find(key).ok_or_else(|| {
-            Problem::new(
-                Code::Unauthenticated,
-                "this key is unknown or revoked; `tollgate keys list` shows all",
-            )
-        })
-    }
+        return Err(Problem::new(
+            Code::Unauthenticated,
+            "send a key as `Authorization: Bearer KEY`; `tollgate keys create` makes one",
+        ));
+    };
+    let key = header.to_str().ok().and_then(bearer).ok_or_else(|| {
+        Problem::new(Code::Unauthenticated, "the header is not of the form `Authorization: Bearer KEY`")
+    })?;
+    let key = guard.ring.recognise(key).ok_or_else(|| {
+        Problem::new(Code::Unauthenticated, "this key is unknown or revoked; `tollgate keys list` shows all")
+    })?;
+    Ok(Asker { name: Name::clone(&key.name), standing: Standing::Key(key) })
 }
 
 fn role_words(roles: &[Role]) -> String {
@@ -220,48 +153,20 @@ fn names_a_key(query: &str) -> bool {
     })
 }
 
-/// What is stored of a key.
-#[must_use]
-pub fn key_digest(key: &str) -> [u8; 32] {
-    Sha256::digest(key.as_bytes()).into()
-}
-
-/// A new key: the prefix and 256 random bits.
-///
-/// # Errors
-/// When the system has no randomness to give.
-pub fn new_key() -> Result<String, getrandom::Error> {
-    let mut bytes = [0_u8; 32];
-    getrandom::fill(&mut bytes)?;
-    Ok(format!("{KEY_PREFIX}{}", data_encoding::BASE64URL_NOPAD.encode(&bytes)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Keys;
     use actix_web::test::TestRequest;
+    use tempfile::TempDir;
 
     const AUDIT: Permission = Permission::Roles(&[Role::Auditor]);
 
-    fn ring(role: Role, revoked: bool) -> (KeyRing, String) {
-        let key = new_key().unwrap();
-        let ring = KeyRing::default();
-        let other = RingEntry {
-            sha256: key_digest("tgk_other"),
-            name: "other".into(),
-            roles: Arc::from([Role::Operator]),
-            flows: None,
-            revoked: false,
-        };
-        let mine = RingEntry {
-            sha256: key_digest(&key),
-            name: "mine".into(),
-            roles: Arc::from([role]),
-            flows: None,
-            revoked,
-        };
-        ring.replace(vec![other, mine]);
-        (ring, key)
+    async fn keys() -> (TempDir, Keys, Guard) {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = Keys::open(folder.path(), None).await.unwrap();
+        let ring = KeyRing::open(keys.clone()).await.unwrap();
+        (folder, keys, Guard { ring, reach: Reach::Loopback })
     }
 
     fn with_header(value: &str) -> HttpRequest {
@@ -272,61 +177,51 @@ mod tests {
         result.unwrap_err().code()
     }
 
-    #[test]
-    fn a_key_gives_its_name_and_role() {
-        let (ring, key) = ring(Role::Auditor, false);
-        let asker = ring.admit(&with_header(&format!("bearer {key}")), AUDIT).unwrap();
-        assert_eq!((&*asker.name, asker.standing), ("mine", Standing::Roles(Arc::from([Role::Auditor]))));
-    }
-
-    #[test]
-    fn everything_else_is_refused() {
-        let (ring, key) = ring(Role::Caller, false);
+    #[tokio::test]
+    async fn a_key_gives_its_name_and_what_it_may_do() {
+        let (_folder, keys, guard) = keys().await;
+        let flows = ["cards".to_owned()];
+        let (auditor, _) = keys.create("eve", &[Role::Auditor], None).await.unwrap();
+        let (caller, made) = keys.create("shop", &[Role::Caller], Some(&flows)).await.unwrap();
+        guard.ring.refresh().await.unwrap();
+        let asker = admit(Some(&guard), &with_header(&format!("bearer {auditor}")), AUDIT).unwrap();
+        assert_eq!((&*asker.name, asker.sees_only_its_own()), ("eve", false));
+        assert!(asker.check_flow("anything").is_ok());
+        let calls = Permission::Roles(&[Role::Caller, Role::Auditor]);
+        let asker = admit(Some(&guard), &with_header(&format!("Bearer {caller}")), calls).unwrap();
+        assert!(asker.sees_only_its_own() && asker.check_flow("cards").is_ok());
+        assert_eq!(asker.check_flow("personal_loan").unwrap_err().code(), Code::Forbidden);
+        assert_eq!(
+            code(admit(Some(&guard), &with_header(&format!("Bearer {caller}")), AUDIT)),
+            Code::Forbidden
+        );
+        keys.revoke(&made.id).await.unwrap();
+        guard.ring.refresh().await.unwrap();
+        let revoked = admit(Some(&guard), &with_header(&format!("Bearer {caller}")), calls);
+        assert_eq!(code(revoked), Code::Unauthenticated);
         let bare = TestRequest::default().to_http_request();
-        assert_eq!(code(ring.admit(&bare, AUDIT)), Code::Unauthenticated);
-        assert_eq!(code(ring.admit(&with_header("Bearer tgk_wrong"), AUDIT)), Code::Unauthenticated);
-        assert_eq!(code(ring.admit(&with_header(&key), AUDIT)), Code::Unauthenticated);
-        assert_eq!(code(ring.admit(&with_header(&format!("Basic {key}")), AUDIT)), Code::Unauthenticated);
-        assert_eq!(code(ring.admit(&with_header(&format!("Bearer {key}")), AUDIT)), Code::Forbidden);
+        for http in [bare, with_header("Bearer tg_wrong"), with_header(&auditor), with_header("Basic x")] {
+            assert_eq!(code(admit(Some(&guard), &http, AUDIT)), Code::Unauthenticated);
+        }
     }
 
-    #[test]
-    fn a_revoked_key_is_unknown_and_keeps_the_ring_closed() {
-        let (ring, key) = ring(Role::Auditor, true);
-        assert_eq!(code(ring.admit(&with_header(&format!("Bearer {key}")), AUDIT)), Code::Unauthenticated);
-        assert!(!ring.is_empty());
-    }
-
-    #[test]
-    fn an_empty_ring_lets_this_machine_do_everything_but_takes_no_made_up_key() {
-        let ring = KeyRing::default();
-        let asker = ring.admit(&TestRequest::default().to_http_request(), AUDIT).unwrap();
+    #[tokio::test]
+    async fn an_empty_ring_lets_this_machine_do_everything_but_takes_no_made_up_key() {
+        let (_folder, _keys, guard) = keys().await;
+        let asker = admit(Some(&guard), &TestRequest::default().to_http_request(), AUDIT).unwrap();
         assert_eq!((&*asker.name, asker.standing), ("local", Standing::Unguarded));
-        assert_eq!(code(ring.admit(&with_header("Bearer tgk_x"), AUDIT)), Code::Unauthenticated);
+        assert_eq!(code(admit(Some(&guard), &with_header("Bearer tg_x"), AUDIT)), Code::Unauthenticated);
+        let beyond = Guard { reach: Reach::Beyond, ..guard };
+        let bare = TestRequest::default().to_http_request();
+        assert_eq!(code(admit(Some(&beyond), &bare, AUDIT)), Code::Unauthenticated);
+        assert_eq!(code(admit(None, &TestRequest::default().to_http_request(), AUDIT)), Code::Starting);
     }
 
     #[test]
     fn a_key_in_the_address_is_refused_even_where_no_key_is_needed() {
-        for query in ["key=x", "flow=a&API_KEY=x", "cursor=tgk_abc", "access_token=x"] {
+        for query in ["key=x", "flow=a&API_KEY=x", "cursor=tg_abc", "access_token=x"] {
             let http = TestRequest::with_uri(&format!("/livez?{query}")).to_http_request();
-            assert_eq!(
-                code(KeyRing::default().admit(&http, Permission::Anyone)),
-                Code::Unauthenticated,
-                "{query}"
-            );
+            assert_eq!(code(admit(None, &http, Permission::Anyone)), Code::Unauthenticated, "{query}");
         }
-    }
-
-    #[test]
-    fn a_key_for_some_flows_is_not_for_others() {
-        let asker = Asker { flows: Some(Arc::from(["cards".to_owned()])), ..Asker::local() };
-        assert!(asker.check_flow("cards").is_ok());
-        assert_eq!(asker.check_flow("personal_loan").unwrap_err().code(), Code::Forbidden);
-    }
-
-    #[test]
-    fn keys_are_long_and_differ() {
-        let (a, b) = (new_key().unwrap(), new_key().unwrap());
-        assert_eq!((a.len(), a.starts_with(KEY_PREFIX), a == b), (47, true, false));
     }
 }

@@ -7,11 +7,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::asked::{Asked, DecideHeaders};
+use super::asked::{Asked, DecideHeaders, purpose};
 use super::decide_body::{self, DecideBody, Unusable};
 use super::decision_body::{self, DecisionBody};
 use super::digest::digest;
 use super::problem::{About, Code, Problem, count_of_faults, fact_faults};
+use super::records::note_read;
 use crate::engine::{DecideRequest, IdempotencyKey, Origin};
 
 const IDEMPOTENT_REPLAYED: &str = "Idempotent-Replayed";
@@ -130,7 +131,9 @@ pub(super) async fn replay(asked: Asked) -> Result<HttpResponse, Problem> {
     let revision = filters.settle(revision)?;
     let id = decision_id(&asked)?;
     let service = asked.service()?;
+    let purpose = purpose(asked.http.headers())?;
     let replay = service.engine.replay(id, revision.as_deref()).await?;
+    note_read(&asked, "replay", Some(id), 1, purpose).await?;
     let differences = replay.differences.iter();
     let body = ReplayBody {
         decision_id: replay.decision_id,

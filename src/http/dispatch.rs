@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use tracing::Instrument as _;
 
 use super::Doors;
-use super::access::Asker;
+use super::access::{self, Asker};
 use super::asked::Asked;
 use super::problem::{At, Code, Problem};
 use super::routes::{Refusals, Route};
@@ -77,7 +77,7 @@ fn status_word(status: StatusCode) -> &'static str {
 }
 
 async fn run(route: &'static Route, http: HttpRequest, payload: Payload, doors: Arc<Doors>) -> HttpResponse {
-    let asker = match admit(route, &http, &doors) {
+    let asker = match access::admit(doors.guard(), &http, route.permission) {
         Ok(asker) => asker,
         Err(problem) => {
             count(&problem);
@@ -95,13 +95,6 @@ async fn run(route: &'static Route, http: HttpRequest, payload: Payload, doors: 
             problem.respond()
         }
     }
-}
-
-fn admit(route: &'static Route, http: &HttpRequest, doors: &Doors) -> Result<Asker, Problem> {
-    if route.permission != super::access::Permission::Anyone && !doors.keys_are_loaded() {
-        return Err(Problem::starting());
-    }
-    doors.ring.admit(http, route.permission)
 }
 
 fn count(problem: &Problem) {

@@ -10,27 +10,33 @@ use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::{App, web};
 use serde_json::Value as Json;
 
-use super::access::{Permission, RingEntry, Role, key_digest};
+use super::access::{Guard, Permission, Reach};
 use super::routes::{ROUTES, configure};
 use super::{Doors, HttpSettings};
+use crate::store::{KeyRing, Keys, Role};
 
-fn doors(roles: &[Role]) -> Arc<Doors> {
+fn closed() -> Doors {
     let settings = HttpSettings {
         body_limit: 4096,
         workers: 1,
         shutdown_grace: Duration::from_secs(1),
         max_connections: 64,
     };
-    let doors = Doors::new(settings, Arc::new(|| "# nothing\n".to_owned()));
-    let entry = |role: &Role| RingEntry {
-        sha256: key_digest(role.word()),
-        name: role.word().into(),
-        roles: Arc::from([*role]),
-        flows: None,
-        revoked: false,
-    };
-    doors.set_keys(roles.iter().map(entry).collect());
-    Arc::new(doors)
+    Doors::new(settings, Arc::new(|| "# nothing\n".to_owned()))
+}
+
+/// Doors that know one key of each of these roles, and the keys.
+async fn doors(roles: &[Role]) -> (Arc<Doors>, Vec<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = Keys::open(folder.path(), None).await.unwrap();
+    let mut made = Vec::new();
+    for role in roles {
+        made.push(keys.create(role.word(), &[*role], None).await.unwrap().0);
+    }
+    let doors = closed();
+    let ring = KeyRing::open(keys).await.unwrap();
+    doors.admit_keys(Guard { ring, reach: Reach::Loopback });
+    (Arc::new(doors), made)
 }
 
 async fn ask(doors: &Arc<Doors>, request: TestRequest) -> ServiceResponse<impl MessageBody + use<>> {
@@ -65,7 +71,7 @@ fn concrete(path: &str) -> String {
 
 #[actix_web::test]
 async fn every_route_lets_in_exactly_the_roles_of_its_entry() {
-    let doors = doors(Role::ALL);
+    let (doors, keys) = doors(&Role::ALL).await;
     for route in ROUTES {
         let bare = || TestRequest::default().method(route.method.clone()).uri(&concrete(route.path));
         let Permission::Roles(roles) = route.permission else {
@@ -74,8 +80,8 @@ async fn every_route_lets_in_exactly_the_roles_of_its_entry() {
             continue;
         };
         assert_eq!(code(&doors, bare()).await, "unauthenticated", "{}", route.path);
-        for role in Role::ALL {
-            let keyed = bare().insert_header(("authorization", format!("Bearer {}", role.word())));
+        for (role, key) in Role::ALL.iter().zip(&keys) {
+            let keyed = bare().insert_header(("authorization", format!("Bearer {key}")));
             let status = ask(&doors, keyed).await.status();
             assert_eq!(status == 403, !roles.contains(role), "{} {} {status}", route.path, role.word());
             assert_ne!(status, 401, "{} {}", route.path, role.word());
@@ -85,8 +91,7 @@ async fn every_route_lets_in_exactly_the_roles_of_its_entry() {
 
 #[actix_web::test]
 async fn nobody_is_let_in_before_the_keys_are_known() {
-    let settings = doors(&[]).settings.clone();
-    let doors = Arc::new(Doors::new(settings, Arc::new(String::new)));
+    let doors = Arc::new(closed());
     assert_eq!(code(&doors, TestRequest::get().uri("/v1/flows")).await, "starting");
     assert_eq!(ask(&doors, TestRequest::get().uri("/livez")).await.status(), 200);
     assert_eq!(ask(&doors, TestRequest::get().uri("/readyz")).await.status(), 503);
@@ -94,7 +99,7 @@ async fn nobody_is_let_in_before_the_keys_are_known() {
 
 #[actix_web::test]
 async fn what_no_route_serves_is_a_problem_too() {
-    let doors = doors(&[]);
+    let (doors, _) = doors(&[]).await;
     let (status, body) = answer(&doors, TestRequest::get().uri("/v2/nothing")).await;
     assert_eq!(
         (status, &body["code"], &body["type"]),
@@ -110,7 +115,7 @@ async fn what_no_route_serves_is_a_problem_too() {
 
 #[actix_web::test]
 async fn a_body_that_cannot_be_read_is_refused_by_its_kind() {
-    let doors = doors(&[]);
+    let (doors, _) = doors(&[]).await;
     let plain = post("{}").insert_header(("content-type", "text/plain"));
     assert_eq!(code(&doors, plain).await, "unsupported_media_type");
     let gzip = post("{}").insert_header(("content-encoding", "gzip"));
@@ -127,18 +132,18 @@ async fn a_body_that_cannot_be_read_is_refused_by_its_kind() {
 
 #[actix_web::test]
 async fn a_bad_header_or_query_is_named() {
-    let doors = doors(&[]);
+    let (doors, _) = doors(&[]).await;
     let (status, body) = answer(&doors, post("{}").insert_header(("idempotency-key", "a b"))).await;
     assert_eq!((status, &body["errors"][0]["header"]), (400, &"Idempotency-Key".into()));
     let (status, body) = answer(&doors, TestRequest::get().uri("/v1/flows?flw=x")).await;
     assert_eq!((status, &body["errors"][0]["parameter"]), (400, &"flw".into()));
-    let in_address = TestRequest::get().uri("/v1/flows?api_key=tgk_x");
+    let in_address = TestRequest::get().uri("/v1/flows?api_key=tg_x");
     assert_eq!(code(&doors, in_address).await, "unauthenticated");
 }
 
 #[actix_web::test]
 async fn every_answer_says_which_request_it_is_for() {
-    let doors = doors(&[]);
+    let (doors, _) = doors(&[]).await;
     for path in ["/livez", "/nowhere", "/v1/flows"] {
         let response = ask(&doors, TestRequest::get().uri(path)).await;
         assert_eq!(response.headers().get("x-request-id").unwrap().len(), 36, "{path}");
@@ -155,7 +160,7 @@ async fn every_answer_says_which_request_it_is_for() {
 
 #[actix_web::test]
 async fn the_type_of_a_problem_leads_to_its_page() {
-    let doors = doors(&[]);
+    let (doors, _) = doors(&[]).await;
     let (_, problem) = answer(&doors, TestRequest::get().uri("/nowhere")).await;
     let response = ask(&doors, TestRequest::get().uri(problem["type"].as_str().unwrap())).await;
     assert_eq!(response.status(), 200);

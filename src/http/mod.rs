@@ -34,7 +34,7 @@ use actix_web::{App, HttpServer, web};
 use crate::audit::Audit;
 use crate::engine::Engine;
 use crate::release::Release;
-use access::KeyRing;
+use access::Guard;
 pub use decision_body::render as decision_json;
 
 /// Connections that may wait to be accepted.
@@ -69,8 +69,7 @@ pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
 /// What all connections share. It listens before the service is open: until then routes answer `starting`.
 pub struct Doors {
     service: OnceLock<Service>,
-    ring: KeyRing,
-    ring_loaded: AtomicBool,
+    guard: OnceLock<Guard>,
     stopping: AtomicBool,
     settings: HttpSettings,
     render_metrics: RenderMetrics,
@@ -87,8 +86,7 @@ impl Doors {
     pub fn new(settings: HttpSettings, render_metrics: RenderMetrics) -> Self {
         Self {
             service: OnceLock::new(),
-            ring: KeyRing::default(),
-            ring_loaded: AtomicBool::new(false),
+            guard: OnceLock::new(),
             stopping: AtomicBool::new(false),
             settings,
             render_metrics,
@@ -100,10 +98,9 @@ impl Doors {
         let _already_open = self.service.set(service);
     }
 
-    /// The keys that are valid from now on. Until the first call, nobody is let in.
-    pub fn set_keys(&self, entries: Vec<access::RingEntry>) {
-        self.ring.replace(entries);
-        self.ring_loaded.store(true, Ordering::Release);
+    /// From now on, those whose keys the guard knows are let in; before, nobody is. Only the first call counts.
+    pub fn admit_keys(&self, guard: Guard) {
+        let _already_guarded = self.guard.set(guard);
     }
 
     /// From now on `/readyz` says that no more requests should come; those that do are still served.
@@ -119,8 +116,8 @@ impl Doors {
         &self.settings
     }
 
-    fn keys_are_loaded(&self) -> bool {
-        self.ring_loaded.load(Ordering::Acquire)
+    fn guard(&self) -> Option<&Guard> {
+        self.guard.get()
     }
 
     fn is_stopping(&self) -> bool {

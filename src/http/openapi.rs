@@ -10,10 +10,11 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Required, ResponseBuilder, Schema};
 use utoipa::{OpenApi, ToSchema};
 
-use super::access::{Permission, Role};
+use super::access::Permission;
 use super::problem::Code;
 use super::routes::{ROUTES, Route};
 use super::{decision_body::Reason, decisions, flows, operations, records};
+use crate::store::Role;
 
 #[derive(OpenApi)]
 #[openapi(

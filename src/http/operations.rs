@@ -60,7 +60,7 @@ pub(super) async fn livez(_asked: Asked) -> Result<HttpResponse, Problem> {
     )
 )]
 pub(super) async fn readyz(asked: Asked) -> Result<HttpResponse, Problem> {
-    let service = asked.doors.service().filter(|_| asked.doors.keys_are_loaded());
+    let service = asked.doors.service().filter(|_| asked.doors.guard().is_some());
     let release = service.map(|s| s.release.status());
     let status = match &release {
         _ if asked.doors.is_stopping() => "stopping",

@@ -235,7 +235,7 @@ fn shown(asked: &Asked, record: &Record, has_purpose: bool) -> Result<Json, Read
 
 /// Every read of records by someone is an entry of the log. When that cannot be written the read is still answered:
 /// auditors need the records most when something is wrong.
-async fn note_read(
+pub(super) async fn note_read(
     asked: &Asked,
     what: &str,
     decision_id: Option<Uuid>,

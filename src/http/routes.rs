@@ -9,11 +9,12 @@ use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::access::{Permission, Role};
+use super::access::Permission;
 use super::asked::Asked;
 use super::dispatch::dispatch;
 use super::problem::{Code, Problem};
 use super::{Doors, decisions, flows, operations, query, records};
+use crate::store::Role;
 
 /// What a handler gives back.
 pub type Answer = Pin<Box<dyn Future<Output = Result<HttpResponse, Problem>>>>;
