@@ -49,11 +49,11 @@ pub struct Unusable {
 ///
 /// # Errors
 /// Everything wrong with its shape; the facts themselves are not looked into.
-pub fn read(body: Given) -> Result<DecideBody, Unusable> {
+pub fn read(body: Given) -> Result<DecideBody, Box<Unusable>> {
     let mut reader = Reader::default();
     let Given::Map(entries) = body else {
         reader.fault("", "wrong_type", format!("must be an object with {}", listed(&["flow", "facts"])));
-        return Err(Unusable { faults: reader.faults, ..Unusable::default() });
+        return Err(Box::new(Unusable { faults: reader.faults, ..Unusable::default() }));
     };
     for (name, value) in entries {
         reader.field(&name, value);
@@ -140,7 +140,7 @@ impl Reader {
         Some(text)
     }
 
-    fn finish(mut self) -> Result<DecideBody, Unusable> {
+    fn finish(mut self) -> Result<DecideBody, Box<Unusable>> {
         if !self.seen_flow {
             self.fault("/flow", "missing", "is required: the name of the flow that decides".to_owned());
         }
@@ -152,7 +152,7 @@ impl Reader {
             (Some(flow), Some(facts)) if faults.is_empty() => {
                 Ok(DecideBody { flow, market, reference, facts, trace, dry_run })
             }
-            (flow, facts) => Err(Unusable { faults, flow, market, reference, facts }),
+            (flow, facts) => Err(Box::new(Unusable { faults, flow, market, reference, facts })),
         }
     }
 }
@@ -187,7 +187,7 @@ mod tests {
     use super::*;
     use crate::documents::json;
 
-    fn read_text(text: &str) -> Result<DecideBody, Unusable> {
+    fn read_text(text: &str) -> Result<DecideBody, Box<Unusable>> {
         read(json::parse(text.as_bytes(), json::JsonLimits::default()).unwrap())
     }
 

@@ -40,19 +40,15 @@ pub(super) async fn decide(mut asked: Asked) -> Result<HttpResponse, Problem> {
     let body = match decide_body::read(given) {
         Ok(body) => body,
         Err(unusable) => {
-            if let Some(flow) = &unusable.flow {
+            let Unusable { mut faults, flow, market, reference, facts } = *unusable;
+            if let Some(flow) = &flow {
                 asked.asker.check_flow(flow)?;
             }
-            let facts_problems = match &unusable {
-                Unusable { flow: Some(flow), facts: Some(facts), market, .. } => {
-                    service.engine.check_facts(flow, market.as_deref(), facts)
-                }
-                _ => Vec::new(),
-            };
-            let mut faults = unusable.faults;
-            faults.extend(fact_faults(facts_problems));
+            if let (Some(flow), Some(facts)) = (&flow, &facts) {
+                faults.extend(fact_faults(service.engine.check_facts(flow, market.as_deref(), facts)));
+            }
             let detail = format!("{} with the body; `errors` lists all", count_of_faults(faults.len()));
-            let about = About { flow: unusable.flow, market: unusable.market, reference: unusable.reference };
+            let about = About { flow, market, reference };
             return Err(Problem::new(Code::InvalidBody, detail).with_faults(faults).about(about));
         }
     };
