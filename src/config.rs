@@ -172,7 +172,13 @@ pub fn gather(flags: &Flags, environment: &dyn Fn(&str) -> Option<String>) -> Re
         workers: file.workers.unwrap_or_else(cores),
         body_limit: file.body_limit.unwrap_or(256 * 1024),
         log: LogSettings {
-            filter: settle(log_filter, parse_filter, file.log_filter, "info".to_owned(), &mut errors),
+            filter: settle(
+                log_filter,
+                parse_filter,
+                file.log_filter,
+                "info,actix_server=warn".to_owned(),
+                &mut errors,
+            ),
             format: settle(log_format, parse_log_format, file.log_format, LogFormat::Text, &mut errors),
         },
         queue: QueueSettings {

@@ -53,9 +53,7 @@ pub(super) fn read(settings: &Settings) -> Result<Built, Trouble> {
     // Only `rules/` must be there: flows without models need no `models/`.
     if !settings.rules.is_dir() {
         let what = format!("there is no folder `{}`", settings.rules.display());
-        return Err(
-            Trouble::new(what).help("`--rules DIR` says where it is; `tollgate init DIR` writes a starter")
-        );
+        return Err(Trouble::new(what).help("`--rules DIR` says where it is"));
     }
     Ok(bundle::build(&bundle::read_folder(&settings.rules, &settings.models)))
 }
