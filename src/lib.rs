@@ -1,10 +1,15 @@
 //! Tollgate: decides whether a thing may go through, says why, and keeps the record.
 
+pub mod app;
 pub mod audit;
 pub mod bundle;
+pub mod cli;
+pub mod config;
 pub mod documents;
 pub mod domain;
 pub mod engine;
+pub mod http;
 pub mod learn;
 pub mod release;
 pub mod store;
+pub mod telemetry;

@@ -1,0 +1,255 @@
+//! The composition root: settings → a running service. `tollgate serve` and the tests start the same. Absent on
+//! purpose: any decision about how it runs (that is config's) and any work of its own.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::audit::{Audit, OpenError, QueueLimits, StoreError, StoreSettings};
+use crate::config::{RequireCases, Settings};
+use crate::engine::{self, Engine};
+use crate::http::access::{Guard, Reach};
+use crate::http::{self, Doors, Service};
+use crate::release::{Release, ReleaseSettings, Watching};
+use crate::store::{KeyRing, Keys};
+use crate::telemetry::{self, TelemetryError};
+
+/// How long the shipping of the last records to Postgres may take at the end; they are kept for the next start.
+pub(crate) const SHIPPING: Duration = Duration::from_secs(5);
+
+/// A running service.
+#[derive(Debug)]
+pub struct Application {
+    address: SocketAddr,
+    doors: Arc<Doors>,
+    service: Service,
+    server: ServerHandle,
+    serving: JoinHandle<std::io::Result<()>>,
+    tasks: Vec<JoinHandle<()>>,
+    watching: Watching,
+    stop: watch::Sender<StopStage>,
+}
+
+/// How far it has been asked to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum StopStage {
+    Run,
+    Finish,
+    AtOnce,
+}
+
+/// How it came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Everything answered was finished, flushed and, where it could be, shipped.
+    Finished,
+    /// A second signal came: what was answered is durable, the rest was dropped.
+    AtOnce,
+}
+
+/// Why it could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("cannot listen on {address}")]
+    Bind {
+        address: SocketAddr,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error(
+        "refusing to listen on {address}: other machines could reach it, and there is no API key yet; \
+         make one with `tollgate keys create --role caller --name NAME`, or listen on 127.0.0.1"
+    )]
+    NoKeys { address: SocketAddr },
+    #[error("the records cannot be opened")]
+    Audit(#[source] OpenError),
+    #[error("no rules can be put in force")]
+    Release(#[source] crate::release::StartError),
+    #[error("the API keys cannot be opened")]
+    OpenKeys(#[source] OpenError),
+    #[error("the API keys cannot be read")]
+    Keys(#[source] StoreError),
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
+    #[error("signals cannot be listened for")]
+    Signals(#[source] std::io::Error),
+}
+
+/// Why it ended otherwise than asked.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error("the HTTP server failed")]
+    Server(#[source] std::io::Error),
+}
+
+/// Asks an application to stop, from anywhere.
+#[derive(Debug, Clone)]
+pub struct Stopper(watch::Sender<StopStage>);
+
+impl Stopper {
+    /// The first call lets it finish; the second does not.
+    pub fn stop(&self) {
+        self.0.send_modify(|stage| {
+            *stage = if *stage == StopStage::Run { StopStage::Finish } else { StopStage::AtOnce };
+        });
+    }
+}
+
+impl Application {
+    /// Opens everything and serves. While flows are loaded, `/livez` answers and all else says `starting`.
+    ///
+    /// # Errors
+    /// What kept it from starting; nothing is left running.
+    pub async fn build(settings: Settings) -> Result<Self, StartError> {
+        let metrics = telemetry::start_metrics()?;
+        let audit = Arc::new(Audit::open(store_settings(&settings)).await.map_err(StartError::Audit)?);
+        let url = settings.database_url.as_ref().map(|url| url.expose());
+        let keys = Keys::open(&settings.data, url).await.map_err(StartError::OpenKeys)?;
+        let ring = KeyRing::open(keys).await.map_err(StartError::Keys)?;
+        let bound = |source| StartError::Bind { address: settings.http, source };
+        let is_unguarded = ring.is_empty();
+        if is_unguarded && !settings.http.ip().is_loopback() {
+            return Err(StartError::NoKeys { address: settings.http });
+        }
+        let listener = TcpListener::bind(settings.http).map_err(bound)?;
+        let address = listener.local_addr().map_err(bound)?;
+        let doors = Arc::new(Doors::new(settings.http_settings(), metrics.render()));
+        let reach = if address.ip().is_loopback() { Reach::Loopback } else { Reach::Beyond };
+        doors.admit_keys(Guard { ring: ring.clone(), reach });
+        let server = http::serve(listener, Arc::clone(&doors)).map_err(bound)?;
+        let handle = server.handle();
+        let serving = tokio::spawn(server);
+        let service = match open(&settings, audit).await {
+            Ok(service) => service,
+            Err(error) => {
+                handle.stop(false).await;
+                return Err(error);
+            }
+        };
+        if is_unguarded {
+            tracing::warn!(
+                "there is no API key: whoever can reach {address} on this machine may do everything, as `local`; \
+                 `tollgate keys create` closes it"
+            );
+        }
+        let tasks = vec![metrics.spawn_upkeep(), tokio::spawn(ring.keep_fresh())];
+        let watching = service.release.watch();
+        doors.open(service.clone());
+        let (stop, _) = watch::channel(StopStage::Run);
+        Ok(Self { address, doors, service, server: handle, serving, tasks, watching, stop })
+    }
+
+    /// Where it listens: the port that was picked, when 0 was asked for.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    #[must_use]
+    pub fn stopper(&self) -> Stopper {
+        Stopper(self.stop.clone())
+    }
+
+    /// What scripts wait for on stderr.
+    #[must_use]
+    pub fn ready_line(&self) -> String {
+        format!("listening http={} grpc=-", self.address)
+    }
+
+    /// From now on SIGTERM and SIGINT stop it.
+    ///
+    /// # Errors
+    /// When the system does not let a process listen for them.
+    pub fn stop_on_signals(&self) -> Result<(), StartError> {
+        let terminate = signal(SignalKind::terminate()).map_err(StartError::Signals)?;
+        let interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signals)?;
+        tokio::spawn(follow_signals(terminate, interrupt, self.stopper()));
+        Ok(())
+    }
+
+    /// Serves until asked to stop: not ready, stop accepting, finish, flush, ship.
+    ///
+    /// # Errors
+    /// When the server failed by itself, or what was answered could not be flushed.
+    pub async fn run(mut self) -> Result<Ended, RunError> {
+        let mut asked = self.stop.subscribe();
+        tokio::select! {
+            _ = asked.wait_for(|stage| *stage >= StopStage::Finish) => {}
+            ended = &mut self.serving => {
+                let result = ended.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+                return result.map(|()| Ended::Finished).map_err(RunError::Server);
+            }
+        }
+        tracing::info!("stopping: no new requests, finishing those that came");
+        self.doors.begin_to_stop();
+        drop(self.watching);
+        let at_once = asked.wait_for(|stage| *stage == StopStage::AtOnce);
+        tokio::select! {
+            _ = at_once => Ok(Ended::AtOnce),
+            finished = Self::finish(&self.server, &self.service, &self.tasks) => finished,
+        }
+    }
+
+    async fn finish(
+        server: &ServerHandle,
+        service: &Service,
+        tasks: &[JoinHandle<()>],
+    ) -> Result<Ended, RunError> {
+        server.stop(true).await;
+        for task in tasks {
+            task.abort();
+        }
+        service.audit.close(SHIPPING).await;
+        tracing::info!("stopped");
+        Ok(Ended::Finished)
+    }
+}
+
+/// What is in force, then the engine: each needs the one before, and all need the records.
+async fn open(settings: &Settings, audit: Arc<Audit>) -> Result<Service, StartError> {
+    let release = Release::start(release_settings(settings), engine::journal(&audit))
+        .await
+        .map_err(StartError::Release)?;
+    let engine = Arc::new(Engine::new(Arc::clone(&release), Arc::clone(&audit), settings.durable));
+    Ok(Service { engine, audit, release })
+}
+
+/// How the log is opened; also by commands that read it without serving.
+#[must_use]
+pub fn store_settings(settings: &Settings) -> StoreSettings {
+    StoreSettings {
+        database_url: settings.database_url.as_ref().map(|url| url.expose().to_owned()),
+        queue: QueueLimits { records: settings.queue.records, bytes: settings.queue.bytes },
+        retention: settings.retention.local,
+        keep_shipped: settings.retention.shipped,
+        ..StoreSettings::new(&settings.data)
+    }
+}
+
+fn release_settings(settings: &Settings) -> ReleaseSettings {
+    ReleaseSettings {
+        require_cases: settings.require_cases == RequireCases::Refuse,
+        ..ReleaseSettings::new(&settings.rules, &settings.models)
+    }
+}
+
+async fn follow_signals(mut terminate: Signal, mut interrupt: Signal, stopper: Stopper) {
+    loop {
+        let seen = tokio::select! {
+            seen = terminate.recv() => seen,
+            seen = interrupt.recv() => seen,
+        };
+        if seen.is_none() {
+            return;
+        }
+        stopper.stop();
+    }
+}
+
+#[cfg(test)]
+mod tests;

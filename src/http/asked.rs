@@ -1,0 +1,258 @@
+//! One request as a handler sees it: who asks, the body within its limit, the headers that mean something.
+//! Absent on purpose: what routes do with it, and any reading beyond the limits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::HttpRequest;
+use actix_web::http::header::{ACCEPT_LANGUAGE, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use actix_web::web::{Bytes, BytesMut, Payload};
+use futures_util::StreamExt as _;
+
+use super::access::Asker;
+use super::language::Languages;
+use super::problem::{At, Code, Fault, Problem};
+use super::query::Filters;
+use super::routes::Route;
+use super::{Doors, Service};
+use crate::documents::json::{self, JsonLimits};
+use crate::domain::facts::Given;
+
+/// The longest that a body may take to arrive.
+const BODY_TIME: Duration = Duration::from_secs(10);
+const LONGEST_IDEMPOTENCY_KEY: usize = 255;
+const LONGEST_PURPOSE: usize = 200;
+const LONGEST_DEADLINE_MS: u64 = 600_000;
+
+/// A request that its route's permission has admitted.
+pub struct Asked {
+    pub http: HttpRequest,
+    pub payload: Payload,
+    pub doors: Arc<Doors>,
+    pub asker: Asker,
+    pub route: &'static Route,
+}
+
+impl std::fmt::Debug for Asked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Asked").field("path", &self.http.path()).field("asker", &self.asker.name).finish()
+    }
+}
+
+impl Asked {
+    /// # Errors
+    /// `starting`, until everything is open.
+    pub fn service(&self) -> Result<Service, Problem> {
+        self.doors.service().cloned().ok_or_else(Problem::starting)
+    }
+
+    /// The query, its names checked against the route's.
+    #[must_use]
+    pub fn filters(&self) -> Filters<'_> {
+        Filters::from_query(self.http.query_string(), self.route.query)
+    }
+
+    /// A part of the path, as declared in the route's pattern.
+    #[must_use]
+    pub fn path_part(&self, name: &str) -> &str {
+        self.http.match_info().get(name).unwrap_or_default()
+    }
+
+    #[must_use]
+    pub fn languages(&self) -> Languages {
+        self.http
+            .headers()
+            .get(ACCEPT_LANGUAGE)
+            .and_then(|h| h.to_str().ok())
+            .map(Languages::parse)
+            .unwrap_or_default()
+    }
+
+    /// The body as JSON.
+    ///
+    /// # Errors
+    /// `unsupported_media_type`, `body_too_large`, `request_timeout`, `malformed_body`.
+    pub async fn json(&mut self) -> Result<Given, Problem> {
+        check_media_type(self.http.headers())?;
+        let bytes = self.bytes().await?;
+        json::parse(&bytes, JsonLimits::default())
+            .map_err(|error| Problem::new(Code::MalformedBody, error.to_string()))
+    }
+
+    async fn bytes(&mut self) -> Result<Bytes, Problem> {
+        let limit = self.doors.settings().body_limit;
+        let too_large =
+            || Problem::new(Code::BodyTooLarge, format!("a body may have {limit} bytes at most; send less"));
+        let announced = self.http.headers().get(CONTENT_LENGTH).and_then(|h| h.to_str().ok()?.parse().ok());
+        if announced.is_some_and(|n: usize| n > limit) {
+            return Err(too_large());
+        }
+        let mut body = BytesMut::with_capacity(announced.unwrap_or(1024));
+        let late = actix_web::rt::time::sleep(BODY_TIME);
+        tokio::pin!(late);
+        loop {
+            tokio::select! {
+                biased;
+                chunk = self.payload.next() => match chunk {
+                    None => return Ok(body.freeze()),
+                    Some(Err(_)) => {
+                        return Err(Problem::new(Code::MalformedBody, "the body ends before its announced length"));
+                    }
+                    Some(Ok(bytes)) if body.len() + bytes.len() > limit => return Err(too_large()),
+                    Some(Ok(bytes)) => body.extend_from_slice(&bytes),
+                },
+                () = &mut late => {
+                    let detail = format!("the body did not arrive within {} seconds", BODY_TIME.as_secs());
+                    return Err(Problem::new(Code::RequestTimeout, detail));
+                }
+            }
+        }
+    }
+}
+
+fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
+    let encoded =
+        headers.get(CONTENT_ENCODING).is_some_and(|h| !h.as_bytes().eq_ignore_ascii_case(b"identity"));
+    if encoded {
+        return Err(Problem::new(
+            Code::UnsupportedMediaType,
+            "compressed bodies are not taken; leave out `Content-Encoding`",
+        ));
+    }
+    let given = headers.get(CONTENT_TYPE).and_then(|h| h.to_str().ok()).unwrap_or_default();
+    let (essence, parameters) = given.split_once(';').unwrap_or((given, ""));
+    let essence = essence.trim().to_ascii_lowercase();
+    let json =
+        essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"));
+    let charset = parameters.trim().to_ascii_lowercase();
+    let unicode = !charset.starts_with("charset=")
+        || charset.trim_start_matches("charset=").trim_matches('"') == "utf-8";
+    if json && unicode {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Code::UnsupportedMediaType,
+        "send the body as `Content-Type: application/json`, in UTF-8",
+    ))
+}
+
+/// The headers that change how a decision is made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DecideHeaders {
+    pub idempotency_key: Option<String>,
+    pub deadline: Option<Duration>,
+}
+
+impl DecideHeaders {
+    /// # Errors
+    /// `invalid_header`, with everything wrong.
+    pub fn read(headers: &HeaderMap) -> Result<Self, Problem> {
+        let mut faults = Vec::new();
+        let idempotency_key = read_header(headers, "Idempotency-Key", &mut faults, |text| {
+            let fits = !text.is_empty()
+                && text.len() <= LONGEST_IDEMPOTENCY_KEY
+                && text.bytes().all(|b| b.is_ascii_graphic());
+            fits.then(|| text.to_owned()).ok_or("must be 1 to 255 visible ASCII characters, without spaces")
+        });
+        let deadline = read_header(headers, "Deadline-Ms", &mut faults, |text| {
+            let ms = text.parse().ok().filter(|ms| (1..=LONGEST_DEADLINE_MS).contains(ms));
+            ms.map(Duration::from_millis).ok_or("must be a whole number of milliseconds, 1 to 600000")
+        });
+        settle(Self { idempotency_key, deadline }, faults)
+    }
+}
+
+/// Why a record is read, as its reader says.
+///
+/// # Errors
+/// `invalid_header`.
+pub fn purpose(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let mut faults = Vec::new();
+    let purpose = read_header(headers, "Purpose", &mut faults, |text| {
+        let fits = (1..=LONGEST_PURPOSE).contains(&text.len()) && !text.chars().any(char::is_control);
+        fits.then(|| text.to_owned()).ok_or("must be 1 to 200 characters of plain text")
+    });
+    settle(purpose, faults)
+}
+
+fn settle<T>(value: T, faults: Vec<Fault>) -> Result<T, Problem> {
+    if faults.is_empty() {
+        return Ok(value);
+    }
+    Err(Problem::new(Code::InvalidHeader, "a header cannot be read; `errors` names each").with_faults(faults))
+}
+
+fn read_header<T>(
+    headers: &HeaderMap,
+    name: &'static str,
+    faults: &mut Vec<Fault>,
+    parse: impl Fn(&str) -> Result<T, &'static str>,
+) -> Option<T> {
+    let mut all = headers.get_all(name);
+    let first = all.next()?;
+    let parsed = if all.next().is_some() {
+        Err("is given more than once")
+    } else {
+        first.to_str().map_err(|_| "must be plain ASCII text").and_then(|text| parse(text.trim()))
+    };
+    parsed
+        .map_err(|detail| {
+            faults.push(Fault { at: At::Header(name), code: "invalid", detail: detail.to_owned() })
+        })
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::test::TestRequest;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        let request = pairs.iter().fold(TestRequest::default(), |r, pair| r.append_header(*pair));
+        request.to_http_request().headers().clone()
+    }
+
+    #[test]
+    fn the_headers_of_a_decision_are_read() {
+        let read =
+            DecideHeaders::read(&headers(&[("Idempotency-Key", "a-1"), ("Deadline-Ms", "250")])).unwrap();
+        let expected =
+            DecideHeaders { idempotency_key: Some("a-1".into()), deadline: Some(Duration::from_millis(250)) };
+        assert_eq!(read, expected);
+        assert_eq!(DecideHeaders::read(&headers(&[])).unwrap(), DecideHeaders::default());
+    }
+
+    #[test]
+    fn headers_that_cannot_be_read_are_all_named() {
+        let long = "x".repeat(256);
+        let problem = DecideHeaders::read(&headers(&[("Idempotency-Key", &long), ("Deadline-Ms", "soon")]))
+            .unwrap_err();
+        assert_eq!((problem.code(), problem.faults().len()), (Code::InvalidHeader, 2));
+        for (name, value) in [
+            ("Idempotency-Key", ""),
+            ("Idempotency-Key", "a b"),
+            ("Idempotency-Key", "é"),
+            ("Deadline-Ms", "0"),
+            ("Deadline-Ms", "-1"),
+            ("Deadline-Ms", "1.5"),
+            ("Deadline-Ms", "99999999999999999999"),
+        ] {
+            assert!(DecideHeaders::read(&headers(&[(name, value)])).is_err(), "{name}: {value}");
+        }
+        let twice = headers(&[("Idempotency-Key", "a"), ("Idempotency-Key", "b")]);
+        assert!(DecideHeaders::read(&twice).is_err());
+    }
+
+    #[test]
+    fn only_plain_json_is_taken() {
+        for fine in ["application/json", "Application/JSON; charset=UTF-8", "application/vnd.x+json"] {
+            assert!(check_media_type(&headers(&[("content-type", fine)])).is_ok(), "{fine}");
+        }
+        for bad in ["", "text/plain", "application/jsonp", "application/json; charset=utf-16"] {
+            let refused = check_media_type(&headers(&[("content-type", bad)])).unwrap_err();
+            assert_eq!(refused.code(), Code::UnsupportedMediaType, "{bad}");
+        }
+        let gzip = headers(&[("content-type", "application/json"), ("content-encoding", "gzip")]);
+        assert!(check_media_type(&gzip).is_err());
+    }
+}

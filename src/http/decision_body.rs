@@ -1,0 +1,241 @@
+//! The answer of `POST /v1/decisions`: serde straight to bytes, for this is the hot path. Absent on purpose: any
+//! tree of JSON values on the way, and anything that is not in the decision.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::ser::{SerializeSeq, Serializer};
+use utoipa::ToSchema;
+
+use super::trace_body::{Detail, Named, Steps, summary_of_recorded};
+use crate::audit::Durability;
+use crate::domain::value::Name;
+use crate::engine::{Decision, DecisionOutput, DecisionTrace, Origin, TraceLevel};
+
+/// A decision, as its caller gets it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Decision)]
+pub(super) struct DecisionBody<'a> {
+    #[schema(value_type = String, format = "uuid")]
+    decision_id: uuid::Uuid,
+    flow: &'a str,
+    market: &'a str,
+    /// The caller's own id, as it was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<&'a str>,
+    /// Digest of all that decides.
+    #[schema(example = "sha256:…")]
+    revision: &'a str,
+    outcome: &'a str,
+    /// Strictest first.
+    #[schema(value_type = Vec<Reason>)]
+    reasons: Reasons<'a>,
+    /// What the flow declares as outputs. Decimals are texts.
+    #[serde(serialize_with = "output")]
+    #[schema(value_type = Object)]
+    output: &'a DecisionOutput,
+    /// Rounded as the model's recipe says: what thresholds met.
+    #[serde(serialize_with = "scores")]
+    #[schema(value_type = std::collections::BTreeMap<String, f64>)]
+    scores: &'a [(Name, f64)],
+    /// Digest of what decides in this flow.
+    flow_revision: &'a str,
+    /// `decided`.
+    state: &'static str,
+    #[serde(serialize_with = "shown")]
+    #[schema(value_type = String, format = DateTime)]
+    decided_at: jiff::Timestamp,
+    elapsed_us: u64,
+    /// Something could not be evaluated; `on_error` took part.
+    degraded: bool,
+    /// What the answer waited for: `central`, `local`, `memory`; `none` for a dry run.
+    durable: &'static str,
+    /// Decided, but not recorded. Absent otherwise.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    dry_run: bool,
+    /// As `trace` of the request asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<Object>>)]
+    trace: Option<TraceBody<'a>>,
+}
+
+/// Why, in the caller's language.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Reason<'a> {
+    code: &'a str,
+    text: &'a str,
+    /// 1 is the strongest.
+    rank: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct Reasons<'a>(&'a [(Name, Option<Arc<str>>)]);
+
+impl Serialize for Reasons<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(Some(self.0.len()))?;
+        for (index, (code, text)) in self.0.iter().enumerate() {
+            let text = text.as_deref().unwrap_or(code);
+            list.serialize_element(&Reason { code, text, rank: index + 1 })?;
+        }
+        list.end()
+    }
+}
+
+#[derive(Debug)]
+struct TraceBody<'a> {
+    trace: &'a DecisionTrace,
+    detail: Detail,
+}
+
+impl Serialize for TraceBody<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match (self.trace, self.detail) {
+            (DecisionTrace::Steps(steps), detail) => Steps { steps, detail }.serialize(serializer),
+            (DecisionTrace::Recorded(trace), Detail::Full) => trace.serialize(serializer),
+            (DecisionTrace::Recorded(trace), Detail::Summary) => {
+                summary_of_recorded(trace).serialize(serializer)
+            }
+        }
+    }
+}
+
+fn output<S: Serializer>(output: &DecisionOutput, serializer: S) -> Result<S::Ok, S::Error> {
+    match output {
+        DecisionOutput::Values(values) => Named(values).serialize(serializer),
+        DecisionOutput::Recorded(recorded) => recorded.serialize(serializer),
+    }
+}
+
+fn scores<S: Serializer>(scores: &[(Name, f64)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(scores.iter().map(|(name, score)| (&**name, score)))
+}
+
+/// Always six digits of the second, so that times of one log have one width.
+fn shown<S: Serializer>(time: &jiff::Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{time:.6}"))
+}
+
+/// The answer's bytes.
+///
+/// # Errors
+/// None that a decision can cause: its numbers are finite.
+pub fn render(decision: &Decision, level: TraceLevel) -> Result<Vec<u8>, serde_json::Error> {
+    let detail = match level {
+        TraceLevel::None => None,
+        TraceLevel::Summary => Some(Detail::Summary),
+        TraceLevel::Full => Some(Detail::Full),
+    };
+    let body = DecisionBody {
+        decision_id: decision.decision_id,
+        flow: &decision.flow,
+        market: &decision.market,
+        reference: decision.reference.as_deref(),
+        revision: &decision.revision,
+        outcome: &decision.outcome,
+        reasons: Reasons(&decision.reasons),
+        output: &decision.output,
+        scores: &decision.scores,
+        flow_revision: &decision.flow_revision,
+        state: "decided",
+        decided_at: decision.decided_at,
+        elapsed_us: decision.elapsed_us,
+        degraded: decision.degraded,
+        durable: decision.durable.map_or("none", Durability::word),
+        dry_run: decision.origin == Origin::DryRun,
+        trace: detail.map(|detail| TraceBody { trace: &decision.trace, detail }),
+    };
+    let mut bytes = Vec::with_capacity(768);
+    serde_json::to_writer(&mut bytes, &body)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::value::Value;
+
+    fn decision() -> Decision {
+        Decision {
+            decision_id: uuid::Uuid::from_u128(0x019a),
+            flow: "personal_loan".into(),
+            market: "base".into(),
+            reference: Some("a-1".into()),
+            revision: "sha256:aa".into(),
+            flow_revision: "sha256:bb".into(),
+            outcome: "decline".into(),
+            reasons: vec![("R201".into(), Some("Estimated risk of default is too high".into()))],
+            output: DecisionOutput::Values(vec![(
+                "limit".into(),
+                Value::Decimal("2500.00".parse().unwrap()),
+            )]),
+            scores: vec![("default_risk".into(), 0.61)],
+            decided_at: "2026-11-22T09:00:00.1Z".parse().unwrap(),
+            elapsed_us: 84,
+            degraded: false,
+            durable: Some(Durability::Local),
+            trace: DecisionTrace::Steps(vec![]),
+            origin: Origin::Decided,
+        }
+    }
+
+    fn shown(decision: &Decision, level: TraceLevel) -> serde_json::Value {
+        serde_json::from_slice(&render(decision, level).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_decision_looks_as_the_contract_says() {
+        insta::assert_snapshot!(
+            serde_json::to_string_pretty(&shown(&decision(), TraceLevel::None)).unwrap(),
+            @r#"
+        {
+          "decision_id": "00000000-0000-0000-0000-00000000019a",
+          "flow": "personal_loan",
+          "market": "base",
+          "reference": "a-1",
+          "revision": "sha256:aa",
+          "outcome": "decline",
+          "reasons": [
+            {
+              "code": "R201",
+              "text": "Estimated risk of default is too high",
+              "rank": 1
+            }
+          ],
+          "output": {
+            "limit": "2500.00"
+          },
+          "scores": {
+            "default_risk": 0.61
+          },
+          "flow_revision": "sha256:bb",
+          "state": "decided",
+          "decided_at": "2026-11-22T09:00:00.100000Z",
+          "elapsed_us": 84,
+          "degraded": false,
+          "durable": "local"
+        }
+        "#
+        );
+    }
+
+    #[test]
+    fn a_repeated_answer_reads_as_the_first() {
+        let recorded = serde_json::json!({"limit": "2500.00"});
+        let again = Decision {
+            output: DecisionOutput::Recorded(recorded),
+            trace: DecisionTrace::Recorded(serde_json::json!([])),
+            origin: Origin::Repeated,
+            ..decision()
+        };
+        assert_eq!(shown(&again, TraceLevel::Full), shown(&decision(), TraceLevel::Full));
+    }
+
+    #[test]
+    fn a_dry_run_says_so() {
+        let dry = Decision { origin: Origin::DryRun, durable: None, ..decision() };
+        let body = shown(&dry, TraceLevel::Summary);
+        assert_eq!((&body["dry_run"], &body["durable"]), (&true.into(), &"none".into()));
+        assert_eq!(body["trace"], serde_json::json!([]));
+    }
+}

@@ -1,0 +1,149 @@
+//! `POST /v1/decisions` and `POST /v1/decisions/{id}/replay`: from the request to the engine and back. Absent on
+//! purpose: deciding.
+
+use actix_web::HttpResponse;
+use actix_web::http::header;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::asked::{Asked, DecideHeaders, purpose};
+use super::decide_body::{self, DecideBody, Unusable};
+use super::decision_body::{self, DecisionBody};
+use super::digest::digest;
+use super::problem::{About, Code, Problem, count_of_faults, fact_faults};
+use super::records::note_read;
+use crate::engine::{DecideRequest, IdempotencyKey, Origin};
+
+const IDEMPOTENT_REPLAYED: &str = "Idempotent-Replayed";
+
+/// Decides about one application, payment or sign-up.
+#[utoipa::path(
+    post,
+    path = "/v1/decisions",
+    operation_id = "decide",
+    tag = "Decisions",
+    request_body(content = DecideBody, description = "What to decide. `facts` has the flow's inputs: see `GET /v1/flows/{flow}`."),
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters. The same key and body give the first answer again, for 7 days."),
+        ("Deadline-Ms" = Option<u32>, Header, description = "Shortens the flow's own deadline."),
+        ("Accept-Language" = Option<String>, Header, description = "The language of the reasons."),
+    ),
+    responses((status = 200, description = "Decided, and recorded", body = DecisionBody<'static>))
+)]
+pub(super) async fn decide(mut asked: Asked) -> Result<HttpResponse, Problem> {
+    asked.filters().settle(())?;
+    let headers = DecideHeaders::read(asked.http.headers())?;
+    let given = asked.json().await?;
+    let key = headers.idempotency_key.map(|key| IdempotencyKey { key, request_digest: digest(&given) });
+    let service = asked.service()?;
+    let body = match decide_body::read(given) {
+        Ok(body) => body,
+        Err(unusable) => {
+            let Unusable { mut faults, flow, market, reference, facts } = *unusable;
+            if let Some(flow) = &flow {
+                asked.asker.check_flow(flow)?;
+            }
+            if let (Some(flow), Some(facts)) = (&flow, &facts) {
+                faults.extend(fact_faults(service.engine.check_facts(flow, market.as_deref(), facts)));
+            }
+            let detail = format!("{} with the body; `errors` lists all", count_of_faults(faults.len()));
+            let about = About { flow, market, reference };
+            return Err(Problem::new(Code::InvalidBody, detail).with_faults(faults).about(about));
+        }
+    };
+    let DecideBody { flow, market, reference, facts, trace, dry_run } = body;
+    let about = About { flow: Some(flow.clone()), market: market.clone(), reference: reference.clone() };
+    if let Err(problem) = asked.asker.check_flow(&flow) {
+        return Err(problem.about(about));
+    }
+    let request = DecideRequest {
+        caller: asked.asker.name.clone(),
+        flow,
+        market,
+        reference,
+        facts,
+        key,
+        dry_run,
+        deadline: headers.deadline,
+        trace,
+        languages: asked.languages().into_tags(),
+    };
+    let decision = service.engine.decide(request).await.map_err(|error| Problem::from(error).about(about))?;
+    let bytes = decision_body::render(&decision, trace).map_err(|error| {
+        tracing::error!(decision_id = %decision.decision_id, %error, "a decision could not be rendered");
+        Problem::new(
+            Code::Internal,
+            "the decision was recorded but could not be shown; look it up by its key",
+        )
+    })?;
+    let mut response = HttpResponse::Ok();
+    response.content_type("application/json").insert_header((header::CACHE_CONTROL, "no-store"));
+    if decision.origin == Origin::Repeated {
+        response.insert_header((IDEMPOTENT_REPLAYED, "true"));
+    }
+    Ok(response.body(bytes))
+}
+
+/// Whether a recorded decision, evaluated again, comes out the same.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Replay)]
+pub(super) struct ReplayBody<'a> {
+    #[schema(value_type = String, format = "uuid")]
+    decision_id: Uuid,
+    /// The revision that it was evaluated on now.
+    revision: &'a str,
+    /// Every byte of the verdict is the same.
+    agrees: bool,
+    differences: Vec<DifferenceBody<'a>>,
+    /// What a reader should know, as that another language version recorded it.
+    notes: &'a [String],
+}
+
+/// One place in which two verdicts differ.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Difference)]
+pub(super) struct DifferenceBody<'a> {
+    /// JSON pointer into the verdict.
+    pointer: &'a str,
+    #[schema(value_type = Object)]
+    recorded: &'a Option<serde_json::Value>,
+    #[schema(value_type = Object)]
+    replayed: &'a Option<serde_json::Value>,
+}
+
+/// Evaluates a recorded decision again, on its own revision or another.
+#[utoipa::path(
+    post,
+    path = "/v1/decisions/{id}/replay",
+    operation_id = "replay",
+    tag = "Audit",
+    params(("id" = String, Path, description = "`decision_id` of the answer")),
+    responses((status = 200, description = "Evaluated again", body = ReplayBody<'static>))
+)]
+pub(super) async fn replay(asked: Asked) -> Result<HttpResponse, Problem> {
+    let filters = asked.filters();
+    let revision = filters.text("revision");
+    let revision = filters.settle(revision)?;
+    let id = decision_id(&asked)?;
+    let service = asked.service()?;
+    let purpose = purpose(asked.http.headers())?;
+    let replay = service.engine.replay(id, revision.as_deref()).await?;
+    note_read(&asked, "replay", Some(id), 1, purpose).await?;
+    let differences = replay.differences.iter();
+    let body = ReplayBody {
+        decision_id: replay.decision_id,
+        revision: &replay.revision,
+        agrees: replay.agrees,
+        differences: differences
+            .map(|d| DifferenceBody { pointer: &d.pointer, recorded: &d.recorded, replayed: &d.replayed })
+            .collect(),
+        notes: &replay.notes,
+    };
+    Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(body))
+}
+
+/// The id in the address. What is no id is no decision.
+pub(super) fn decision_id(asked: &Asked) -> Result<Uuid, Problem> {
+    asked.path_part("id").parse().map_err(|_| Problem::unknown_decision())
+}

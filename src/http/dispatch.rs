@@ -1,0 +1,136 @@
+//! What happens to every request, in order: an id, who asks, the handler, the answer's headers, the count, the log.
+//! Absent on purpose: anything that one route does and another does not, and addresses' queries in the log.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use actix_web::http::StatusCode;
+use actix_web::web::Payload;
+use actix_web::{HttpRequest, HttpResponse};
+use jiff::Timestamp;
+use tracing::Instrument as _;
+
+use super::Doors;
+use super::access::{self, Asker};
+use super::asked::Asked;
+use super::problem::{At, Code, Problem};
+use super::routes::{Refusals, Route};
+use super::tracing_ids::{TRACEPARENT, TraceContext, X_REQUEST_ID, request_id};
+use crate::audit::{Durability, Entry, Refusal};
+
+/// Runs one request through its route.
+pub async fn dispatch(
+    route: &'static Route,
+    http: HttpRequest,
+    payload: Payload,
+    doors: Arc<Doors>,
+) -> HttpResponse {
+    let started = Instant::now();
+    let id = request_id(http.headers());
+    let trace = TraceContext::read(http.headers());
+    let span = tracing::info_span!(
+        "request",
+        id = id.to_str().unwrap_or_default(),
+        trace_id = trace.as_ref().map(|t| t.trace_id.as_str()),
+        method = %route.method,
+        route = route.path,
+    );
+    let mut response = run(route, http, payload, doors).instrument(span.clone()).await;
+    response.headers_mut().insert(X_REQUEST_ID, id);
+    if let Some(header) = trace.and_then(|t| t.to_header()) {
+        response.headers_mut().insert(TRACEPARENT, header);
+    }
+    span.in_scope(|| finish(route, response.status(), started));
+    response
+}
+
+fn finish(route: &'static Route, status: StatusCode, started: Instant) {
+    let elapsed = started.elapsed();
+    let class = status_word(status);
+    metrics::counter!("tollgate_http_requests_total", "route" => route.path, "status" => class).increment(1);
+    metrics::histogram!("tollgate_http_request_seconds", "route" => route.path).record(elapsed.as_secs_f64());
+    if status.is_server_error() {
+        tracing::warn!(status = status.as_u16(), elapsed_us = elapsed.as_micros(), "answered");
+    } else {
+        tracing::debug!(status = status.as_u16(), elapsed_us = elapsed.as_micros(), "answered");
+    }
+}
+
+/// A label with few values: `200`, `4xx` by code, and the rest by class.
+fn status_word(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        200 => "200",
+        400 => "400",
+        401 => "401",
+        403 => "403",
+        404 => "404",
+        405 => "405",
+        413 => "413",
+        415 => "415",
+        422 => "422",
+        503 => "503",
+        504 => "504",
+        402..=499 => "4xx",
+        500..=599 => "5xx",
+        _ => "2xx",
+    }
+}
+
+async fn run(route: &'static Route, http: HttpRequest, payload: Payload, doors: Arc<Doors>) -> HttpResponse {
+    let asker = match access::admit(doors.guard(), &http, route.permission) {
+        Ok(asker) => asker,
+        Err(problem) => {
+            count(&problem);
+            return problem.respond();
+        }
+    };
+    let asked = Asked { http, payload, doors: Arc::clone(&doors), asker: asker.clone(), route };
+    match (route.run)(asked).await {
+        Ok(response) => response,
+        Err(problem) => {
+            count(&problem);
+            if route.refusals == Refusals::Recorded {
+                record_refusal(&doors, &asker, &problem);
+            }
+            problem.respond()
+        }
+    }
+}
+
+fn count(problem: &Problem) {
+    let code = problem.code().facts().word;
+    metrics::counter!("tollgate_problems_total", "code" => code).increment(1);
+    tracing::debug!(code, "refused");
+}
+
+/// What was refused before it became a decision. Our own failures are not the asker's refusals: they are in the log
+/// and the metrics, and writing them here would add load exactly when there is too much.
+fn record_refusal(doors: &Doors, asker: &Asker, problem: &Problem) {
+    let code = problem.code();
+    let ours = code.facts().status.is_server_error() && code != Code::DeadlineExceeded;
+    let Some(service) = doors.service().filter(|_| !ours) else {
+        return;
+    };
+    let place = |at: &At| match at {
+        At::Pointer(pointer) => pointer.clone(),
+        At::Query(name) => format!("?{name}"),
+        At::Header(name) => (*name).to_owned(),
+    };
+    let about = problem.subject();
+    let refusal = Refusal {
+        at: Timestamp::now(),
+        caller: Some(asker.name.clone()),
+        flow: about.flow.as_deref().map(Arc::from),
+        market: about.market.as_deref().map(Arc::from),
+        reference: about.reference.as_deref().map(Arc::from),
+        code: Arc::from(code.facts().word),
+        problems: problem.faults().iter().map(|f| (Arc::from(f.code), Arc::from(place(&f.at)))).collect(),
+    };
+    // The answer does not wait: a refusal that a full queue drops is counted there.
+    let audit = Arc::clone(&service.audit);
+    actix_web::rt::spawn(async move {
+        if let Err(error) = audit.append_entry(Entry::Refusal(refusal), Durability::Memory).await {
+            tracing::warn!(%error, "a refusal was not recorded");
+        }
+    });
+}

@@ -1,0 +1,222 @@
+//! How a flow looks to those who call it: inputs as a JSON Schema, thresholds, reasons, models. Absent on purpose:
+//! conditions and scripts (they are in the revision's files) and any value of a request.
+
+use serde_json::{Map, Value as Json, json};
+
+use crate::domain::declaration::{
+    FlowDeclaration, InputDeclaration, OutputDeclaration, Personal, ThresholdLiteral, UnknownInputs,
+};
+use crate::domain::value::{Field, Kind};
+
+/// The inputs of a flow as a JSON Schema (2020-12). Every property carries its `type` inline: no `$ref`, no `anyOf`.
+#[must_use]
+pub fn inputs_schema(flow: &FlowDeclaration) -> Json {
+    let properties: Map<String, Json> =
+        flow.inputs.iter().map(|input| (input.name.value.clone(), input_schema(flow, input))).collect();
+    let required: Vec<&str> =
+        flow.inputs.iter().filter(|i| !i.optional).map(|i| i.name.value.as_str()).collect();
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": matches!(flow.unknown_inputs, UnknownInputs::Record),
+    })
+}
+
+fn input_schema(flow: &FlowDeclaration, input: &InputDeclaration) -> Json {
+    let mut schema = kind_schema(&input.kind);
+    bound(&mut schema, "minimum", input.min.as_ref().map(|m| m.value.as_str()));
+    bound(&mut schema, "maximum", input.max.as_ref().map(|m| m.value.as_str()));
+    if let Some(unit) = &input.unit {
+        schema.insert("x-unit".to_owned(), json!(unit));
+    }
+    match input.personal {
+        Personal::No => {}
+        Personal::Key => {
+            schema.insert("x-personal".to_owned(), json!("key"));
+        }
+        Personal::Mask => {
+            schema.insert("x-personal".to_owned(), json!("mask"));
+        }
+    }
+    if flow.protected.iter().any(|(name, _)| name.value == input.name.value) {
+        schema.insert("x-protected".to_owned(), json!(true));
+    }
+    Json::Object(schema)
+}
+
+/// A decimal is a text in JSON Schema, so its bounds are an extension; a number's are the standard words.
+fn bound(schema: &mut Map<String, Json>, word: &str, text: Option<&str>) {
+    let Some(text) = text else { return };
+    let is_number = matches!(schema.get("type").and_then(Json::as_str), Some("integer" | "number"));
+    match text.parse::<serde_json::Number>() {
+        Ok(number) if is_number => schema.insert(word.to_owned(), Json::Number(number)),
+        _ => schema.insert(format!("x-{word}"), json!(text)),
+    };
+}
+
+fn kind_schema(kind: &Kind) -> Map<String, Json> {
+    let schema = match kind {
+        Kind::Boolean => json!({"type": "boolean"}),
+        Kind::Integer => json!({"type": "integer"}),
+        Kind::Decimal => json!({"type": "string", "format": "decimal", "x-type": "decimal"}),
+        Kind::Number => json!({"type": "number"}),
+        Kind::Text => json!({"type": "string"}),
+        Kind::Choice(choices) => {
+            let choices: Vec<&str> = choices.iter().map(|c| &**c).collect();
+            json!({"type": "string", "enum": choices, "x-type": "choice"})
+        }
+        Kind::Date => json!({"type": "string", "format": "date", "x-type": "date"}),
+        Kind::Time => json!({"type": "string", "format": "date-time", "x-type": "time"}),
+        Kind::List(field) => json!({"type": "array", "items": kind_schema(&field.kind)}),
+        Kind::Map(fields) => {
+            let properties: Map<String, Json> = fields
+                .iter()
+                .map(|(name, f)| (name.to_string(), Json::Object(kind_schema(&f.kind))))
+                .collect();
+            let required: Vec<&str> =
+                fields.iter().filter(|(_, f): &(_, &Field)| !f.optional).map(|(name, _)| &**name).collect();
+            json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
+        }
+    };
+    match schema {
+        Json::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+/// The outputs that a decision of this flow may carry.
+#[must_use]
+pub fn outputs_schema(flow: &FlowDeclaration) -> Json {
+    let schema = |output: &OutputDeclaration| {
+        let mut schema = kind_schema(&output.kind);
+        bound(&mut schema, "minimum", output.min.as_ref().map(|m| m.value.as_str()));
+        bound(&mut schema, "maximum", output.max.as_ref().map(|m| m.value.as_str()));
+        Json::Object(schema)
+    };
+    let properties: Map<String, Json> =
+        flow.outputs.iter().map(|o| (o.name.value.clone(), schema(o))).collect();
+    json!({"type": "object", "properties": properties})
+}
+
+/// Name → value. Numbers are numbers where JSON can hold them exactly as written, else texts.
+#[must_use]
+pub fn thresholds(flow: &FlowDeclaration) -> Json {
+    let shown = |literal: &ThresholdLiteral| match literal {
+        ThresholdLiteral::Number(text) => {
+            let number = text.parse::<serde_json::Number>().ok().filter(|n| n.to_string() == *text);
+            number.map_or_else(|| json!(text), Json::Number)
+        }
+        ThresholdLiteral::Boolean(b) => json!(b),
+        ThresholdLiteral::Text(text) => json!(text),
+    };
+    flow.thresholds
+        .iter()
+        .map(|t| (t.name.value.clone(), shown(&t.literal.value)))
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+/// Code → texts by language.
+#[must_use]
+pub fn reasons(flow: &FlowDeclaration) -> Json {
+    flow.reasons.iter().map(|r| (r.code.value.clone(), json!(r.texts))).collect::<Map<_, _>>().into()
+}
+
+/// Name in the script → the version that it stands for now.
+#[must_use]
+pub fn models(flow: &FlowDeclaration) -> Json {
+    let shown = |used: &crate::domain::declaration::ModelUseDeclaration| {
+        let model = used.model.as_ref();
+        json!({
+            "reference": used.reference.value,
+            "model": model.map(|m| m.name.to_string()),
+            "version": model.map(|m| m.version),
+            "digest": model.map(|m| m.digest.to_string()),
+            "if_it_fails": used.if_it_fails.as_ref().map(|p| p.value),
+        })
+    };
+    flow.models.iter().map(|used| (used.name.value.clone(), shown(used))).collect::<Map<_, _>>().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::declaration::{
+        OnErrorDeclaration, OnInvalid, ReasonDeclaration, ThresholdDeclaration,
+    };
+    use crate::domain::place::{Located, Place};
+    use std::sync::Arc;
+
+    fn at<T>(value: T) -> Located<T> {
+        Located::new(value, Place::default())
+    }
+
+    fn input(name: &str, kind: Kind, optional: bool, min: Option<&str>) -> InputDeclaration {
+        InputDeclaration {
+            name: at(name.to_owned()),
+            kind,
+            optional,
+            min: min.map(|m| at(m.to_owned())),
+            max: None,
+            unit: None,
+            personal: if name == "phone" { Personal::Mask } else { Personal::No },
+        }
+    }
+
+    fn flow() -> FlowDeclaration {
+        let choices: Arc<[crate::domain::value::Name]> = Arc::from(["own".into(), "rent".into()]);
+        let threshold =
+            |name: &str, literal| ThresholdDeclaration { name: at(name.to_owned()), literal: at(literal) };
+        FlowDeclaration {
+            name: at("loan".to_owned()),
+            title: None,
+            owner: None,
+            subject: None,
+            time_zone: None,
+            inputs: vec![
+                input("age", Kind::Integer, false, Some("18")),
+                input("amount", Kind::Decimal, false, Some("0.50")),
+                input("housing", Kind::Choice(choices), false, None),
+                input("phone", Kind::Text, true, None),
+            ],
+            unknown_inputs: UnknownInputs::Refuse,
+            protected: vec![(at("age".to_owned()), vec![])],
+            features: vec![],
+            thresholds: vec![
+                threshold("max_default_risk", ThresholdLiteral::Number("0.45".to_owned())),
+                threshold("exact", ThresholdLiteral::Number("0.10000000000000000000001".to_owned())),
+                threshold("strict", ThresholdLiteral::Boolean(true)),
+            ],
+            models: vec![],
+            outputs: vec![],
+            outcomes: vec![at("approve".to_owned()), at("decline".to_owned())],
+            reasons: vec![ReasonDeclaration {
+                code: at("R1".to_owned()),
+                texts: [("en".to_owned(), "Too high".to_owned())].into(),
+                is_score: false,
+            }],
+            on_error: OnErrorDeclaration { outcome: at("decline".to_owned()), reason: at("R1".to_owned()) },
+            on_invalid: OnInvalid::Refuse,
+            deadline_ms: 100,
+            place: Place::default(),
+            rule_sets: vec![],
+            script: at(String::new()),
+        }
+    }
+
+    #[test]
+    fn inputs_are_a_json_schema_with_inline_types() {
+        insta::assert_snapshot!(serde_json::to_string_pretty(&inputs_schema(&flow())).unwrap());
+    }
+
+    #[test]
+    fn thresholds_are_shown_as_written_to_the_last_digit() {
+        let shown = thresholds(&flow());
+        assert_eq!(
+            shown.to_string(),
+            r#"{"max_default_risk":0.45,"exact":"0.10000000000000000000001","strict":true}"#
+        );
+    }
+}

@@ -1,0 +1,234 @@
+//! How values and traces look in an answer: decimals, dates and times as texts, one object a step, named as the
+//! record shows them later. Absent on purpose: the durable form of a trace (the audit's) and the facts themselves.
+
+use serde::Serialize;
+use serde::ser::{SerializeMap, SerializeSeq, Serializer};
+
+use crate::domain::value::{Name, Value};
+use crate::domain::verdict::{Failure, RecordedBy, RuleResult, RuleTrace, Step};
+
+/// A value in an answer.
+pub(super) struct Shown<'a>(pub &'a Value);
+
+impl Serialize for Shown<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Missing | Value::Step(_) => serializer.serialize_unit(),
+            Value::Boolean(b) => serializer.serialize_bool(*b),
+            Value::Integer(i) => serializer.serialize_i64(*i),
+            Value::Decimal(d) => serializer.collect_str(d),
+            Value::Number(n) => serializer.serialize_f64(*n),
+            Value::Text(t) => serializer.serialize_str(t),
+            Value::Date(d) => serializer.collect_str(d),
+            Value::Time(t) => serializer.collect_str(t),
+            Value::List(items) => serializer.collect_seq(items.iter().map(Shown)),
+            Value::Map(entries) => serializer.collect_map(entries.iter().map(|(k, v)| (&**k, Shown(v)))),
+        }
+    }
+}
+
+/// Named values, in their order, as one object.
+pub(super) struct Named<'a>(pub &'a [(Name, Value)]);
+
+impl Serialize for Named<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (&**name, Shown(value))))
+    }
+}
+
+/// Which steps are shown, and how much of each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// What led to the outcome: hits, failures, models, recorded outcomes.
+    Summary,
+    Full,
+}
+
+/// A trace as an answer shows it: a list of steps, in order.
+pub(super) struct Steps<'a> {
+    pub steps: &'a [Step],
+    pub detail: Detail,
+}
+
+impl Serialize for Steps<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(None)?;
+        for step in self.steps {
+            if self.detail == Detail::Full || !matches!(step, Step::Feature { .. }) {
+                list.serialize_element(&OneStep { step, detail: self.detail })?;
+            }
+        }
+        list.end()
+    }
+}
+
+struct OneStep<'a> {
+    step: &'a Step,
+    detail: Detail,
+}
+
+impl Serialize for OneStep<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        match self.step {
+            Step::Feature { name, value, reads } => {
+                map.serialize_entry("feature", &**name)?;
+                map.serialize_entry("reads", &texts(reads))?;
+                map.serialize_entry("value", &value.as_ref().map(Shown))?;
+            }
+            Step::Rules { name, rules, points } => {
+                map.serialize_entry("points", points)?;
+                map.serialize_entry("rule_set", &**name)?;
+                let shown = |r: &&RuleTrace| self.detail == Detail::Full || r.result != RuleResult::Miss;
+                let rules: Vec<OneRule<'_>> =
+                    rules.iter().filter(shown).map(|rule| OneRule { rule, detail: self.detail }).collect();
+                map.serialize_entry("rules", &rules)?;
+            }
+            Step::Model { name, model, version, score, fallback } => {
+                map.serialize_entry("fallback", fallback)?;
+                map.serialize_entry("model", &**model)?;
+                map.serialize_entry("name", &**name)?;
+                map.serialize_entry("score", &score.map(|s| s.rounded))?;
+                map.serialize_entry("version", version)?;
+            }
+            Step::Record { outcome, reasons, output, by, line } => {
+                map.serialize_entry("by", &By(by))?;
+                map.serialize_entry("line", line)?;
+                map.serialize_entry("outcome", &**outcome)?;
+                map.serialize_entry("output", &Named(output))?;
+                map.serialize_entry("reasons", &texts(reasons))?;
+            }
+            Step::Failed(failure) => map.serialize_entry("failed", &Failed(failure))?,
+        }
+        map.end()
+    }
+}
+
+struct Failed<'a>(&'a Failure);
+
+impl Serialize for Failed<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Failure { code, step, line, detail } = self.0;
+        let mut map = serializer.serialize_map(Some(4))?;
+        map.serialize_entry("code", code)?;
+        map.serialize_entry("detail", detail)?;
+        map.serialize_entry("line", line)?;
+        map.serialize_entry("step", step)?;
+        map.end()
+    }
+}
+
+fn texts(names: &[Name]) -> Vec<&str> {
+    names.iter().map(|n| &**n).collect()
+}
+
+struct OneRule<'a> {
+    rule: &'a RuleTrace,
+    detail: Detail,
+}
+
+impl Serialize for OneRule<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("id", &*self.rule.id)?;
+        let result = match self.rule.result {
+            RuleResult::Hit => "hit",
+            RuleResult::Miss => "miss",
+            RuleResult::Failed => "failed",
+        };
+        if self.detail == Detail::Full {
+            map.serialize_entry("reads", &texts(&self.rule.reads))?;
+        }
+        map.serialize_entry("result", result)?;
+        map.end()
+    }
+}
+
+struct By<'a>(&'a RecordedBy);
+
+impl Serialize for By<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        match self.0 {
+            RecordedBy::Verb => map.serialize_entry("verb", &true)?,
+            RecordedBy::OnError => map.serialize_entry("on_error", &true)?,
+            RecordedBy::OnInvalid => map.serialize_entry("on_invalid", &true)?,
+            RecordedBy::Rule { rule_set, rule } => {
+                map.serialize_entry("rule", &**rule)?;
+                map.serialize_entry("rule_set", &**rule_set)?;
+            }
+        }
+        map.end()
+    }
+}
+
+/// A recorded trace, in the form above, cut to its summary.
+pub(super) fn summary_of_recorded(trace: &serde_json::Value) -> serde_json::Value {
+    let Some(steps) = trace.as_array() else {
+        return trace.clone();
+    };
+    let mut kept: Vec<serde_json::Value> =
+        steps.iter().filter(|step| step.get("feature").is_none()).cloned().collect();
+    for rules in kept.iter_mut().filter_map(|s| s.get_mut("rules")?.as_array_mut()) {
+        rules.retain(|rule| rule.get("result").and_then(|r| r.as_str()) != Some("miss"));
+        for rule in rules.iter_mut().filter_map(|r| r.as_object_mut()) {
+            rule.remove("reads");
+        }
+    }
+    serde_json::Value::Array(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::verdict::Score;
+    use std::sync::Arc;
+
+    fn steps() -> Vec<Step> {
+        let rule =
+            |id: &str, result| RuleTrace { id: id.into(), result, reads: Arc::from([Name::from("age")]) };
+        vec![
+            Step::Feature {
+                name: "burden".into(),
+                value: Some(Value::Decimal("0.40".parse().unwrap())),
+                reads: ["amount".into()].into(),
+            },
+            Step::Rules {
+                name: "knockout".into(),
+                rules: vec![rule("young", RuleResult::Miss), rule("old", RuleResult::Hit)],
+                points: 3,
+            },
+            Step::Model {
+                name: "risk".into(),
+                model: "german_credit".into(),
+                version: 1,
+                score: Some(Score { rounded: 0.61, raw: 0.610_000_1 }),
+                fallback: false,
+            },
+            Step::Record {
+                outcome: "decline".into(),
+                reasons: vec!["R1".into()],
+                output: vec![("limit".into(), Value::Missing)],
+                by: RecordedBy::Rule { rule_set: "knockout".into(), rule: "old".into() },
+                line: 7,
+            },
+        ]
+    }
+
+    #[test]
+    fn a_full_trace_shows_every_step() {
+        let json = serde_json::to_string(&Steps { steps: &steps(), detail: Detail::Full }).unwrap();
+        insta::assert_snapshot!(json, @r#"
+        [{"feature":"burden","reads":["amount"],"value":"0.40"},{"points":3,"rule_set":"knockout","rules":[{"id":"young","reads":["age"],"result":"miss"},{"id":"old","reads":["age"],"result":"hit"}]},{"fallback":false,"model":"german_credit","name":"risk","score":0.61,"version":1},{"by":{"rule":"old","rule_set":"knockout"},"line":7,"outcome":"decline","output":{"limit":null},"reasons":["R1"]}]
+        "#);
+    }
+
+    #[test]
+    fn a_recorded_trace_has_the_same_summary_as_a_new_one() {
+        let steps = steps();
+        let full = serde_json::to_value(Steps { steps: &steps, detail: Detail::Full }).unwrap();
+        let summary = serde_json::to_value(Steps { steps: &steps, detail: Detail::Summary }).unwrap();
+        assert_eq!(summary_of_recorded(&full), summary);
+        assert!(!summary.to_string().contains("miss"));
+    }
+}

@@ -1,0 +1,104 @@
+//! How one request is found again: its own id (`X-Request-Id`) and the trace that it is part of (W3C `traceparent`).
+//! Absent on purpose: sampling and exporting of spans.
+
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use uuid::Uuid;
+
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+const LONGEST_REQUEST_ID: usize = 128;
+
+/// The id that was sent, if it is fit to be written in a log; else a new one.
+#[must_use]
+pub fn request_id(headers: &HeaderMap) -> HeaderValue {
+    headers.get(X_REQUEST_ID).filter(|sent| is_plain(sent.as_bytes())).cloned().unwrap_or_else(|| {
+        let mut buffer = Uuid::encode_buffer();
+        let text: &str = Uuid::now_v7().hyphenated().encode_lower(&mut buffer);
+        HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("none"))
+    })
+}
+
+fn is_plain(bytes: &[u8]) -> bool {
+    (1..=LONGEST_REQUEST_ID).contains(&bytes.len())
+        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"-_.:/+=".contains(b))
+}
+
+/// The trace that a valid `traceparent` names, continued by a span of our own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TraceContext {
+    /// 32 lower-case hexadecimal digits.
+    pub trace_id: String,
+    flags: String,
+}
+
+impl TraceContext {
+    /// Nothing when no valid one was sent.
+    #[must_use]
+    pub fn read(headers: &HeaderMap) -> Option<Self> {
+        let text = headers.get(TRACEPARENT)?.to_str().ok()?;
+        let mut parts = text.split('-');
+        let (version, trace_id, parent, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let hex = |part: &str, digits: usize| {
+            part.len() == digits && part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        };
+        let real = |part: &str| part.bytes().any(|b| b != b'0');
+        let fits = hex(version, 2) && hex(trace_id, 32) && hex(parent, 16) && hex(flags, 2);
+        let ends = parts.next().is_none() || version != "00";
+        (fits && ends && version != "ff" && real(trace_id) && real(parent))
+            .then(|| Self { trace_id: trace_id.to_owned(), flags: flags.to_owned() })
+    }
+
+    /// The header of the answer: the same trace, a new span.
+    #[must_use]
+    pub fn to_header(&self) -> Option<HeaderValue> {
+        let span = Uuid::new_v4().as_u64_pair().0 | 1;
+        HeaderValue::from_str(&format!("00-{}-{span:016x}-{}", self.trace_id, self.flags)).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::test::TestRequest;
+
+    fn headers(name: HeaderName, value: &str) -> HeaderMap {
+        TestRequest::default().insert_header((name, value)).to_http_request().headers().clone()
+    }
+
+    #[test]
+    fn a_plain_request_id_is_kept_and_any_other_replaced() {
+        assert_eq!(request_id(&headers(X_REQUEST_ID, "abc-1")), "abc-1");
+        for bad in ["", "a b", "\x1b[31m", "<script>", &"x".repeat(129)] {
+            if let Ok(value) = HeaderValue::from_str(bad) {
+                let mut map = HeaderMap::new();
+                map.insert(X_REQUEST_ID, value);
+                assert_eq!(request_id(&map).len(), 36, "{bad:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_trace_goes_on_with_a_span_of_ours() {
+        let sent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let context = TraceContext::read(&headers(TRACEPARENT, sent)).unwrap();
+        let answer = context.to_header().unwrap();
+        let answer = answer.to_str().unwrap();
+        assert!(answer.starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-") && answer.ends_with("-01"));
+        assert_ne!(answer, sent);
+    }
+
+    #[test]
+    fn what_is_no_trace_is_ignored() {
+        for bad in [
+            "",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
+        ] {
+            assert_eq!(TraceContext::read(&headers(TRACEPARENT, bad)), None, "{bad}");
+        }
+    }
+}
