@@ -167,7 +167,11 @@ impl Entry {
                 });
             }
             Self::Release(switch) => {
-                json.raw("{").key("by").string(switch.by.as_deref().unwrap_or("unknown")).raw(",").key("cases");
+                json.raw("{")
+                    .key("by")
+                    .string(switch.by.as_deref().unwrap_or("unknown"))
+                    .raw(",")
+                    .key("cases");
                 match switch.cases {
                     None => json.null(),
                     Some(CasesRun { cases, failed }) => {
@@ -175,9 +179,12 @@ impl Entry {
                     }
                 };
                 json.raw(",").key("flows");
-                json.object(switch.flows.iter().map(|(flow, revision)| (&**flow, revision)), |json, revision| {
-                    json.string(revision);
-                });
+                json.object(
+                    switch.flows.iter().map(|(flow, revision)| (&**flow, revision)),
+                    |json, revision| {
+                        json.string(revision);
+                    },
+                );
                 json.raw(",").key("from").string(&switch.from).raw(",").key("previous");
                 optional(&mut json, switch.previous.as_deref());
                 json.raw(",").key("revision").string(&switch.revision);

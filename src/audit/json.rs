@@ -301,7 +301,9 @@ mod tests {
 
     #[test]
     fn numbers_keep_the_text_they_were_sent_as() {
-        for text in ["0", "1500", "0.10", "1e3", "-0", "9007199254740993", "100000000000000000000", "0.1", "1E+2"] {
+        for text in
+            ["0", "1500", "0.10", "1e3", "-0", "9007199254740993", "100000000000000000000", "0.1", "1E+2"]
+        {
             let given = Given::Number(text.to_owned());
             let stored: serde_json::Value = serde_json::from_str(&written(&given)).unwrap();
             assert_eq!(read_given(&stored), Ok(given), "{text}");

@@ -143,7 +143,12 @@ impl Audit {
     ///
     /// # Errors
     /// When the local log cannot be read.
-    pub async fn lookup_key(&self, caller: &str, flow: &str, key: &str) -> Result<Option<KeyHolder>, StoreError> {
+    pub async fn lookup_key(
+        &self,
+        caller: &str,
+        flow: &str,
+        key: &str,
+    ) -> Result<Option<KeyHolder>, StoreError> {
         self.store.key_holder(caller, flow, key).await
     }
 
@@ -213,7 +218,8 @@ impl Audit {
         }
         if let Some(subject) = subject {
             let keys = self.store.subject_keys();
-            filter.subject = Some(keys.iter().map(|key| SubjectKey::new(*key).hash(&subject).to_vec()).collect());
+            filter.subject =
+                Some(keys.iter().map(|key| SubjectKey::new(*key).hash(&subject).to_vec()).collect());
         }
         let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
         let items = self.store.search(kind, filter).await?;
@@ -234,7 +240,12 @@ impl Audit {
     ) -> Result<(), StoreError> {
         let files = files
             .into_iter()
-            .map(|(flow, path, bytes)| RevisionFile { flow, path, digest: Sha256::digest(&bytes).into(), bytes })
+            .map(|(flow, path, bytes)| RevisionFile {
+                flow,
+                path,
+                digest: Sha256::digest(&bytes).into(),
+                bytes,
+            })
             .collect();
         self.store.put_revision(Arc::from(revision), files).await
     }
@@ -305,7 +316,8 @@ mod tests {
     }
 
     async fn append(audit: &Audit, provenance: &Provenance) -> Result<Recorded, AppendError> {
-        let record = audit.record(provenance, &sample::given(), &sample::facts(), &sample::verdict()).unwrap();
+        let record =
+            audit.record(provenance, &sample::given(), &sample::facts(), &sample::verdict()).unwrap();
         audit.append(record).await
     }
 
@@ -351,7 +363,8 @@ mod tests {
             move |value: &'static str| {
                 let audit = audit.clone();
                 async move {
-                    let mut search = Search { filter: Filter { limit: 10, ..Filter::default() }, ..Search::default() };
+                    let mut search =
+                        Search { filter: Filter { limit: 10, ..Filter::default() }, ..Search::default() };
                     change(&mut search, value);
                     audit.search(search).await.unwrap().items.len()
                 }

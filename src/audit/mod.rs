@@ -23,6 +23,6 @@ pub use verdict::{Difference, canonical_verdict, compare_verdicts};
 pub use verify::{LogProblem, Verification, VerifyError, verify_database, verify_folder};
 
 pub use crate::store::{
-    AppendError, Appended, CentralHealth, Durability, Filter, Health, KeyGuard, KeyHolder, OpenError, QueueLimits,
-    RevisionFile, RevisionRow, StoreError, StoreSettings,
+    AppendError, Appended, CentralHealth, Durability, Filter, Health, KeyGuard, KeyHolder, OpenError,
+    QueueLimits, RevisionFile, RevisionRow, StoreError, StoreSettings,
 };

@@ -31,10 +31,15 @@ pub(super) fn facts() -> Facts {
 }
 
 pub(super) fn verdict() -> Verdict {
-    let rule = |id: &str, result| RuleTrace { id: name(id), result, reads: [name("burden"), name("age")].into() };
+    let rule =
+        |id: &str, result| RuleTrace { id: name(id), result, reads: [name("burden"), name("age")].into() };
     let score = Score { rounded: 0.61, raw: 0.610_000_012_3 };
-    let failure =
-        Failure { code: "division_by_zero", step: "feature ratio".to_owned(), line: 4, detail: "b is 0".to_owned() };
+    let failure = Failure {
+        code: "division_by_zero",
+        step: "feature ratio".to_owned(),
+        line: 4,
+        detail: "b is 0".to_owned(),
+    };
     Verdict {
         outcome: name("decline"),
         reasons: vec![name("R201"), name("R104")],
@@ -49,8 +54,16 @@ pub(super) fn verdict() -> Verdict {
         failures: vec![failure.clone()],
         models: vec![(name("default_risk"), name("sha256:aa"))],
         trace: vec![
-            Step::Feature { name: name("from_amount"), value: Some(Value::Number(2.5)), reads: vec![name("amount")] },
-            Step::Feature { name: name("burden"), value: Some(Value::Number(0.35)), reads: vec![name("age")] },
+            Step::Feature {
+                name: name("from_amount"),
+                value: Some(Value::Number(2.5)),
+                reads: vec![name("amount")],
+            },
+            Step::Feature {
+                name: name("burden"),
+                value: Some(Value::Number(0.35)),
+                reads: vec![name("age")],
+            },
             Step::Rules {
                 name: name("knockout"),
                 rules: vec![rule("heavy", RuleResult::Hit), rule("young", RuleResult::Miss)],
@@ -94,7 +107,11 @@ pub(super) fn provenance() -> Provenance {
         subject: Some(name("person-7")),
         durable: Durability::Local,
         key: None,
-        personal: vec![(name("applicant_id"), Personal::Key), (name("amount"), Personal::Mask), (name("age"), Personal::No)],
+        personal: vec![
+            (name("applicant_id"), Personal::Key),
+            (name("amount"), Personal::Mask),
+            (name("age"), Personal::No),
+        ],
         reason_texts: vec![(name("R201"), name("Estimated risk of default is too high"))],
     }
 }

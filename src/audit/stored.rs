@@ -58,6 +58,7 @@ pub(super) struct Public<'a> {
     pub failures: &'a RawValue,
     pub flow: Arc<str>,
     pub flow_revision: Arc<str>,
+    pub idempotency: Option<StoredKey>,
     pub language: u32,
     pub market: Arc<str>,
     #[serde(borrow)]
@@ -70,6 +71,14 @@ pub(super) struct Public<'a> {
     pub stopped_at: Option<u64>,
     pub subject: Option<Arc<str>>,
     pub texts: std::collections::BTreeMap<Arc<str>, Arc<str>>,
+}
+
+/// The idempotency key in the public part.
+#[derive(Debug, Deserialize)]
+pub(super) struct StoredKey {
+    pub key: Arc<str>,
+    /// Hexadecimal.
+    pub request_digest: Arc<str>,
 }
 
 /// The fields of the personal part that are read back.
@@ -221,7 +230,10 @@ impl Record {
         })
     }
 
-    pub(super) fn reasons(&self, public: &Public<'_>) -> Result<Vec<(Arc<str>, Option<Arc<str>>)>, Unreadable> {
+    pub(super) fn reasons(
+        &self,
+        public: &Public<'_>,
+    ) -> Result<Vec<(Arc<str>, Option<Arc<str>>)>, Unreadable> {
         let codes: Vec<Arc<str>> =
             serde_json::from_str(public.reasons.get()).map_err(|_| Unreadable("reasons"))?;
         Ok(codes

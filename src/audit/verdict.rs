@@ -171,14 +171,9 @@ fn names(json: &mut Json, names: &[Arc<str>]) {
 fn recorded_by(json: &mut Json, by: &RecordedBy) {
     match by {
         RecordedBy::Verb => json.raw("{\"verb\":true}"),
-        RecordedBy::Rule { rule_set, rule } => json
-            .raw("{")
-            .key("rule")
-            .string(rule)
-            .raw(",")
-            .key("rule_set")
-            .string(rule_set)
-            .raw("}"),
+        RecordedBy::Rule { rule_set, rule } => {
+            json.raw("{").key("rule").string(rule).raw(",").key("rule_set").string(rule_set).raw("}")
+        }
         RecordedBy::OnError => json.raw("{\"on_error\":true}"),
         RecordedBy::OnInvalid => json.raw("{\"on_invalid\":true}"),
     };

@@ -194,6 +194,14 @@ fn check_decision(stored: &Stored, found: &mut Vec<(&'static str, String)>) -> R
     differs(found, "revision", &row.revision, &Some(public.revision));
     differs(found, "degraded", &row.degraded, &public.degraded);
     differs(found, "durable", &row.durable.word(), &&*public.durable);
+    // In Postgres keys stand in a table of their own.
+    if stored.local != 0 {
+        let column = row.key.as_ref();
+        let column =
+            column.map(|key| (Arc::clone(&key.key), data_encoding::HEXLOWER.encode(&key.request_digest)));
+        let said = public.idempotency.map(|key| (key.key, key.request_digest.to_string()));
+        differs(found, "key", &column, &said);
+    }
     if let Some(personal) = row.personal.as_deref() {
         let personal: TraceOnly = serde_json::from_str(personal).map_err(|_| Unreadable("personal part"))?;
         let digests: BTreeMap<String, String> =
@@ -212,7 +220,8 @@ struct TraceOnly {
 fn rules(trace: &[Value]) -> Option<Arc<str>> {
     let mut names = Vec::new();
     for step in trace {
-        let (Some(set), Some(rules)) = (text(step, "rule_set"), step.get("rules").and_then(Value::as_array)) else {
+        let (Some(set), Some(rules)) = (text(step, "rule_set"), step.get("rules").and_then(Value::as_array))
+        else {
             continue;
         };
         for rule in rules.iter().filter(|rule| text(rule, "result") == Some("hit")) {
@@ -228,7 +237,9 @@ fn rules(trace: &[Value]) -> Option<Arc<str>> {
 fn models(trace: &[Value], digests: &BTreeMap<String, String>) -> Vec<String> {
     let mut names: Vec<String> = digests.values().cloned().collect();
     for step in trace {
-        if let (Some(model), Some(version)) = (text(step, "model"), step.get("version").and_then(Value::as_u64)) {
+        if let (Some(model), Some(version)) =
+            (text(step, "model"), step.get("version").and_then(Value::as_u64))
+        {
             names.push(model.to_owned());
             names.push(format!("{model}@{version}"));
         }

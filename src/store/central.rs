@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use sqlx::Postgres;
 use sqlx::Row as _;
 use sqlx::postgres::{PgPool, PgPoolOptions, PgRow};
 use sqlx::query_builder::QueryBuilder;
-use sqlx::Postgres;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -42,7 +42,6 @@ impl Central {
         let pool = PgPoolOptions::new()
             .max_connections(8)
             .acquire_timeout(Duration::from_secs(3))
-            .test_before_acquire(false)
             .connect_lazy_with(options);
         Ok(Self {
             pool,
@@ -115,10 +114,11 @@ impl Central {
                 .await
                 .map_err(OpenError::Unreachable)?;
         }
-        let stored: Vec<Vec<u8>> = sqlx::query_scalar("SELECT key FROM public.subject_key ORDER BY added_at, key")
-            .fetch_all(&self.pool)
-            .await
-            .map_err(OpenError::Unreachable)?;
+        let stored: Vec<Vec<u8>> =
+            sqlx::query_scalar("SELECT key FROM public.subject_key ORDER BY added_at, key")
+                .fetch_all(&self.pool)
+                .await
+                .map_err(OpenError::Unreachable)?;
         keys.extend(stored.into_iter().filter_map(|key| <[u8; 32]>::try_from(key).ok()));
         if !keys.is_empty() {
             *self.subject_keys.lock().unwrap_or_else(PoisonError::into_inner) = keys.into();
@@ -165,8 +165,7 @@ impl Central {
         let Some(row) = self.ask("look up a key", query.fetch_optional(&self.pool)).await? else {
             return Ok(None);
         };
-        let read =
-            || Ok(KeyHolder { request_digest: hash(row.try_get(0)?)?, decision_id: row.try_get(1)? });
+        let read = || Ok(KeyHolder { request_digest: hash(row.try_get(0)?)?, decision_id: row.try_get(1)? });
         read().map(Some).map_err(central("read a key"))
     }
 

@@ -110,8 +110,9 @@ const CLAIM_TAIL: &str = " ON CONFLICT (caller, flow, key) DO UPDATE SET request
      decision_id = excluded.decision_id, expires_us = excluded.expires_us \
      WHERE idempotency.expires_us <= ? RETURNING decision_id";
 
-static CLAIM_SQL: LazyLock<[Arc<str>; 4]> =
-    LazyLock::new(|| LENGTHS.map(|rows| format!("{}{CLAIM_TAIL}", statement(CLAIM, CLAIM_COLUMNS, rows)).into()));
+static CLAIM_SQL: LazyLock<[Arc<str>; 4]> = LazyLock::new(|| {
+    LENGTHS.map(|rows| format!("{}{CLAIM_TAIL}", statement(CLAIM, CLAIM_COLUMNS, rows)).into())
+});
 
 /// Takes keys for decisions; gives the ids of the decisions that got theirs.
 pub(super) async fn claim(
@@ -119,8 +120,7 @@ pub(super) async fn claim(
     rows: &[&Row],
     now_us: i64,
 ) -> Result<HashSet<Uuid>, sqlx::Error> {
-    let keys: Vec<(&KeyRow, &Row)> =
-        rows.iter().filter_map(|row| Some((row.key.as_ref()?, *row))).collect();
+    let keys: Vec<(&KeyRow, &Row)> = rows.iter().filter_map(|row| Some((row.key.as_ref()?, *row))).collect();
     let mut claimed = HashSet::with_capacity(keys.len());
     let mut rest = keys.as_slice();
     for (length, sql) in LENGTHS.iter().zip(CLAIM_SQL.iter()) {
@@ -146,7 +146,10 @@ pub(super) async fn claim(
 }
 
 /// The decision that a key stands for.
-pub(super) async fn holder(connection: &mut SqliteConnection, key: &KeyRow) -> Result<KeyHolder, sqlx::Error> {
+pub(super) async fn holder(
+    connection: &mut SqliteConnection,
+    key: &KeyRow,
+) -> Result<KeyHolder, sqlx::Error> {
     let row = sqlx::query(
         "SELECT request_digest, decision_id FROM idempotency WHERE caller = ? AND flow = ? AND key = ?",
     )

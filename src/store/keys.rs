@@ -107,7 +107,8 @@ impl Keys {
             .map_err(|source| OpenError::Folder { path: folder.to_owned(), source })?;
         let path = folder.join(FILE);
         let at = |source| OpenError::File { path: path.clone(), source };
-        let file = SqlitePoolOptions::new().max_connections(2).connect_with(options(&path)).await.map_err(at)?;
+        let file =
+            SqlitePoolOptions::new().max_connections(2).connect_with(options(&path)).await.map_err(at)?;
         let mut connection = file.acquire().await.map_err(at)?;
         migrator(&[(1, "keys", include_str!("../../migrations/sqlite/keys_0001.sql"))])
             .run_direct(None, &mut *connection, false)
@@ -179,9 +180,8 @@ impl Keys {
         let mut revoked = 0;
         if let Some(postgres) = &self.postgres {
             super::central::migrate_for_keys(postgres).await?;
-            let update = sqlx::query(
-                "UPDATE public.api_key SET revoked_us = $2 WHERE id = $1 AND revoked_us IS NULL",
-            );
+            let update =
+                sqlx::query("UPDATE public.api_key SET revoked_us = $2 WHERE id = $1 AND revoked_us IS NULL");
             let done = update.bind(id).bind(now).execute(postgres).await.map_err(central("revoke a key"))?;
             revoked = done.rows_affected();
         }

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
 };
 use sqlx::{ConnectOptions, Row as _, SqlSafeStr as _};
 use uuid::Uuid;
@@ -104,7 +105,8 @@ pub(super) async fn open_to_read(folder: &Path) -> Result<Local, OpenError> {
             sqlx::query_scalar("SELECT value FROM meta WHERE name = 'node'").fetch_one(&reads).await?;
         let key: Vec<u8> =
             sqlx::query_scalar("SELECT value FROM meta WHERE name = 'subject_key'").fetch_one(&reads).await?;
-        let epoch: i64 = sqlx::query_scalar("SELECT coalesce(max(epoch), 0) FROM epoch").fetch_one(&reads).await?;
+        let epoch: i64 =
+            sqlx::query_scalar("SELECT coalesce(max(epoch), 0) FROM epoch").fetch_one(&reads).await?;
         Ok::<_, sqlx::Error>((node, key, epoch))
     };
     let (node, key, epoch) = read.await.map_err(at)?;
@@ -210,12 +212,8 @@ impl Local {
         .await
         .map_err(local("look up a key"))?;
         let Some(row) = row else { return Ok(None) };
-        let holder = || {
-            Ok(KeyHolder {
-                request_digest: hash(row.try_get(0)?)?,
-                decision_id: row.try_get(1)?,
-            })
-        };
+        let holder =
+            || Ok(KeyHolder { request_digest: hash(row.try_get(0)?)?, decision_id: row.try_get(1)? });
         holder().map(Some).map_err(local("read a key"))
     }
 

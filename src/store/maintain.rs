@@ -27,12 +27,34 @@ type Done<T> = oneshot::Sender<Result<T, sqlx::Error>>;
 
 /// Work for the writer that is no entry of the log.
 pub(super) enum Chore {
-    PutRevision { revision: Arc<str>, files: Vec<RevisionFile>, now_us: i64, done: Done<()> },
-    MarkShipped { revision: Arc<str>, done: Done<()> },
-    SetMeta { name: &'static str, value: Vec<u8>, done: Done<()> },
+    PutRevision {
+        revision: Arc<str>,
+        files: Vec<RevisionFile>,
+        now_us: i64,
+        done: Done<()>,
+    },
+    MarkShipped {
+        revision: Arc<str>,
+        done: Done<()>,
+    },
+    SetMeta {
+        name: &'static str,
+        value: Vec<u8>,
+        done: Done<()>,
+    },
     /// Removes what was recorded before a time and stands at or before a position, at most `limit` entries.
-    Purge { before_us: i64, through: i64, limit: i64, now_us: i64, node: Uuid, done: Done<u64> },
-    PurgeKeys { now_us: i64, done: Done<u64> },
+    Purge {
+        before_us: i64,
+        through: i64,
+        limit: i64,
+        now_us: i64,
+        node: Uuid,
+        done: Done<u64>,
+    },
+    PurgeKeys {
+        now_us: i64,
+        done: Done<u64>,
+    },
     /// Commit what is queued, close the file, stop.
     Close(oneshot::Sender<()>),
 }
@@ -145,7 +167,8 @@ async fn purge(connection: &mut SqliteConnection, cut: &Cut) -> Result<u64, sqlx
         .execute(&mut *transaction)
         .await?;
     sqlx::query("DELETE FROM body WHERE position <= ?").bind(last).execute(&mut *transaction).await?;
-    let removed = sqlx::query("DELETE FROM entry WHERE position <= ?").bind(last).execute(&mut *transaction).await?;
+    let removed =
+        sqlx::query("DELETE FROM entry WHERE position <= ?").bind(last).execute(&mut *transaction).await?;
     transaction.commit().await?;
     Ok(removed.rows_affected())
 }

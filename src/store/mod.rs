@@ -1,6 +1,7 @@
 //! Rows in, rows out: the local log (SQLite), the central one (Postgres), and the shipper between them.
 //! The only room that knows sqlx. Absent: what a row's bodies say, who may read them.
 
+mod aside;
 mod central;
 mod error;
 mod in_flight;
@@ -28,7 +29,8 @@ pub use maintain::RevisionFile;
 pub use query::{PAGE_LIMIT, first_id};
 pub use revisions::RevisionRow;
 pub use row::{
-    Durability, Filter, Hash, KEY_LIFE_US, KeyHolder, KeyRow, Kind, Position, Row, Stored, chain, elements, list,
+    Durability, Filter, Hash, KEY_LIFE_US, KeyHolder, KeyRow, Kind, Position, Row, Stored, chain, elements,
+    list,
 };
 pub use space::{REFUSE_PERCENT, WARN_PERCENT};
 pub use walk::{Cut, LogReader};

@@ -122,10 +122,11 @@ impl Local {
 
     /// Where retention last cut the log: position and place of the last entry removed, and its chain hash.
     pub async fn cut(&self) -> Result<Option<(i64, Position, Hash)>, StoreError> {
-        let row = sqlx::query("SELECT position, epoch, sequence, chain FROM cut ORDER BY position DESC LIMIT 1")
-            .fetch_optional(&self.reads)
-            .await
-            .map_err(local("read the cut"))?;
+        let row =
+            sqlx::query("SELECT position, epoch, sequence, chain FROM cut ORDER BY position DESC LIMIT 1")
+                .fetch_optional(&self.reads)
+                .await
+                .map_err(local("read the cut"))?;
         let Some(row) = row else { return Ok(None) };
         let read = || {
             let position = Position {
@@ -173,7 +174,8 @@ impl Local {
             salt: salt.and_then(|salt| salt.try_into().ok()),
             key: None,
         };
-        let (key, request): (Option<std::sync::Arc<str>>, Option<&[u8]>) = (row.try_get(25)?, row.try_get(26)?);
+        let (key, request): (Option<std::sync::Arc<str>>, Option<&[u8]>) =
+            (row.try_get(25)?, row.try_get(26)?);
         if let (Some(caller), Some(flow), Some(key), Some(request)) =
             (entry.caller.clone(), entry.flow.clone(), key, request)
         {

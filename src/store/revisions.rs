@@ -46,8 +46,10 @@ impl Local {
 
     /// Revisions that Postgres does not have yet, oldest first.
     pub(super) async fn unshipped_revisions(&self) -> Result<Vec<RevisionRow>, StoreError> {
-        self.revision_rows("SELECT revision, first_us FROM revision WHERE shipped = 0 ORDER BY first_us, revision")
-            .await
+        self.revision_rows(
+            "SELECT revision, first_us FROM revision WHERE shipped = 0 ORDER BY first_us, revision",
+        )
+        .await
     }
 
     async fn revision_rows(&self, sql: &'static str) -> Result<Vec<RevisionRow>, StoreError> {

@@ -124,10 +124,7 @@ async fn session(shipper: &mut Shipper) -> Result<(), Ended> {
     Ok(())
 }
 
-async fn within<T>(
-    wait: Duration,
-    work: impl Future<Output = Result<T, Ended>>,
-) -> Result<T, Ended> {
+async fn within<T>(wait: Duration, work: impl Future<Output = Result<T, Ended>>) -> Result<T, Ended> {
     tokio::time::timeout(wait, work).await.unwrap_or(Err(Ended::Late))
 }
 
@@ -140,7 +137,12 @@ async fn start(shipper: &Shipper) -> Result<i64, Ended> {
         Some(cursor) => {
             // Beyond the end: the folder was restored from a backup, and its positions are given out again.
             // Before the start: retention removed entries. Sending twice changes nothing.
-            tracing::warn!(cursor, first, last, "the database's cursor does not fit this log; shipping what is here");
+            tracing::warn!(
+                cursor,
+                first,
+                last,
+                "the database's cursor does not fit this log; shipping what is here"
+            );
             ship_insert::reset_cursor(&shipper.central.pool, shipper.local.node, first).await?;
             Ok(first)
         }
@@ -193,7 +195,8 @@ async fn ship(shipper: &Shipper, mut cursor: i64, batch: &[Stored]) -> Result<i6
 fn done(shipper: &Shipper, part: &[Stored], through: i64, taken: &BTreeMap<i64, KeyHolder>) {
     shipper.central.arrived(through, taken);
     metrics::counter!("tollgate_ship_records_total").increment(u64::try_from(part.len()).unwrap_or_default());
-    metrics::counter!("tollgate_ship_duplicates_total").increment(u64::try_from(taken.len()).unwrap_or_default());
+    metrics::counter!("tollgate_ship_duplicates_total")
+        .increment(u64::try_from(taken.len()).unwrap_or_default());
 }
 
 /// Waits for the next commit; asks now and then whether the database is still there.
@@ -227,7 +230,9 @@ async fn revisions(shipper: &Shipper) -> Result<(), Ended> {
     for row in shipper.local.unshipped_revisions().await? {
         let files = shipper.local.revision_files(&row.revision).await?;
         within(BATCH_WAIT, async {
-            Ok(ship_insert::revision(&shipper.central.pool, &row, &files).await.map_err(central("ship a revision"))?)
+            Ok(ship_insert::revision(&shipper.central.pool, &row, &files)
+                .await
+                .map_err(central("ship a revision"))?)
         })
         .await?;
         let (done, answer) = tokio::sync::oneshot::channel();

@@ -61,8 +61,15 @@ pub(super) async fn purge(settings: &StoreSettings, local: &Local, queue: &Queue
     let before_us = now_us().saturating_sub(i64::try_from(keep.as_micros()).unwrap_or(i64::MAX));
     let node = local.node;
     let mut removed: u64 = 0;
-    while let Some(some @ 1..) =
-        ask(queue, |done| Chore::Purge { before_us, through, limit: PURGE_ROWS, now_us: now_us(), node, done }).await
+    while let Some(some @ 1..) = ask(queue, |done| Chore::Purge {
+        before_us,
+        through,
+        limit: PURGE_ROWS,
+        now_us: now_us(),
+        node,
+        done,
+    })
+    .await
     {
         removed = removed.saturating_add(some);
     }
@@ -72,7 +79,10 @@ pub(super) async fn purge(settings: &StoreSettings, local: &Local, queue: &Queue
     }
 }
 
-async fn ask(queue: &Queue, chore: impl FnOnce(oneshot::Sender<Result<u64, sqlx::Error>>) -> Chore) -> Option<u64> {
+async fn ask(
+    queue: &Queue,
+    chore: impl FnOnce(oneshot::Sender<Result<u64, sqlx::Error>>) -> Chore,
+) -> Option<u64> {
     let (done, answer) = oneshot::channel();
     queue.chore(chore(done)).ok()?;
     match answer.await.ok()? {

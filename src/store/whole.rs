@@ -148,7 +148,9 @@ impl Store {
         let (local, connection, tail) = match opened {
             Ok(Ok(opened)) => opened,
             Ok(Err(error)) => return Err(refuse(runtime, error)),
-            Err(_) => return Err(refuse(runtime, OpenError::Threads(std::io::Error::other("a task failed")))),
+            Err(_) => {
+                return Err(refuse(runtime, OpenError::Threads(std::io::Error::other("a task failed"))));
+            }
         };
         let local = Arc::new(local);
         let (writer, queue, committed) = Writer::new(connection, tail, settings.queue, now_us);
@@ -206,6 +208,9 @@ impl Store {
             return Err(AppendError::DiskFull { used_percent: self.inner.space.used_percent() });
         }
         let durable = row.durable;
+        if durable == Durability::Central && self.inner.central.is_none() {
+            return Err(AppendError::NotRecorded("`central` asks for a `database_url`"));
+        }
         // A key is only kept by a commit, so an entry with a key waits for it at least.
         if durable == Durability::Memory && row.key.is_none() {
             self.inner.queue.append_unawaited(row)?;
@@ -271,7 +276,9 @@ impl Store {
             let now = now_us();
             let holder = local.key_holder(&caller, &flow, &key, now).await?;
             match (holder, central) {
-                (None, Some(central)) => Ok(central.key_holder(&caller, &flow, &key, now).await.ok().flatten()),
+                (None, Some(central)) => {
+                    Ok(central.key_holder(&caller, &flow, &key, now).await.ok().flatten())
+                }
                 (holder, _) => Ok(holder),
             }
         })
@@ -322,7 +329,8 @@ impl Store {
     /// # Errors
     /// When the local log cannot take them: the revision must not come into force.
     pub async fn put_revision(&self, revision: Arc<str>, files: Vec<RevisionFile>) -> Result<(), StoreError> {
-        self.chore("store a revision", |done| Chore::PutRevision { revision, files, now_us: now_us(), done }).await
+        self.chore("store a revision", |done| Chore::PutRevision { revision, files, now_us: now_us(), done })
+            .await
     }
 
     /// Remembers which revision is in force here.
@@ -331,7 +339,8 @@ impl Store {
     /// When the local log cannot take it.
     pub async fn set_in_force(&self, revision: &str) -> Result<(), StoreError> {
         let value = revision.as_bytes().to_vec();
-        self.chore("note the revision in force", |done| Chore::SetMeta { name: "in_force", value, done }).await
+        self.chore("note the revision in force", |done| Chore::SetMeta { name: "in_force", value, done })
+            .await
     }
 
     /// The revision that was last in force here.
@@ -406,7 +415,11 @@ impl Store {
             None => CentralHealth::None,
             Some(central) => {
                 let lag = u64::try_from(queue.last().saturating_sub(central.shipped())).unwrap_or_default();
-                if central.is_reachable() { CentralHealth::Reachable { lag } } else { CentralHealth::Away { lag } }
+                if central.is_reachable() {
+                    CentralHealth::Reachable { lag }
+                } else {
+                    CentralHealth::Away { lag }
+                }
             }
         };
         Health {

@@ -111,9 +111,7 @@ impl Queue {
     }
 
     pub(super) fn chore(&self, chore: Chore) -> Result<(), AppendError> {
-        self.sender
-            .send(Command::Chore(chore))
-            .map_err(|_| AppendError::NotRecorded("the log is closed"))
+        self.sender.send(Command::Chore(chore)).map_err(|_| AppendError::NotRecorded("the log is closed"))
     }
 
     #[must_use]
@@ -293,16 +291,16 @@ impl Writer {
         let now_us = (self.now_us)();
         let mut transaction =
             self.connection.begin_with("BEGIN IMMEDIATE").await.map_err(|error| trouble(error, false))?;
-        let (tail, answers) = fill(&mut transaction, self.tail, rows, now_us)
-            .await
-            .map_err(|error| trouble(error, false))?;
+        let (tail, answers) =
+            fill(&mut transaction, self.tail, rows, now_us).await.map_err(|error| trouble(error, false))?;
         transaction.commit().await.map_err(|error| trouble(error, true))?;
         self.tail = tail;
         self.state.last.store(tail.local, Ordering::Release);
         self.committed.send_replace(tail.local);
         metrics::histogram!("tollgate_log_commit_seconds").record(started.elapsed().as_secs_f64());
         let committed = answers.iter().filter(|answer| answer.is_ok()).count();
-        metrics::counter!("tollgate_log_records_total").increment(u64::try_from(committed).unwrap_or_default());
+        metrics::counter!("tollgate_log_records_total")
+            .increment(u64::try_from(committed).unwrap_or_default());
         Ok(answers)
     }
 }
@@ -331,7 +329,12 @@ async fn fill(
         let local = tail.local.saturating_add(1);
         placed.push(Placed { row, local, position, previous: tail.chain });
         answers.push(Ok(Appended { position, local }));
-        tail = Tail { sequence: position.sequence, local, chain: chain(&tail.chain, &position, &row.leaf), ..tail };
+        tail = Tail {
+            sequence: position.sequence,
+            local,
+            chain: chain(&tail.chain, &position, &row.leaf),
+            ..tail
+        };
     }
     insert::rows(transaction, &placed).await?;
     Ok((tail, answers))

@@ -154,7 +154,9 @@ fn owner() -> Option<(u32, u32)> {
 fn programs() -> PathBuf {
     let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let newest = debian
-        .filter_map(|version| Some((version.file_name().to_str()?.parse::<u32>().ok()?, version.path().join("bin"))))
+        .filter_map(|version| {
+            Some((version.file_name().to_str()?.parse::<u32>().ok()?, version.path().join("bin")))
+        })
         .filter(|(_, programs)| programs.join("initdb").exists())
         .max();
     if let Some((_, programs)) = newest {

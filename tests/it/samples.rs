@@ -44,7 +44,8 @@ pub fn given(applicant: &str) -> Given {
 pub fn verdict() -> Verdict {
     let reads: Arc<[Name]> = [name("amount"), name("duration_months")].into();
     let score = Score { rounded: 0.612_345, raw: 0.612_345_123_456_7 };
-    let feature = |n: usize| (Name::from(format!("feature_{n}")), FeatureState::Value(Value::Number(n as f64 / 7.0)));
+    let feature =
+        |n: usize| (Name::from(format!("feature_{n}")), FeatureState::Value(Value::Number(n as f64 / 7.0)));
     let set = |set: &str| Step::Rules {
         name: name(set),
         rules: (0..7)
