@@ -345,7 +345,7 @@ mod tests {
 
     #[test]
     fn ids_sort_by_the_microsecond_and_are_version_7() {
-        let at = |us| stamp(Timestamp::from_microsecond(1_795_000_000_123_000 + us).unwrap()).0;
+        let at = |us: i64| stamp(Timestamp::from_microsecond(1_795_000_000_123_000 + us).unwrap()).0;
         assert_eq!(at(0).get_version_num(), 7);
         for us in 0..2000 {
             assert!(at(us) < at(us + 1), "{us}");

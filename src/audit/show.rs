@@ -100,7 +100,7 @@ fn place(stored: &Stored, digest: &[u8]) -> Value {
         "commitment": hex(&stored.row.commitment),
         "leaf": hex(&stored.row.leaf),
         "previous": hex(&stored.previous),
-        "chain": hex(&stored.chain()),
+        "chain": hex(&stored.chain),
     })
 }
 

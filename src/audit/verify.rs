@@ -124,7 +124,11 @@ impl Walk {
         if stored.previous != self.chain {
             found.push(("chain", "does not follow from the entry before it".to_owned()));
         }
-        (self.epoch, self.sequence, self.chain) = (position.epoch, position.sequence, stored.chain());
+        let chained = stored.chained();
+        if chained != stored.chain {
+            found.push(("chain", "its hash is not that of its place and leaf".to_owned()));
+        }
+        (self.epoch, self.sequence, self.chain) = (position.epoch, position.sequence, chained);
         report.entries += 1;
         report.decisions += u64::from(stored.row.kind == Kind::Decision);
         report.erased += u64::from(stored.row.salt.is_none());

@@ -31,6 +31,7 @@ struct Aside {
     commitment: Hash,
     leaf: Hash,
     previous: Hash,
+    chain: Hash,
     node: Uuid,
     epoch: i64,
     sequence: i64,
@@ -39,7 +40,7 @@ struct Aside {
 }
 
 pub(super) fn write(stored: &Stored) -> Vec<u8> {
-    let Stored { row, position, previous, .. } = stored.clone();
+    let Stored { row, position, previous, chain, .. } = stored.clone();
     let aside = Aside {
         kind: row.kind.code(),
         id: row.id,
@@ -62,6 +63,7 @@ pub(super) fn write(stored: &Stored) -> Vec<u8> {
         commitment: row.commitment,
         leaf: row.leaf,
         previous,
+        chain,
         node: position.node,
         epoch: position.epoch,
         sequence: position.sequence,
@@ -103,5 +105,5 @@ pub(super) fn read(bytes: &[u8]) -> Option<Stored> {
         sequence: aside.sequence,
         recorded_us: aside.recorded_us,
     };
-    Some(Stored { row, position, previous: aside.previous, duplicate_of: None, local: 0 })
+    Some(Stored { row, position, previous: aside.previous, chain: aside.chain, duplicate_of: None, local: 0 })
 }

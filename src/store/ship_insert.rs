@@ -43,7 +43,8 @@ impl From<sqlx::Error> for Refusal {
 }
 
 const COLUMNS: &str = "node, epoch, sequence, recorded_at, caller, flow, market, outcome, reasons, rules, models, \
-     reference, subject, revision, degraded, durable, duplicate_of, public, personal, salt, commitment, leaf, previous";
+     reference, subject, revision, degraded, durable, duplicate_of, public, personal, salt, commitment, leaf, previous, \
+     chain";
 
 static DECISIONS: LazyLock<std::sync::Arc<str>> =
     LazyLock::new(|| insert("decision", "decision_id, decided_at", ""));
@@ -58,14 +59,14 @@ fn insert(table: &str, own: &str, own_values: &str) -> std::sync::Arc<str> {
         "INSERT INTO public.{table} ({own}, {COLUMNS})
          SELECT id, {at}{own_values}, $1, epoch, sequence, {recorded}, caller, flow, market, outcome, {reasons},
              {rules}, {models}, reference, subject, revision, degraded, durable, duplicate_of, public, personal,
-             salt, commitment, leaf, previous
+             salt, commitment, leaf, previous, chain
          FROM unnest($2::uuid[], $3::smallint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[],
              $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::bytea[],
              $17::text[], $18::boolean[], $19::smallint[], $20::uuid[], $21::text[], $22::text[], $23::bytea[],
-             $24::bytea[], $25::bytea[], $26::bytea[])
+             $24::bytea[], $25::bytea[], $26::bytea[], $27::bytea[])
              AS t (id, kind, at_us, recorded_us, epoch, sequence, caller, flow, market, outcome, reasons, rules,
                  models, reference, subject, revision, degraded, durable, duplicate_of, public, personal, salt,
-                 commitment, leaf, previous)
+                 commitment, leaf, previous, chain)
          ON CONFLICT DO NOTHING",
         at = time("at_us"),
         recorded = time("recorded_us"),
@@ -135,6 +136,7 @@ async fn insert_rows(
         .bind(each(rows, |s| s.row.commitment.as_slice()))
         .bind(each(rows, |s| s.row.leaf.as_slice()))
         .bind(each(rows, |s| s.previous.as_slice()))
+        .bind(each(rows, |s| s.chain.as_slice()))
         .execute(&mut **transaction)
         .await?;
     Ok(())

@@ -173,7 +173,6 @@ impl Store {
         handle.spawn(writer.run());
         handle.spawn(super::upkeep::run(super::upkeep::Upkeep {
             settings: settings.clone(),
-            local: Arc::clone(&local),
             queue: queue.clone(),
             central: central.clone(),
             space: Arc::clone(&space),

@@ -385,7 +385,7 @@ async fn sample_log() -> tempfile::TempDir {
     folder
 }
 
-const COLUMNS: [(&str, &str); 26] = [
+const COLUMNS: [(&str, &str); 27] = [
     ("entry", "kind"),
     ("entry", "id"),
     ("entry", "epoch"),
@@ -409,6 +409,7 @@ const COLUMNS: [(&str, &str); 26] = [
     ("entry", "commitment"),
     ("entry", "leaf"),
     ("entry", "previous"),
+    ("entry", "chain"),
     ("body", "public"),
     ("body", "personal"),
     ("body", "salt"),
