@@ -40,7 +40,7 @@ pub(super) async fn run(mut upkeep: Upkeep) {
         upkeep.space.measure(&upkeep.settings.folder);
         metrics::gauge!("tollgate_log_waiting")
             .set(f64::from(u32::try_from(upkeep.queue.waiting()).unwrap_or(u32::MAX)));
-        if ticks % PURGE_TICKS == 0 {
+        if ticks.is_multiple_of(PURGE_TICKS) {
             purge(&upkeep.settings, &upkeep.queue, upkeep.central.as_deref()).await;
         }
         ticks = ticks.wrapping_add(1);

@@ -124,7 +124,7 @@ fn refuse(runtime: Runtime, error: OpenError) -> OpenError {
 fn merge(fresh: Vec<Stored>, page: Vec<Stored>, filter: &Filter) -> Vec<Stored> {
     let mut all: Vec<Stored> = page.into_iter().chain(fresh).collect();
     // Stable: of two with one id the one from Postgres comes first, which knows of duplicates.
-    all.sort_by(|a, b| b.row.id.cmp(&a.row.id));
+    all.sort_by_key(|stored| std::cmp::Reverse(stored.row.id));
     all.dedup_by_key(|stored| stored.row.id);
     all.truncate(usize::try_from(filter.page()).unwrap_or(usize::MAX));
     all
@@ -445,7 +445,11 @@ impl Store {
         }
         self.inner.stop.send_replace(true);
         let local = Arc::clone(&self.inner.local);
-        let _ = self.on_own_threads(async move { Ok(local.reads.close().await) }).await;
+        let closing = async move {
+            local.reads.close().await;
+            Ok(())
+        };
+        let _ = self.on_own_threads(closing).await;
         self.inner.local.release();
     }
 

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tollgate::audit::{
-    AppendError, Audit, CentralHealth, Durability, Search, StoreSettings, verify_database, verify_folder,
+    AppendError, Audit, CentralHealth, Durability, FileToKeep, Search, StoreSettings, verify_database,
+    verify_folder,
 };
 use tollgate::store::{KeyRing, Keys, Role};
 
@@ -239,9 +240,9 @@ async fn what_one_replica_recorded_the_other_finds() {
     let b = open_with(settings(&folder_b, &database.url)).await;
     shipped(&b).await;
     let mut made: BTreeSet<_> = append_many(&a, 120, Durability::Local).await;
-    a.put_revision("sha256:r", vec![("personal_loan".into(), "flow.yaml".into(), b"x".as_slice().into())])
-        .await
-        .unwrap();
+    let file =
+        FileToKeep { flow: "personal_loan".into(), path: "flow.yaml".into(), bytes: b"x".as_slice().into() };
+    a.put_revision("sha256:r", vec![file]).await.unwrap();
     made.extend(append_many(&b, 130, Durability::Local).await);
     shipped(&a).await;
     shipped(&b).await;

@@ -9,8 +9,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sqlx::Connection as _;
 use tollgate::audit::{
-    AppendError, Audit, CasesRun, Durability, Entry, Filter, OpenError, QueueLimits, ReadEntry, Refusal,
-    Search, StoreSettings, Switch, verify_folder,
+    AppendError, Audit, CasesRun, Durability, Entry, FileToKeep, Filter, OpenError, QueueLimits, ReadEntry,
+    Refusal, Search, StoreSettings, Switch, verify_folder,
 };
 
 use crate::samples;
@@ -313,8 +313,10 @@ async fn refusals_releases_and_reads_are_entries_of_the_same_log() {
 async fn files_of_a_revision_are_kept_by_content_and_the_last_in_force_is_remembered() {
     let folder = tempfile::tempdir().unwrap();
     let audit = open(folder.path()).await;
-    let file = |flow: &str, path: &str, bytes: &[u8]| -> (Arc<str>, Arc<str>, Arc<[u8]>) {
-        (flow.into(), path.into(), bytes.into())
+    let file = |flow: &str, path: &str, bytes: &[u8]| FileToKeep {
+        flow: flow.into(),
+        path: path.into(),
+        bytes: bytes.into(),
     };
     let rules = file("personal_loan", "rules/personal_loan/flow.yaml", b"flow: personal_loan");
     let first = vec![rules.clone(), file("", "models/german_credit/1/model.bin", &[0, 159, 146, 150])];
