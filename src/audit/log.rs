@@ -376,7 +376,8 @@ mod tests {
                 }
             }
         };
-        let cases: [(fn(&mut Search, &str), &[&'static str]); 10] = [
+        type Change = fn(&mut Search, &str);
+        let cases: [(Change, &[&'static str]); 10] = [
             (|s, v| s.filter.flow = Some(v.into()), &["personal_loan"]),
             (|s, v| s.filter.market = Some(v.into()), &["base"]),
             (|s, v| s.filter.outcome = Some(v.into()), &["decline"]),

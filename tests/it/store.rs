@@ -445,11 +445,8 @@ async fn tampered(column: usize, position: i64, bit: usize) -> Option<tollgate::
         query.execute(&mut connection).await.unwrap();
     }
     connection.close().await.unwrap();
-    match verify_folder(copy.path()).await {
-        Ok(report) => Some(report),
-        // Refusing to read a row is noticing too.
-        Err(_) => None,
-    }
+    // Refusing to read a row is noticing too.
+    verify_folder(copy.path()).await.ok()
 }
 
 proptest::proptest! {
