@@ -1,7 +1,7 @@
 //! What a record costs: building it, and putting it durably into the local log from 1, 20, 64 and 256 callers at
 //! once. Run with `cargo bench --bench log`. Absent: HTTP; the load script measures the whole.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a bench may stop at the first surprise")]
+#![expect(clippy::unwrap_used, reason = "a bench may stop at the first surprise")]
 
 use std::time::{Duration, Instant};
 

@@ -27,7 +27,8 @@ CREATE TABLE public.decision (
     salt         bytea,
     commitment   bytea NOT NULL,        -- SHA-256(salt || canonical record)
     leaf         bytea NOT NULL,        -- RFC 6962 leaf hash of the part without personal data
-    previous     bytea NOT NULL         -- chain hash of the record before it in its node's log
+    previous     bytea NOT NULL,        -- chain hash of the record before it in its node's log
+    chain        bytea NOT NULL         -- this one's: binds previous, place and leaf
 ) PARTITION BY RANGE (decision_id);
 -- Catches what no month's partition covers; rows in it are counted by a metric.
 CREATE TABLE public.decision_default PARTITION OF public.decision DEFAULT;
@@ -65,7 +66,8 @@ CREATE TABLE public.entry (
     salt        bytea,
     commitment  bytea NOT NULL,
     leaf        bytea NOT NULL,
-    previous    bytea NOT NULL
+    previous    bytea NOT NULL,
+    chain       bytea NOT NULL
 );
 CREATE INDEX entry_kind ON public.entry (kind, id);
 CREATE INDEX entry_position ON public.entry (node, epoch, sequence);

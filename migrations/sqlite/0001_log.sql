@@ -38,7 +38,8 @@ CREATE TABLE entry (
     durable     INTEGER NOT NULL,       -- what the answer waited for: 0 memory, 1 local, 2 central
     commitment  BLOB NOT NULL,          -- SHA-256(salt || canonical record)
     leaf        BLOB NOT NULL,          -- RFC 6962 leaf hash of the part without personal data
-    previous    BLOB NOT NULL           -- chain hash of the record before this one
+    previous    BLOB NOT NULL,          -- chain hash of the record before this one
+    chain       BLOB NOT NULL           -- this one's: binds previous, place and leaf
 );
 CREATE UNIQUE INDEX entry_id ON entry (id);
 CREATE INDEX entry_reference ON entry (reference, id) WHERE reference IS NOT NULL;

@@ -35,6 +35,16 @@ pub struct Recorded {
     pub appended: Option<Appended>,
 }
 
+/// A file of a revision that is about to come into force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileToKeep {
+    /// The flow that it belongs to; empty for what belongs to no single flow (a model, a shared list).
+    pub flow: Arc<str>,
+    /// Relative, with `/`.
+    pub path: Arc<str>,
+    pub bytes: Arc<[u8]>,
+}
+
 /// Why a record could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
@@ -229,18 +239,14 @@ impl Audit {
     }
 
     /// Stores the files of a revision, durable on this machine when it returns; before the revision comes into
-    /// force. Files are (flow or empty, path, bytes).
+    /// force.
     ///
     /// # Errors
     /// When they could not be stored: the revision must not come into force.
-    pub async fn put_revision(
-        &self,
-        revision: &str,
-        files: Vec<(Arc<str>, Arc<str>, Arc<[u8]>)>,
-    ) -> Result<(), StoreError> {
+    pub async fn put_revision(&self, revision: &str, files: Vec<FileToKeep>) -> Result<(), StoreError> {
         let files = files
             .into_iter()
-            .map(|(flow, path, bytes)| RevisionFile {
+            .map(|FileToKeep { flow, path, bytes }| RevisionFile {
                 flow,
                 path,
                 digest: Sha256::digest(&bytes).into(),
@@ -370,7 +376,8 @@ mod tests {
                 }
             }
         };
-        let cases: [(fn(&mut Search, &str), &[&'static str]); 10] = [
+        type Change = fn(&mut Search, &str);
+        let cases: [(Change, &[&'static str]); 10] = [
             (|s, v| s.filter.flow = Some(v.into()), &["personal_loan"]),
             (|s, v| s.filter.market = Some(v.into()), &["base"]),
             (|s, v| s.filter.outcome = Some(v.into()), &["decline"]),

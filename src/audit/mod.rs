@@ -14,10 +14,10 @@ mod verdict;
 mod verify;
 
 pub use entry::{CasesRun, Entry, ReadEntry, Refusal, Switch};
-pub use log::{Audit, BadCursor, Page, ReadError, Recorded, Search};
+pub use log::{Audit, BadCursor, FileToKeep, Page, ReadError, Recorded, Search};
 pub use record::{DecisionRecord, Provenance, ProvenanceKey, RECORD_VERSION, TRACE_VERSION, stamp};
 pub use show::{MASK, Sight};
-pub use stored::{Answer, Record, Unreadable};
+pub use stored::{Answer, GivenReason, Record, Unreadable};
 pub use subject::SubjectKey;
 pub use verdict::{Difference, canonical_verdict, compare_verdicts};
 pub use verify::{LogProblem, Verification, VerifyError, verify_database, verify_folder};

@@ -100,7 +100,7 @@ fn place(stored: &Stored, digest: &[u8]) -> Value {
         "commitment": hex(&stored.row.commitment),
         "leaf": hex(&stored.row.leaf),
         "previous": hex(&stored.previous),
-        "chain": hex(&stored.chain()),
+        "chain": hex(&stored.chain),
     })
 }
 
@@ -197,9 +197,8 @@ pub fn plain(value: Value) -> Value {
 }
 
 fn number(text: &str) -> Value {
-    text.parse::<i64>()
-        .map(Value::from)
-        .ok()
-        .filter(|value| value.to_string() == text)
-        .unwrap_or_else(|| Value::from(text))
+    match text.parse::<i64>() {
+        Ok(number) if number.to_string() == text => Value::from(number),
+        _ => Value::from(text),
+    }
 }

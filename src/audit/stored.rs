@@ -24,6 +24,9 @@ pub struct Record {
     pub(super) stored: Stored,
 }
 
+/// A reason's code and the text that was given with it.
+pub type GivenReason = (Arc<str>, Option<Arc<str>>);
+
 /// What the HTTP answer to the request was; enough to give it again.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
@@ -34,7 +37,7 @@ pub struct Answer {
     pub flow_revision: Arc<str>,
     pub outcome: Arc<str>,
     /// Codes by rank, with the text that was given with each.
-    pub reasons: Vec<(Arc<str>, Option<Arc<str>>)>,
+    pub reasons: Vec<GivenReason>,
     /// A JSON object.
     pub output: serde_json::Value,
     /// Rounded, as the flow saw them.
@@ -58,6 +61,7 @@ pub(super) struct Public<'a> {
     pub failures: &'a RawValue,
     pub flow: Arc<str>,
     pub flow_revision: Arc<str>,
+    pub idempotency: Option<StoredKey>,
     pub language: u32,
     pub market: Arc<str>,
     #[serde(borrow)]
@@ -70,6 +74,14 @@ pub(super) struct Public<'a> {
     pub stopped_at: Option<u64>,
     pub subject: Option<Arc<str>>,
     pub texts: std::collections::BTreeMap<Arc<str>, Arc<str>>,
+}
+
+/// The idempotency key in the public part.
+#[derive(Debug, Deserialize)]
+pub(super) struct StoredKey {
+    pub key: Arc<str>,
+    /// Hexadecimal.
+    pub request_digest: Arc<str>,
 }
 
 /// The fields of the personal part that are read back.
@@ -221,10 +233,7 @@ impl Record {
         })
     }
 
-    pub(super) fn reasons(
-        &self,
-        public: &Public<'_>,
-    ) -> Result<Vec<(Arc<str>, Option<Arc<str>>)>, Unreadable> {
+    pub(super) fn reasons(&self, public: &Public<'_>) -> Result<Vec<GivenReason>, Unreadable> {
         let codes: Vec<Arc<str>> =
             serde_json::from_str(public.reasons.get()).map_err(|_| Unreadable("reasons"))?;
         Ok(codes

@@ -78,7 +78,7 @@ fn compare(pointer: String, before: Option<&Read>, after: Option<&Read>, found: 
 }
 
 pub(super) fn failures(json: &mut Json, failures: &[Failure]) {
-    json.array(failures, |json, item| failure(json, item));
+    json.array(failures, failure);
 }
 
 fn failure(json: &mut Json, failure: &Failure) {

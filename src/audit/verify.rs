@@ -124,7 +124,11 @@ impl Walk {
         if stored.previous != self.chain {
             found.push(("chain", "does not follow from the entry before it".to_owned()));
         }
-        (self.epoch, self.sequence, self.chain) = (position.epoch, position.sequence, stored.chain());
+        let chained = stored.chained();
+        if chained != stored.chain {
+            found.push(("chain", "its hash is not that of its place and leaf".to_owned()));
+        }
+        (self.epoch, self.sequence, self.chain) = (position.epoch, position.sequence, chained);
         report.entries += 1;
         report.decisions += u64::from(stored.row.kind == Kind::Decision);
         report.erased += u64::from(stored.row.salt.is_none());
@@ -194,6 +198,14 @@ fn check_decision(stored: &Stored, found: &mut Vec<(&'static str, String)>) -> R
     differs(found, "revision", &row.revision, &Some(public.revision));
     differs(found, "degraded", &row.degraded, &public.degraded);
     differs(found, "durable", &row.durable.word(), &&*public.durable);
+    // In Postgres keys stand in a table of their own.
+    if stored.local != 0 {
+        let column = row.key.as_ref();
+        let column =
+            column.map(|key| (Arc::clone(&key.key), data_encoding::HEXLOWER.encode(&key.request_digest)));
+        let said = public.idempotency.map(|key| (key.key, key.request_digest.to_string()));
+        differs(found, "key", &column, &said);
+    }
     if let Some(personal) = row.personal.as_deref() {
         let personal: TraceOnly = serde_json::from_str(personal).map_err(|_| Unreadable("personal part"))?;
         let digests: BTreeMap<String, String> =

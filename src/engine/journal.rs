@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::replay::by_flow;
-use crate::audit::{Audit, CasesRun, Durability, Entry, Switch as SwitchEntry};
+use crate::audit::{Audit, CasesRun, Durability, Entry, FileToKeep, Switch as SwitchEntry};
 use crate::bundle::{ManifestFile, of_files};
 use crate::release::{BoxedFuture, JournalError, ReleaseJournal, StoredFlow, Switch};
 
@@ -29,7 +29,8 @@ impl LogJournal {
         let mut files = Vec::new();
         for (flow, revision) in &bundle.flows {
             for ManifestFile { path, bytes, .. } in &*revision.files {
-                files.push((Arc::clone(flow), Arc::from(path.as_str()), Arc::clone(bytes)));
+                let (flow, path) = (Arc::clone(flow), Arc::from(path.as_str()));
+                files.push(FileToKeep { flow, path, bytes: Arc::clone(bytes) });
             }
         }
         let last = self.audit.last_in_force().await.map_err(failed)?;

@@ -42,7 +42,6 @@ impl Central {
         let pool = PgPoolOptions::new()
             .max_connections(8)
             .acquire_timeout(Duration::from_secs(3))
-            .test_before_acquire(false)
             .connect_lazy_with(options);
         Ok(Self {
             pool,
@@ -287,7 +286,7 @@ pub(super) fn select(kind: Kind) -> QueryBuilder<Postgres> {
         "SELECT {of_kind}, {id}, node, epoch, sequence, (extract(epoch from {at}) * 1000000)::bigint,
          (extract(epoch from recorded_at) * 1000000)::bigint, caller, flow, market, outcome, reasons, rules, models,
          reference, subject, revision, degraded, durable, duplicate_of, public, personal, salt, commitment, leaf,
-         previous FROM public.{table}"
+         previous, chain FROM public.{table}"
     ))
 }
 
@@ -359,5 +358,6 @@ pub(super) fn stored(row: &PgRow) -> Result<Stored, sqlx::Error> {
         recorded_us: row.try_get(6)?,
     };
     let previous: Hash = hash(row.try_get(25)?)?;
-    Ok(Stored { row: entry, position, previous, duplicate_of: row.try_get(19)?, local: 0 })
+    let chain: Hash = hash(row.try_get(26)?)?;
+    Ok(Stored { row: entry, position, previous, chain, duplicate_of: row.try_get(19)?, local: 0 })
 }

@@ -18,6 +18,7 @@ pub(super) struct Placed<'a> {
     pub local: i64,
     pub position: Position,
     pub previous: Hash,
+    pub chain: Hash,
 }
 
 /// Rows per statement, longest first; each length is one cached statement.
@@ -25,8 +26,8 @@ const LENGTHS: [usize; 4] = [128, 32, 8, 1];
 
 const ENTRY: &str = "INSERT INTO entry (position, kind, id, epoch, sequence, at_us, recorded_us, caller, flow, \
      market, outcome, reasons, rules, models, reference, subject, revision, key, request_digest, degraded, durable, commitment, leaf, \
-     previous) VALUES ";
-const ENTRY_COLUMNS: usize = 24;
+     previous, chain) VALUES ";
+const ENTRY_COLUMNS: usize = 25;
 const BODY: &str = "INSERT INTO body (position, public, personal, salt) VALUES ";
 const BODY_COLUMNS: usize = 4;
 
@@ -74,7 +75,7 @@ pub(super) async fn rows(connection: &mut SqliteConnection, group: &[Placed<'_>]
 type Statement<'q> = Query<'q, Sqlite, SqliteArguments>;
 
 fn bind_entry<'q>(query: Statement<'q>, placed: &Placed<'_>) -> Statement<'q> {
-    let Placed { row, local, position, previous } = placed;
+    let Placed { row, local, position, previous, chain } = placed;
     query
         .bind(*local)
         .bind(row.kind.code())
@@ -100,6 +101,7 @@ fn bind_entry<'q>(query: Statement<'q>, placed: &Placed<'_>) -> Statement<'q> {
         .bind(row.commitment.to_vec())
         .bind(row.leaf.to_vec())
         .bind(previous.to_vec())
+        .bind(chain.to_vec())
 }
 
 const CLAIM: &str =

@@ -295,11 +295,14 @@ fn shape((id, name, digest, roles, flows, created_us, revoked_us): Columns) -> R
     })
 }
 
+/// By the first bytes of their digests.
+type Known = HashMap<[u8; 8], Vec<Arc<ApiKey>>>;
+
 /// The keys in use, in memory; refreshed in the background, so that asking costs no IO.
 #[derive(Debug, Clone)]
 pub struct KeyRing {
     keys: Keys,
-    known: Arc<RwLock<HashMap<[u8; 8], Vec<Arc<ApiKey>>>>>,
+    known: Arc<RwLock<Known>>,
 }
 
 impl KeyRing {
@@ -318,7 +321,7 @@ impl KeyRing {
     /// # Errors
     /// When they cannot be read; those known before stay.
     pub async fn refresh(&self) -> Result<(), StoreError> {
-        let mut known: HashMap<[u8; 8], Vec<Arc<ApiKey>>> = HashMap::new();
+        let mut known = Known::new();
         for key in self.keys.list().await? {
             if key.revoked_us.is_none() {
                 known.entry(bucket(&key.digest)).or_default().push(Arc::new(key));

@@ -16,7 +16,7 @@ use sqlx::{ConnectOptions, Row as _, SqlSafeStr as _};
 use uuid::Uuid;
 
 use super::error::{OpenError, StoreError, local};
-use super::row::{Hash, KeyHolder, Position, chain};
+use super::row::{Hash, KeyHolder};
 
 /// The file of the log within the data folder.
 pub const LOG_FILE: &str = "log.db";
@@ -81,7 +81,7 @@ pub(super) async fn open(folder: &Path, now_us: i64) -> Result<(Local, SqliteCon
     .await
     .map_err(at)?;
     let node = Uuid::from_bytes(node);
-    let (last, last_chain) = last(&mut writer, node).await.map_err(at)?;
+    let (last, last_chain) = last(&mut writer).await.map_err(at)?;
     let reads = SqlitePoolOptions::new()
         .max_connections(3)
         .acquire_timeout(Duration::from_secs(10))
@@ -164,21 +164,10 @@ async fn own<const N: usize>(
 }
 
 /// The last position in the file and the chain hash of what stands (or stood, before a cut) there.
-async fn last(writer: &mut SqliteConnection, node: Uuid) -> Result<(i64, Hash), sqlx::Error> {
-    let row = sqlx::query(
-        "SELECT position, epoch, sequence, recorded_us, leaf, previous FROM entry ORDER BY position DESC LIMIT 1",
-    )
-    .fetch_optional(&mut *writer)
-    .await?;
-    if let Some(row) = row {
-        let position = Position {
-            node,
-            epoch: row.try_get(1)?,
-            sequence: row.try_get(2)?,
-            recorded_us: row.try_get(3)?,
-        };
-        let (leaf, previous) = (hash(row.try_get(4)?)?, hash(row.try_get(5)?)?);
-        return Ok((row.try_get(0)?, chain(&previous, &position, &leaf)));
+async fn last(writer: &mut SqliteConnection) -> Result<(i64, Hash), sqlx::Error> {
+    let last = sqlx::query("SELECT position, chain FROM entry ORDER BY position DESC LIMIT 1");
+    if let Some(row) = last.fetch_optional(&mut *writer).await? {
+        return Ok((row.try_get(0)?, hash(row.try_get(1)?)?));
     }
     let cut = sqlx::query("SELECT position, chain FROM cut ORDER BY position DESC LIMIT 1");
     match cut.fetch_optional(writer).await? {

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection as _, Row as _};
 use tokio::sync::oneshot;
-use uuid::Uuid;
 
 use super::local::hash;
-use super::row::{Hash, Position, chain};
+use super::row::Hash;
 
 /// One file of a revision.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +47,6 @@ pub(super) enum Chore {
         through: i64,
         limit: i64,
         now_us: i64,
-        node: Uuid,
         done: Done<u64>,
     },
     PurgeKeys {
@@ -75,8 +73,8 @@ pub(super) async fn run(connection: &mut SqliteConnection, chore: Chore) {
             );
             drop(done.send(set.bind(name).bind(value).execute(connection).await.map(drop)));
         }
-        Chore::Purge { before_us, through, limit, now_us, node, done } => {
-            let cut = Cut { before_us, through, limit, now_us, node };
+        Chore::Purge { before_us, through, limit, now_us, done } => {
+            let cut = Cut { before_us, through, limit, now_us };
             drop(done.send(purge(connection, &cut).await));
         }
         Chore::PurgeKeys { now_us, done } => {
@@ -128,7 +126,6 @@ struct Cut {
     through: i64,
     limit: i64,
     now_us: i64,
-    node: Uuid,
 }
 
 /// Removes a run of the oldest entries and records where the log was cut, so that verification goes on from there.
@@ -136,7 +133,7 @@ async fn purge(connection: &mut SqliteConnection, cut: &Cut) -> Result<u64, sqlx
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     // The last of the leading run that is old enough; what follows a younger entry stays.
     let row = sqlx::query(
-        "SELECT position, epoch, sequence, recorded_us, leaf, previous FROM entry
+        "SELECT position, epoch, sequence, chain FROM entry
          WHERE position <= ?1 AND position < coalesce((SELECT position FROM
              (SELECT position, recorded_us FROM entry ORDER BY position LIMIT ?3) WHERE recorded_us >= ?2
              ORDER BY position LIMIT 1), 9223372036854775807)
@@ -150,18 +147,13 @@ async fn purge(connection: &mut SqliteConnection, cut: &Cut) -> Result<u64, sqlx
     .await?;
     let Some(row) = row else { return Ok(0) };
     let last: i64 = row.try_get(0)?;
-    let position = Position {
-        node: cut.node,
-        epoch: row.try_get(1)?,
-        sequence: row.try_get(2)?,
-        recorded_us: row.try_get(3)?,
-    };
-    let chained = chain(&hash(row.try_get(5)?)?, &position, &hash(row.try_get(4)?)?);
+    let (epoch, sequence): (i64, i64) = (row.try_get(1)?, row.try_get(2)?);
+    let chained = hash(row.try_get(3)?)?;
     sqlx::query("DELETE FROM cut").execute(&mut *transaction).await?;
     sqlx::query("INSERT INTO cut (position, epoch, sequence, chain, cut_us) VALUES (?, ?, ?, ?, ?)")
         .bind(last)
-        .bind(position.epoch)
-        .bind(position.sequence)
+        .bind(epoch)
+        .bind(sequence)
         .bind(chained.to_vec())
         .bind(cut.now_us)
         .execute(&mut *transaction)

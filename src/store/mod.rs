@@ -1,6 +1,7 @@
 //! Rows in, rows out: the local log (SQLite), the central one (Postgres), and the shipper between them.
 //! The only room that knows sqlx. Absent: what a row's bodies say, who may read them.
 
+mod aside;
 mod central;
 mod error;
 mod in_flight;

@@ -15,7 +15,7 @@ pub const PAGE_LIMIT: u32 = 1000;
 
 const SELECT: &str = "SELECT e.position, e.kind, e.id, e.epoch, e.sequence, e.at_us, e.recorded_us, e.caller, \
      e.flow, e.market, e.outcome, e.reasons, e.rules, e.models, e.reference, e.subject, e.revision, e.degraded, \
-     e.durable, e.commitment, e.leaf, e.previous, b.public, b.personal, b.salt, e.key, e.request_digest \
+     e.durable, e.commitment, e.leaf, e.previous, b.public, b.personal, b.salt, e.key, e.request_digest, e.chain \
      FROM entry e JOIN body b ON b.position = e.position WHERE ";
 
 /// One thing that a filter asks of an entry, whichever database answers.
@@ -188,7 +188,14 @@ impl Local {
             recorded_us: row.try_get(6)?,
         };
         let previous = hash(row.try_get(21)?)?;
-        Ok(Some(Stored { row: entry, position, previous, duplicate_of: None, local: row.try_get(0)? }))
+        Ok(Some(Stored {
+            row: entry,
+            position,
+            previous,
+            chain: hash(row.try_get(27)?)?,
+            duplicate_of: None,
+            local: row.try_get(0)?,
+        }))
     }
 }
 

@@ -169,6 +169,8 @@ pub struct Stored {
     pub position: Position,
     /// Chain hash of the entry before this one; zeros for a node's first.
     pub previous: Hash,
+    /// This entry's own, as the writer computed it.
+    pub chain: Hash,
     /// Set where another replica answered the same idempotency key first.
     pub duplicate_of: Option<Uuid>,
     /// Order in the local file; 0 when it came from Postgres.
@@ -176,8 +178,9 @@ pub struct Stored {
 }
 
 impl Stored {
+    /// What [`Self::chain`] must be.
     #[must_use]
-    pub fn chain(&self) -> Hash {
+    pub fn chained(&self) -> Hash {
         chain(&self.previous, &self.position, &self.row.leaf)
     }
 }

@@ -8,12 +8,13 @@ use sqlx::postgres::PgPool;
 use sqlx::{AssertSqlSafe, Postgres, Row as _, Transaction};
 use uuid::Uuid;
 
+use super::aside;
 use super::error::{StoreError, central};
 use super::local::hash;
 use super::maintain::RevisionFile;
 use super::query::first_id;
 use super::revisions::RevisionRow;
-use super::row::{KEY_LIFE_US, KeyHolder, KeyRow, Kind, Stored, UNIT_SEPARATOR};
+use super::row::{KEY_LIFE_US, KeyHolder, KeyRow, Kind, Stored};
 
 /// Why a batch did not arrive.
 pub(super) enum Refusal {
@@ -42,7 +43,8 @@ impl From<sqlx::Error> for Refusal {
 }
 
 const COLUMNS: &str = "node, epoch, sequence, recorded_at, caller, flow, market, outcome, reasons, rules, models, \
-     reference, subject, revision, degraded, durable, duplicate_of, public, personal, salt, commitment, leaf, previous";
+     reference, subject, revision, degraded, durable, duplicate_of, public, personal, salt, commitment, leaf, previous, \
+     chain";
 
 static DECISIONS: LazyLock<std::sync::Arc<str>> =
     LazyLock::new(|| insert("decision", "decision_id, decided_at", ""));
@@ -57,14 +59,14 @@ fn insert(table: &str, own: &str, own_values: &str) -> std::sync::Arc<str> {
         "INSERT INTO public.{table} ({own}, {COLUMNS})
          SELECT id, {at}{own_values}, $1, epoch, sequence, {recorded}, caller, flow, market, outcome, {reasons},
              {rules}, {models}, reference, subject, revision, degraded, durable, duplicate_of, public, personal,
-             salt, commitment, leaf, previous
+             salt, commitment, leaf, previous, chain
          FROM unnest($2::uuid[], $3::smallint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[],
              $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::bytea[],
              $17::text[], $18::boolean[], $19::smallint[], $20::uuid[], $21::text[], $22::text[], $23::bytea[],
-             $24::bytea[], $25::bytea[], $26::bytea[])
+             $24::bytea[], $25::bytea[], $26::bytea[], $27::bytea[])
              AS t (id, kind, at_us, recorded_us, epoch, sequence, caller, flow, market, outcome, reasons, rules,
                  models, reference, subject, revision, degraded, durable, duplicate_of, public, personal, salt,
-                 commitment, leaf, previous)
+                 commitment, leaf, previous, chain)
          ON CONFLICT DO NOTHING",
         at = time("at_us"),
         recorded = time("recorded_us"),
@@ -134,6 +136,7 @@ async fn insert_rows(
         .bind(each(rows, |s| s.row.commitment.as_slice()))
         .bind(each(rows, |s| s.row.leaf.as_slice()))
         .bind(each(rows, |s| s.previous.as_slice()))
+        .bind(each(rows, |s| s.chain.as_slice()))
         .execute(&mut **transaction)
         .await?;
     Ok(())
@@ -250,7 +253,7 @@ pub(super) async fn set_aside(
     .bind(node)
     .bind(stored.local)
     .bind(reason)
-    .bind(as_bytes(stored))
+    .bind(aside::write(stored))
     .execute(&mut *transaction)
     .await
     .map_err(central(attempt))?;
@@ -259,33 +262,6 @@ pub(super) async fn set_aside(
         Err(Refusal::Away(error)) => Err(central(attempt)(error)),
         Err(Refusal::Cursor | Refusal::Row(_)) => Err(StoreError::Away),
     }
-}
-
-/// A whole row as JSON, which any text survives.
-fn as_bytes(stored: &Stored) -> Vec<u8> {
-    let hex = |bytes: &[u8]| data_encoding::HEXLOWER.encode(bytes);
-    let row = &stored.row;
-    let elements = |list: &Option<std::sync::Arc<str>>| -> Vec<String> {
-        list.iter()
-            .flat_map(|l| l.split(UNIT_SEPARATOR))
-            .filter(|e| !e.is_empty())
-            .map(str::to_owned)
-            .collect()
-    };
-    serde_json::json!({
-        "kind": row.kind.word(), "id": row.id, "at_us": row.at_us, "caller": row.caller, "flow": row.flow,
-        "market": row.market, "outcome": row.outcome, "reasons": elements(&row.reasons),
-        "rules": elements(&row.rules), "models": elements(&row.models), "reference": row.reference,
-        "subject": row.subject.as_deref().map(hex), "revision": row.revision, "degraded": row.degraded,
-        "durable": row.durable.word(), "public": row.public, "personal": row.personal,
-        "salt": row.salt.map(|salt| hex(&salt)), "commitment": hex(&row.commitment), "leaf": hex(&row.leaf),
-        "previous": hex(&stored.previous), "node": stored.position.node, "epoch": stored.position.epoch,
-        "sequence": stored.position.sequence, "recorded_us": stored.position.recorded_us,
-        "key": row.key.as_ref().map(|key| &*key.key),
-        "request_digest": row.key.as_ref().map(|key| hex(&key.request_digest)),
-    })
-    .to_string()
-    .into_bytes()
 }
 
 pub(super) async fn revision(

@@ -7,7 +7,6 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
 use super::central::Central;
-use super::local::Local;
 use super::maintain::Chore;
 use super::space::Space;
 use super::whole::{StoreSettings, now_us};
@@ -21,7 +20,6 @@ const PURGE_ROWS: i64 = 1000;
 
 pub(super) struct Upkeep {
     pub settings: StoreSettings,
-    pub local: Arc<Local>,
     pub queue: Queue,
     pub central: Option<Arc<Central>>,
     pub space: Arc<Space>,
@@ -42,15 +40,15 @@ pub(super) async fn run(mut upkeep: Upkeep) {
         upkeep.space.measure(&upkeep.settings.folder);
         metrics::gauge!("tollgate_log_waiting")
             .set(f64::from(u32::try_from(upkeep.queue.waiting()).unwrap_or(u32::MAX)));
-        if ticks % PURGE_TICKS == 0 {
-            purge(&upkeep.settings, &upkeep.local, &upkeep.queue, upkeep.central.as_deref()).await;
+        if ticks.is_multiple_of(PURGE_TICKS) {
+            purge(&upkeep.settings, &upkeep.queue, upkeep.central.as_deref()).await;
         }
         ticks = ticks.wrapping_add(1);
     }
 }
 
 /// Forgets expired keys and removes what retention allows, a little at a time.
-pub(super) async fn purge(settings: &StoreSettings, local: &Local, queue: &Queue, central: Option<&Central>) {
+pub(super) async fn purge(settings: &StoreSettings, queue: &Queue, central: Option<&Central>) {
     while let Some(1..) = ask(queue, |done| Chore::PurgeKeys { now_us: now_us(), done }).await {}
     let (keep, through) = match (central, settings.retention) {
         // Only what has arrived there, and a while later, should the database lose its tail.
@@ -59,17 +57,10 @@ pub(super) async fn purge(settings: &StoreSettings, local: &Local, queue: &Queue
         (None, None) => return,
     };
     let before_us = now_us().saturating_sub(i64::try_from(keep.as_micros()).unwrap_or(i64::MAX));
-    let node = local.node;
     let mut removed: u64 = 0;
-    while let Some(some @ 1..) = ask(queue, |done| Chore::Purge {
-        before_us,
-        through,
-        limit: PURGE_ROWS,
-        now_us: now_us(),
-        node,
-        done,
-    })
-    .await
+    while let Some(some @ 1..) =
+        ask(queue, |done| Chore::Purge { before_us, through, limit: PURGE_ROWS, now_us: now_us(), done })
+            .await
     {
         removed = removed.saturating_add(some);
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use uuid::Uuid;
 
+use super::aside;
 use super::central::{select, stored};
 use super::error::{OpenError, StoreError, central};
 use super::local::{self, Local, postgres_options};
@@ -108,13 +109,28 @@ impl LogReader {
             Source::Central(pool) => {
                 let decisions = self.part(pool, Kind::Decision).await?;
                 let entries = self.part(pool, Kind::Refusal).await?;
-                let page = merge(decisions, entries);
+                let mut page = merge(decisions, entries);
+                let until =
+                    if page.is_empty() { (i64::MAX, i64::MAX) } else { page.last().map_or((0, 0), place) };
+                page.extend(self.aside(pool, until).await?);
+                page.sort_by_key(place);
                 if let Some(last) = page.last() {
                     self.after = place(last);
                 }
                 Ok(page)
             }
         }
+    }
+
+    /// Entries up to `until` that the tables did not take. They are few: all of a node's are read.
+    async fn aside(&self, pool: &PgPool, until: (i64, i64)) -> Result<Vec<Stored>, StoreError> {
+        let rows: Vec<Vec<u8>> = sqlx::query_scalar("SELECT bytes FROM public.set_aside WHERE node = $1")
+            .bind(self.node)
+            .fetch_all(pool)
+            .await
+            .map_err(central("read what was set aside"))?;
+        let all = rows.iter().filter_map(|bytes| aside::read(bytes));
+        Ok(all.filter(|stored| place(stored) > self.after && place(stored) <= until).collect())
     }
 
     /// The next entries of one table.

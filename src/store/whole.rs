@@ -124,7 +124,7 @@ fn refuse(runtime: Runtime, error: OpenError) -> OpenError {
 fn merge(fresh: Vec<Stored>, page: Vec<Stored>, filter: &Filter) -> Vec<Stored> {
     let mut all: Vec<Stored> = page.into_iter().chain(fresh).collect();
     // Stable: of two with one id the one from Postgres comes first, which knows of duplicates.
-    all.sort_by(|a, b| b.row.id.cmp(&a.row.id));
+    all.sort_by_key(|stored| std::cmp::Reverse(stored.row.id));
     all.dedup_by_key(|stored| stored.row.id);
     all.truncate(usize::try_from(filter.page()).unwrap_or(usize::MAX));
     all
@@ -173,7 +173,6 @@ impl Store {
         handle.spawn(writer.run());
         handle.spawn(super::upkeep::run(super::upkeep::Upkeep {
             settings: settings.clone(),
-            local: Arc::clone(&local),
             queue: queue.clone(),
             central: central.clone(),
             space: Arc::clone(&space),
@@ -208,6 +207,9 @@ impl Store {
             return Err(AppendError::DiskFull { used_percent: self.inner.space.used_percent() });
         }
         let durable = row.durable;
+        if durable == Durability::Central && self.inner.central.is_none() {
+            return Err(AppendError::NotRecorded("`central` asks for a `database_url`"));
+        }
         // A key is only kept by a commit, so an entry with a key waits for it at least.
         if durable == Durability::Memory && row.key.is_none() {
             self.inner.queue.append_unawaited(row)?;
@@ -443,7 +445,11 @@ impl Store {
         }
         self.inner.stop.send_replace(true);
         let local = Arc::clone(&self.inner.local);
-        let _ = self.on_own_threads(async move { Ok(local.reads.close().await) }).await;
+        let closing = async move {
+            local.reads.close().await;
+            Ok(())
+        };
+        let _ = self.on_own_threads(closing).await;
         self.inner.local.release();
     }
 

@@ -327,7 +327,8 @@ async fn fill(
             recorded_us: now_us,
         };
         let local = tail.local.saturating_add(1);
-        placed.push(Placed { row, local, position, previous: tail.chain });
+        let chained = chain(&tail.chain, &position, &row.leaf);
+        placed.push(Placed { row, local, position, previous: tail.chain, chain: chained });
         answers.push(Ok(Appended { position, local }));
         tail = Tail {
             sequence: position.sequence,

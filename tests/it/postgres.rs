@@ -32,10 +32,10 @@ pub async fn database() -> Database {
     let pool = sqlx::PgPool::connect(&base).await.unwrap();
     sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&pool).await.unwrap();
     let (server, query) = base.split_once('?').map_or((base.as_str(), ""), |(server, query)| (server, query));
-    let authority = server.split_once("://").unwrap().1;
-    let kept = server.len() - authority.len() + authority.find('/').unwrap_or(authority.len());
+    let (scheme, authority) = server.split_once("://").unwrap();
+    let host = authority.split('/').next().unwrap();
     let query = if query.is_empty() { String::new() } else { format!("?{query}") };
-    Database { url: format!("{}/{name}{query}", &server[..kept]), _cluster: None }
+    Database { url: format!("{scheme}://{host}/{name}{query}"), _cluster: None }
 }
 
 impl Cluster {
@@ -154,7 +154,9 @@ fn owner() -> Option<(u32, u32)> {
 fn programs() -> PathBuf {
     let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let newest = debian
-        .filter_map(|version| Some((version.file_name().to_str()?.parse::<u32>().ok()?, version.path().join("bin"))))
+        .filter_map(|version| {
+            Some((version.file_name().to_str()?.parse::<u32>().ok()?, version.path().join("bin")))
+        })
         .filter(|(_, programs)| programs.join("initdb").exists())
         .max();
     if let Some((_, programs)) = newest {
