@@ -1,0 +1,155 @@
+//! The pages in `docs/diagnostics/`, tried: what a page calls wrong gives its code, what it calls right does not,
+//! and checks. A page's fenced blocks name their file (```` ```yaml flow.yaml ````) and are laid over the flow in
+//! `docs/diagnostics/loan/`: of `flow.yaml` only the top-level keys that the block has, of any other file the whole;
+//! an empty block takes the file away. Absent on purpose: pages whose cause a page cannot show (`UNSHOWN`).
+
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tollgate::bundle::{Built, Documents, build};
+use tollgate::domain::diagnostic::Severity;
+
+/// What no text on a page can show: unreadable or huge files, hidden characters, what comes up only later.
+const UNSHOWN: &[&str] = &["B002", "B011", "M101", "M207", "S002", "Y002", "Y006"];
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+type Files = BTreeMap<String, Vec<u8>>;
+
+/// The small flow and the repository's models.
+fn base() -> Files {
+    fn walk(folder: &Path, name: &str, files: &mut Files) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let child = format!("{name}/{}", path.file_name().unwrap().to_str().unwrap());
+            if path.is_dir() {
+                walk(&path, &child, files);
+            } else if path.extension().is_some_and(|e| e != "csv" && e != "md") {
+                files.insert(child, fs::read(&path).unwrap());
+            }
+        }
+    }
+    let mut files = Files::new();
+    walk(&root().join("docs/diagnostics/loan"), "rules/loan", &mut files);
+    walk(&root().join("models"), "models", &mut files);
+    files
+}
+
+/// One fenced block: the file it stands for, and its text.
+type Block = (String, String);
+
+/// The blocks under one heading of a page.
+fn blocks(page: &str, heading: &str) -> Vec<Block> {
+    let section = page.split("\n## ").find_map(|section| section.strip_prefix(heading)).unwrap_or_default();
+    let mut found = Vec::new();
+    let mut open: Option<Block> = None;
+    for line in section.lines() {
+        match (line.strip_prefix("```"), &mut open) {
+            (Some(_), Some(_)) => found.extend(open.take()),
+            (Some(info), None) => {
+                let path = info.split_once(' ').map_or("", |(_, path)| path);
+                open = Some((path.to_owned(), String::new()));
+            }
+            (None, Some((_, text))) => {
+                text.push_str(line);
+                text.push('\n');
+            }
+            (None, None) => {}
+        }
+    }
+    found
+}
+
+/// Splits a document into its top-level keys, each with its lines.
+fn top_level(text: &str) -> Vec<(String, String)> {
+    let mut parts: Vec<(String, String)> = Vec::new();
+    for line in text.split_inclusive('\n') {
+        let begins = line.starts_with(|c: char| c.is_alphanumeric());
+        let key = line.split(':').next().unwrap().to_owned();
+        match parts.last_mut() {
+            Some((_, lines)) if !begins => lines.push_str(line),
+            _ => parts.push((key, line.to_owned())),
+        }
+    }
+    parts
+}
+
+fn lay_over(files: &mut Files, (path, text): &Block) {
+    let full = if path.starts_with("models/") || path.starts_with("rules/") {
+        path.clone()
+    } else {
+        format!("rules/loan/{path}")
+    };
+    if text.is_empty() {
+        assert!(files.remove(&full).is_some(), "{full} is not there to be taken away");
+        return;
+    }
+    if path != "flow.yaml" {
+        files.insert(full, text.clone().into_bytes());
+        return;
+    }
+    let mut parts = top_level(std::str::from_utf8(files.get(&full).unwrap()).unwrap());
+    for (key, lines) in top_level(text) {
+        match parts.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, before)) => *before = lines,
+            None => parts.push((key, lines)),
+        }
+    }
+    let whole: String = parts.into_iter().map(|(_, lines)| lines).collect();
+    files.insert(full, whole.into_bytes());
+}
+
+fn built(blocks: &[Block]) -> Built {
+    let mut files = base();
+    for block in blocks {
+        lay_over(&mut files, block);
+    }
+    build(&Documents::from_files(files))
+}
+
+fn said(built: &Built) -> String {
+    let lines = built.diagnostics.iter().map(|d| format!("  {} {:?} {}\n", d.code, d.severity, d.message));
+    lines.collect()
+}
+
+#[test]
+fn the_flow_that_the_pages_start_from_checks_clean() {
+    let built = built(&[]);
+    assert!(built.diagnostics.is_empty(), "{}", said(&built));
+}
+
+#[test]
+fn what_a_page_calls_wrong_gives_its_code_and_what_it_calls_right_checks() {
+    let mut failed = Vec::new();
+    let mut tried = 0;
+    for entry in fs::read_dir(root().join("docs/diagnostics")).unwrap() {
+        let path = entry.unwrap().path();
+        let code = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        if path.is_dir() || code == "README" || UNSHOWN.contains(&code.as_str()) {
+            continue;
+        }
+        tried += 1;
+        let page = fs::read_to_string(&path).unwrap();
+        let (wrong, right) = (blocks(&page, "Wrong"), blocks(&page, "Right"));
+        if wrong.is_empty() || right.is_empty() {
+            failed.push(format!("{code}: shows nothing wrong, or nothing right"));
+            continue;
+        }
+        let (is, ought) = (built(&wrong), built(&right));
+        if !is.diagnostics.iter().any(|d| d.code == code) {
+            failed.push(format!("{code}: what is called wrong gives\n{}", said(&is)));
+        }
+        let is_bad =
+            |d: &tollgate::domain::diagnostic::Diagnostic| d.code == code || d.severity == Severity::Error;
+        if ought.diagnostics.iter().any(is_bad) {
+            failed.push(format!("{code}: what is called right gives\n{}", said(&ought)));
+        }
+    }
+    assert!(tried > 50, "only {tried} pages were tried");
+    assert!(failed.is_empty(), "{} of {tried} pages:\n{}", failed.len(), failed.join("\n"));
+}
