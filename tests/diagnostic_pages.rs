@@ -1,7 +1,8 @@
 //! The pages in `docs/diagnostics/`, tried: what a page calls wrong gives its code, what it calls right does not,
 //! and checks. A page's fenced blocks name their file (```` ```yaml flow.yaml ````) and are laid over the flow in
 //! `docs/diagnostics/loan/`: of `flow.yaml` only the top-level keys that the block has, of any other file the whole;
-//! an empty block takes the file away. Absent on purpose: pages whose cause a page cannot show (`UNSHOWN`).
+//! an empty block takes the file away. `docs/language.md` is tried in the same way on the sample flow. Absent on
+//! purpose: pages whose cause a page cannot show (`UNSHOWN`).
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -21,8 +22,8 @@ fn root() -> PathBuf {
 
 type Files = BTreeMap<String, Vec<u8>>;
 
-/// The small flow and the repository's models.
-fn base() -> Files {
+/// A flow, as `rules/loan/`, and the repository's models.
+fn base(flow: &str) -> Files {
     fn walk(folder: &Path, name: &str, files: &mut Files) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -35,7 +36,7 @@ fn base() -> Files {
         }
     }
     let mut files = Files::new();
-    walk(&root().join("docs/diagnostics/loan"), "rules/loan", &mut files);
+    walk(&root().join(flow), "rules/loan", &mut files);
     walk(&root().join("models"), "models", &mut files);
     files
 }
@@ -43,9 +44,13 @@ fn base() -> Files {
 /// One fenced block: the file it stands for, and its text.
 type Block = (String, String);
 
-/// The blocks under one heading of a page.
-fn blocks(page: &str, heading: &str) -> Vec<Block> {
-    let section = page.split("\n## ").find_map(|section| section.strip_prefix(heading)).unwrap_or_default();
+/// The part of a page under one heading.
+fn section<'p>(page: &'p str, heading: &str) -> &'p str {
+    page.split("\n## ").find_map(|section| section.strip_prefix(heading)).unwrap_or_default()
+}
+
+/// The blocks of a text.
+fn blocks(section: &str) -> Vec<Block> {
     let mut found = Vec::new();
     let mut open: Option<Block> = None;
     for line in section.lines() {
@@ -105,7 +110,10 @@ fn lay_over(files: &mut Files, (path, text): &Block) {
 }
 
 fn built(blocks: &[Block]) -> Built {
-    let mut files = base();
+    built_on(base("docs/diagnostics/loan"), blocks)
+}
+
+fn built_on(mut files: Files, blocks: &[Block]) -> Built {
     for block in blocks {
         lay_over(&mut files, block);
     }
@@ -135,7 +143,7 @@ fn what_a_page_calls_wrong_gives_its_code_and_what_it_calls_right_checks() {
         }
         tried += 1;
         let page = fs::read_to_string(&path).unwrap();
-        let (wrong, right) = (blocks(&page, "Wrong"), blocks(&page, "Right"));
+        let (wrong, right) = (blocks(section(&page, "Wrong")), blocks(section(&page, "Right")));
         if wrong.is_empty() || right.is_empty() {
             failed.push(format!("{code}: shows nothing wrong, or nothing right"));
             continue;
@@ -152,4 +160,20 @@ fn what_a_page_calls_wrong_gives_its_code_and_what_it_calls_right_checks() {
     }
     assert!(tried > 50, "only {tried} pages were tried");
     assert!(failed.is_empty(), "{} of {tried} pages:\n{}", failed.len(), failed.join("\n"));
+}
+
+#[test]
+fn the_examples_of_the_language_page_check_in_the_sample_flow() {
+    let page = fs::read_to_string(root().join("docs/language.md")).unwrap();
+    let shown: Vec<Block> = blocks(&page).into_iter().filter(|(path, _)| !path.is_empty()).collect();
+    let paths: Vec<&str> = shown.iter().map(|(path, _)| path.as_str()).collect();
+    assert_eq!(paths, ["knockout.rules.yaml", "flow.rhai", "cases/knockout.yaml"]);
+    let mut files = base("rules/personal_loan");
+    let flow = String::from_utf8(files.remove("rules/loan/flow.yaml").unwrap()).unwrap();
+    let flow = flow.replace("flow: personal_loan", "flow: loan");
+    files.insert("rules/loan/flow.yaml".to_owned(), flow.into_bytes());
+    let built = built_on(files, &shown);
+    assert!(!built.has_errors(), "{}", said(&built));
+    let report = built.flows.get("loan").unwrap();
+    assert!(report.revision.is_some() && !report.cases.cases.is_empty());
 }
