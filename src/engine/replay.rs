@@ -126,9 +126,12 @@ impl Engine {
     }
 }
 
-/// Stored files, by the flow that they belong to: path and bytes.
-pub(super) fn by_flow(files: Vec<RevisionFile>) -> BTreeMap<String, Vec<(String, Arc<[u8]>)>> {
-    let mut flows: BTreeMap<String, Vec<(String, Arc<[u8]>)>> = BTreeMap::new();
+/// Stored files of one flow: path and bytes.
+type FlowFiles = Vec<(String, Arc<[u8]>)>;
+
+/// Stored files, by the flow that they belong to.
+pub(super) fn by_flow(files: Vec<RevisionFile>) -> BTreeMap<String, FlowFiles> {
+    let mut flows: BTreeMap<String, FlowFiles> = BTreeMap::new();
     for file in files {
         flows.entry(file.flow.to_string()).or_default().push((file.path.to_string(), file.bytes));
     }
