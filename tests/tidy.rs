@@ -3,7 +3,7 @@
 //! command is documented. Each law is one test and says what to do. Absent on purpose: what clippy holds already
 //! (length of functions, panics, indexing), and anything that would need the crate itself.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -300,7 +300,7 @@ fn each_heavy_crate_has_one_door() {
             let Some((name, doors)) = DOORS.iter().find(|(name, _)| *name == word) else { continue };
             let is_path = behind.starts_with("::")
                 && (!before.ends_with("::") || before.ends_with("notify_debouncer_full::"));
-            let is_use = before.trim_end().ends_with("use") && behind.starts_with(';');
+            let is_use = in_use(before) && !before.ends_with("::");
             if !is_path && !is_use {
                 continue;
             }
@@ -336,25 +336,53 @@ fn every_dependency_is_used() {
     hold("every dependency is used", "remove it from Cargo.toml", &unused);
 }
 
+/// Whether code breaks off inside of a `use`, so that a name behind it is imported.
+fn in_use(before: &str) -> bool {
+    let statement = before.rsplit(';').next().unwrap();
+    let used = statement.rsplit_once("use ").map(|(_, used)| used);
+    used.is_some_and(|used| used.chars().all(|c| is_word(c) || c.is_whitespace() || ":{},*".contains(c)))
+}
+
+fn impurities(code: &str) -> Vec<(usize, &str)> {
+    let is_impure = |(_, word, before, behind): &(usize, &str, &str, &str)| {
+        let is_named = behind.starts_with("::") || before.ends_with("::") || behind.starts_with('!');
+        let is_always = word.starts_with(char::is_uppercase) || matches!(*word, "async" | "await");
+        NOT_IN_DOMAIN.contains(word) && (is_named || is_always || in_use(before))
+    };
+    words(code).into_iter().filter(is_impure).map(|(line, word, ..)| (line, word)).collect()
+}
+
 #[test]
 fn the_domain_is_pure() {
     let mut broken = Vec::new();
     for (path, text) in rust(&["src/domain"]) {
         let code = code(&text);
-        for (line, word, before, behind) in words(&code) {
-            let is_named = behind.starts_with("::") || before.ends_with("::") || behind.starts_with('!');
-            let is_keyword = matches!(word, "async" | "await");
-            let is_type = word.starts_with(char::is_uppercase);
-            if NOT_IN_DOMAIN.contains(&word) && (is_named || is_keyword || is_type) {
-                broken.push(format!("{path}:{line}: `{word}`"));
-            }
-        }
+        broken.extend(impurities(&code).iter().map(|(line, word)| format!("{path}:{line}: `{word}`")));
     }
     hold(
         "`domain/` has no IO, clock, randomness, waiting, log, serde and hash map",
         "do it in the room that calls, and pass the result in",
         &broken,
     );
+}
+
+#[test]
+fn the_law_of_the_domain_sees_impurity_in_every_dress() {
+    for bad in [
+        "use std::collections::HashMap;",
+        "use std::{\n    fs,\n    sync::Arc,\n};",
+        "let text = std::fs::read_to_string(path);",
+        "let at = Timestamp::now();",
+        "async fn f() {}",
+        "#[derive(serde::Serialize)]\nstruct S;",
+        "fn f() {}\nuse tracing as t;",
+        "println!();",
+    ] {
+        assert_eq!(impurities(&code(bad)).len(), 1, "{bad}");
+    }
+    for good in ["let now = 1; // HashMap", "fn env(rand: u8) {}", "let fs = use_of(net);", "\"serde::x\""] {
+        assert_eq!(impurities(&code(good)), [], "{good}");
+    }
 }
 
 #[test]
