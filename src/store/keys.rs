@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::str::FromStr as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -303,6 +304,8 @@ type Known = HashMap<[u8; 8], Vec<Arc<ApiKey>>>;
 pub struct KeyRing {
     keys: Keys,
     known: Arc<RwLock<Known>>,
+    /// Whether any key was ever made, revoked ones included.
+    any: Arc<AtomicBool>,
 }
 
 impl KeyRing {
@@ -311,7 +314,7 @@ impl KeyRing {
     /// # Errors
     /// When the keys cannot be read.
     pub async fn open(keys: Keys) -> Result<Self, StoreError> {
-        let ring = Self { keys, known: Arc::default() };
+        let ring = Self { keys, known: Arc::default(), any: Arc::default() };
         ring.refresh().await?;
         Ok(ring)
     }
@@ -322,7 +325,9 @@ impl KeyRing {
     /// When they cannot be read; those known before stay.
     pub async fn refresh(&self) -> Result<(), StoreError> {
         let mut known = Known::new();
-        for key in self.keys.list().await? {
+        let keys = self.keys.list().await?;
+        self.any.store(!keys.is_empty(), Ordering::Relaxed);
+        for key in keys {
             if key.revoked_us.is_none() {
                 known.entry(bucket(&key.digest)).or_default().push(Arc::new(key));
             }
@@ -350,10 +355,10 @@ impl KeyRing {
         candidates.iter().find(|key| bool::from(key.digest.ct_eq(&digest))).cloned()
     }
 
-    /// No key in use at all: the service listens on loopback only.
+    /// No key was ever made: the service listens on loopback only. Revoking the last key does not open it again.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).is_empty()
+        !self.any.load(Ordering::Relaxed)
     }
 }
 
@@ -390,6 +395,7 @@ mod tests {
         assert!(!cli.revoke(&made.id).await.unwrap(), "once is enough");
         ring.refresh().await.unwrap();
         assert_eq!(ring.recognise(&plain), None);
+        assert!(!ring.is_empty(), "a revoked key keeps the door closed");
         assert!(cli.list().await.unwrap()[0].revoked_us.is_some());
     }
 }
