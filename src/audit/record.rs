@@ -19,6 +19,8 @@ use crate::store::{Durability, Hash, KeyRow, Kind, Row, list};
 
 /// Version of the record's form. Grows when a field changes its meaning; new fields alone do not.
 pub const RECORD_VERSION: u32 = 1;
+/// How every canonical record ends.
+const VERSION_TAIL: &str = ",\"version\":1}";
 /// Version of the trace's form, apart from the record's.
 pub const TRACE_VERSION: u32 = 1;
 
@@ -154,17 +156,21 @@ impl DecisionRecord {
     }
 }
 
-/// The canonical record: `{"personal":…,"public":…,"version":1}`.
-#[must_use]
-pub fn canonical(public: &str, personal: Option<&str>) -> String {
-    let personal = personal.unwrap_or("null");
-    format!("{{\"personal\":{personal},\"public\":{public},\"version\":{RECORD_VERSION}}}")
+/// The canonical record, `{"personal":…,"public":…,"version":1}`, in pieces, so that hashing it needs no copy.
+fn pieces(public: &str, personal: Option<&str>, mut take: impl FnMut(&str)) {
+    take("{\"personal\":");
+    take(personal.unwrap_or("null"));
+    take(",\"public\":");
+    take(public);
+    take(VERSION_TAIL);
 }
 
 /// SHA-256 of the canonical record.
 #[must_use]
 pub fn digest(public: &str, personal: Option<&str>) -> Hash {
-    Sha256::digest(canonical(public, personal)).into()
+    let mut hash = Sha256::new();
+    pieces(public, personal, |piece| hash.update(piece));
+    hash.finalize().into()
 }
 
 /// SHA-256(salt ‖ canonical record): says nothing about the record to whom the salt is unknown.
@@ -172,7 +178,7 @@ pub fn digest(public: &str, personal: Option<&str>) -> Hash {
 pub fn commitment(salt: &[u8; 16], public: &str, personal: Option<&str>) -> Hash {
     let mut hash = Sha256::new();
     hash.update(salt);
-    hash.update(canonical(public, personal));
+    pieces(public, personal, |piece| hash.update(piece));
     hash.finalize().into()
 }
 
@@ -352,6 +358,12 @@ mod tests {
         }
         let (_, rounded) = stamp("2026-11-22T09:00:00.123456789Z".parse().unwrap());
         assert_eq!(rounded.to_string(), "2026-11-22T09:00:00.123456Z");
+    }
+
+    fn canonical(public: &str, personal: Option<&str>) -> String {
+        let mut whole = String::new();
+        pieces(public, personal, |piece| whole.push_str(piece));
+        whole
     }
 
     #[test]

@@ -134,9 +134,15 @@ fn show_personal(shown: &mut Map<String, Value>, personal: Value, sight: Sight, 
     }
 }
 
-/// The trace with the value of each computed feature, which is stored once, beside it.
+/// The trace with the value of each computed feature, which is stored once, beside it, and with the results of
+/// rules that missed, which are stored as bare ids.
 fn with_values(mut trace: Value, features: &Value) -> Value {
     for step in trace.as_array_mut().into_iter().flatten() {
+        for rule in step.get_mut("rules").and_then(Value::as_array_mut).into_iter().flatten() {
+            if let Value::String(id) = rule {
+                *rule = json!({ "id": id, "result": "miss" });
+            }
+        }
         let Some(name) = step.get("feature").and_then(Value::as_str) else { continue };
         let value = features.get(name).cloned().unwrap_or_default();
         if let Some(step) = step.as_object_mut() {

@@ -102,11 +102,8 @@ impl Engine {
     ) -> Result<Decision, DecideError> {
         let Evaluated { facts, verdict, mut decision } = evaluated;
         let provenance = self.provenance(request, &revision.flow, &facts, &decision);
-        let recorded = match self.audit.record(&provenance, &request.facts, &facts, &verdict) {
-            Ok(record) => self.audit.append(record).await,
-            Err(error) => Err(error),
-        };
-        match (recorded, &request.key) {
+        let record = self.audit.record(&provenance, &request.facts, &facts, &verdict);
+        match (self.audit.append(record).await, &request.key) {
             (Ok(recorded), key) => {
                 if let (Some(mut turn), Some(key)) = (turn, key) {
                     let (request_digest, decision_id) = (key.request_digest, recorded.decision_id);

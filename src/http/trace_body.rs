@@ -136,7 +136,7 @@ impl Serialize for OneRule<'_> {
             RuleResult::Miss => "miss",
             RuleResult::Failed => "failed",
         };
-        if self.detail == Detail::Full {
+        if self.detail == Detail::Full && self.rule.result != RuleResult::Miss {
             map.serialize_entry("reads", &texts(&self.rule.reads))?;
         }
         map.serialize_entry("result", result)?;
@@ -219,7 +219,7 @@ mod tests {
     fn a_full_trace_shows_every_step() {
         let json = serde_json::to_string(&Steps { steps: &steps(), detail: Detail::Full }).unwrap();
         insta::assert_snapshot!(json, @r#"
-        [{"feature":"burden","reads":["amount"],"value":"0.40"},{"points":3,"rule_set":"knockout","rules":[{"id":"young","reads":["age"],"result":"miss"},{"id":"old","reads":["age"],"result":"hit"}]},{"fallback":false,"model":"german_credit","name":"risk","score":0.61,"version":1},{"by":{"rule":"old","rule_set":"knockout"},"line":7,"outcome":"decline","output":{"limit":null},"reasons":["R1"]}]
+        [{"feature":"burden","reads":["amount"],"value":"0.40"},{"points":3,"rule_set":"knockout","rules":[{"id":"young","result":"miss"},{"id":"old","reads":["age"],"result":"hit"}]},{"fallback":false,"model":"german_credit","name":"risk","score":0.61,"version":1},{"by":{"rule":"old","rule_set":"knockout"},"line":7,"outcome":"decline","output":{"limit":null},"reasons":["R1"]}]
         "#);
     }
 

@@ -2,7 +2,6 @@
 //! costs more than a row in it. Absent: transactions and any decision about what to insert.
 
 use std::collections::HashSet;
-use std::fmt::Write as _;
 use std::sync::{Arc, LazyLock};
 
 use sqlx::query::Query;
@@ -21,55 +20,71 @@ pub(super) struct Placed<'a> {
     pub chain: Hash,
 }
 
-/// Rows per statement, longest first; each length is one cached statement.
-const LENGTHS: [usize; 4] = [128, 32, 8, 1];
+/// Rows per statement; each length is one cached statement. A group takes the shortest that holds it, and the rows
+/// that it lacks are bound as nulls and passed over: one long statement costs less than several that fit.
+const LENGTHS: [usize; 4] = [1, 8, 32, 128];
+const LONGEST: usize = 128;
 
 const ENTRY: &str = "INSERT INTO entry (position, kind, id, epoch, sequence, at_us, recorded_us, caller, flow, \
      market, outcome, reasons, rules, models, reference, subject, revision, key, request_digest, degraded, durable, commitment, leaf, \
-     previous, chain) VALUES ";
+     previous, chain)";
 const ENTRY_COLUMNS: usize = 25;
-const BODY: &str = "INSERT INTO body (position, public, personal, salt) VALUES ";
+const BODY: &str = "INSERT INTO body (position, public, personal, salt)";
 const BODY_COLUMNS: usize = 4;
 
 static ENTRY_SQL: LazyLock<[Arc<str>; 4]> =
-    LazyLock::new(|| LENGTHS.map(|rows| statement(ENTRY, ENTRY_COLUMNS, rows)));
+    LazyLock::new(|| LENGTHS.map(|rows| padded(ENTRY, ENTRY_COLUMNS, rows)));
 static BODY_SQL: LazyLock<[Arc<str>; 4]> =
-    LazyLock::new(|| LENGTHS.map(|rows| statement(BODY, BODY_COLUMNS, rows)));
+    LazyLock::new(|| LENGTHS.map(|rows| padded(BODY, BODY_COLUMNS, rows)));
 
-fn statement(head: &str, columns: usize, rows: usize) -> Arc<str> {
+fn padded(head: &str, columns: usize, rows: usize) -> Arc<str> {
+    let rows = tuples(columns, rows);
+    format!("{head} SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL").into()
+}
+
+fn tuples(columns: usize, rows: usize) -> String {
     let tuple = format!("({})", vec!["?"; columns].join(","));
-    let mut sql = head.to_owned();
-    for row in 0..rows {
-        let comma = if row == 0 { "" } else { "," };
-        let _ = write!(sql, "{comma}{tuple}");
-    }
-    sql.into()
+    vec![tuple; rows].join(",")
+}
+
+/// The shortest statement that holds this many rows, and its length.
+fn fitting(statements: &[Arc<str>; 4], rows: usize) -> Option<(&Arc<str>, usize)> {
+    statements.iter().zip(LENGTHS).find(|(_, length)| *length >= rows)
 }
 
 /// Inserts a whole group; all or (by the caller's transaction) nothing.
 pub(super) async fn rows(connection: &mut SqliteConnection, group: &[Placed<'_>]) -> Result<(), sqlx::Error> {
-    let mut rest = group;
-    for (length, (entry_sql, body_sql)) in LENGTHS.iter().zip(ENTRY_SQL.iter().zip(BODY_SQL.iter())) {
-        while let Some((chunk, after)) = rest.split_at_checked(*length) {
-            rest = after;
-            let mut entries = sqlx::query(AssertSqlSafe(Arc::clone(entry_sql)));
-            let mut bodies = sqlx::query(AssertSqlSafe(Arc::clone(body_sql)));
-            for placed in chunk {
-                entries = bind_entry(entries, placed);
-                bodies = bodies
-                    .bind(placed.local)
-                    .bind(placed.row.public.clone())
-                    .bind(placed.row.personal.clone())
-                    .bind(placed.row.salt.map(Vec::from));
-            }
-            entries.execute(&mut *connection).await?;
-            bodies.execute(&mut *connection).await?;
-            if rest.is_empty() {
-                return Ok(());
-            }
+    for chunk in group.chunks(LONGEST) {
+        let (Some((entry_sql, length)), Some((body_sql, _))) =
+            (fitting(&ENTRY_SQL, chunk.len()), fitting(&BODY_SQL, chunk.len()))
+        else {
+            continue;
+        };
+        let mut entries = sqlx::query(AssertSqlSafe(Arc::clone(entry_sql)));
+        let mut bodies = sqlx::query(AssertSqlSafe(Arc::clone(body_sql)));
+        for placed in chunk {
+            entries = bind_entry(entries, placed);
+            bodies = bodies
+                .bind(placed.local)
+                .bind(placed.row.public.clone())
+                .bind(placed.row.personal.clone())
+                .bind(placed.row.salt.map(Vec::from));
         }
+        let lacking = length.saturating_sub(chunk.len());
+        entries = nothing(entries, lacking.saturating_mul(ENTRY_COLUMNS));
+        bodies = nothing(bodies, lacking.saturating_mul(BODY_COLUMNS));
+        entries.execute(&mut *connection).await?;
+        bodies.execute(&mut *connection).await?;
     }
     Ok(())
+}
+
+/// Binds nulls.
+fn nothing(mut query: Statement<'_>, count: usize) -> Statement<'_> {
+    for _ in 0..count {
+        query = query.bind(None::<i64>);
+    }
+    query
 }
 
 type Statement<'q> = Query<'q, Sqlite, SqliteArguments>;
@@ -113,7 +128,7 @@ const CLAIM_TAIL: &str = " ON CONFLICT (caller, flow, key) DO UPDATE SET request
      WHERE idempotency.expires_us <= ? RETURNING decision_id";
 
 static CLAIM_SQL: LazyLock<[Arc<str>; 4]> = LazyLock::new(|| {
-    LENGTHS.map(|rows| format!("{}{CLAIM_TAIL}", statement(CLAIM, CLAIM_COLUMNS, rows)).into())
+    LENGTHS.map(|rows| format!("{CLAIM}{}{CLAIM_TAIL}", tuples(CLAIM_COLUMNS, rows)).into())
 });
 
 /// Takes keys for decisions; gives the ids of the decisions that got theirs.
@@ -125,7 +140,7 @@ pub(super) async fn claim(
     let keys: Vec<(&KeyRow, &Row)> = rows.iter().filter_map(|row| Some((row.key.as_ref()?, *row))).collect();
     let mut claimed = HashSet::with_capacity(keys.len());
     let mut rest = keys.as_slice();
-    for (length, sql) in LENGTHS.iter().zip(CLAIM_SQL.iter()) {
+    for (length, sql) in LENGTHS.iter().zip(CLAIM_SQL.iter()).rev() {
         while let Some((chunk, after)) = rest.split_at_checked(*length) {
             rest = after;
             let mut claims = sqlx::query_scalar::<_, Uuid>(AssertSqlSafe(Arc::clone(sql)));

@@ -51,6 +51,9 @@ pub(super) fn options(path: &Path) -> SqliteConnectOptions {
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(Duration::from_secs(5))
         .foreign_keys(false)
+        // Four pages' worth of writing in one call: records are some kilobytes and only ever appended.
+        .page_size(16_384)
+        // `upkeep` moves pages back in the background; this is for when it cannot keep up (64 MiB).
         .pragma("wal_autocheckpoint", "4000")
         .pragma("journal_size_limit", "67108864")
         .pragma("temp_store", "memory")
@@ -88,6 +91,11 @@ pub(super) async fn open(folder: &Path, now_us: i64) -> Result<(Local, SqliteCon
         .connect_lazy_with(options(&path).read_only(true).create_if_missing(false));
     let tail = Tail { node, epoch, sequence: 0, local: last, chain: last_chain };
     Ok((Local { reads, node, epoch, subject_key, lock: Mutex::new(Some(lock)) }, writer, tail))
+}
+
+/// One more connection to an open log.
+pub(super) async fn beside(folder: &Path) -> Result<SqliteConnection, sqlx::Error> {
+    options(&folder.join(LOG_FILE)).create_if_missing(false).connect().await
 }
 
 /// Opens an existing log for reading only, beside a running service or without one.

@@ -1,9 +1,11 @@
 //! What the store does by the clock: measures the disk, forgets expired keys, applies the declared retention.
 //! Absent: deleting anything that Postgres does not have, when there is a Postgres.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::Connection as _;
 use tokio::sync::{oneshot, watch};
 
 use super::central::Central;
@@ -12,6 +14,8 @@ use super::space::Space;
 use super::whole::{StoreSettings, now_us};
 use super::writer::Queue;
 
+/// At the least between two checkpoints in the background.
+const CHECKPOINT_EVERY: Duration = Duration::from_millis(100);
 const MEASURE_EVERY: Duration = Duration::from_secs(2);
 /// Ticks of `MEASURE_EVERY` between two purges.
 const PURGE_TICKS: u32 = 150;
@@ -45,6 +49,25 @@ pub(super) async fn run(mut upkeep: Upkeep) {
         }
         ticks = ticks.wrapping_add(1);
     }
+}
+
+/// Moves committed pages from the write-ahead log into the file, on a connection of its own, so that no group has to
+/// do it on its way. Passive: it waits for nobody and nobody waits for it.
+pub(super) async fn checkpoint(folder: PathBuf, mut committed: watch::Receiver<i64>) {
+    let mut connection = match super::local::beside(&folder).await {
+        Ok(connection) => connection,
+        Err(error) => {
+            tracing::warn!(%error, "no checkpoints in the background: the writer makes its own");
+            return;
+        }
+    };
+    while committed.changed().await.is_ok() {
+        tokio::time::sleep(CHECKPOINT_EVERY).await;
+        if let Err(error) = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&mut connection).await {
+            tracing::debug!(%error, "a checkpoint in the background did not go through");
+        }
+    }
+    let _ = connection.close().await;
 }
 
 /// Forgets expired keys and removes what retention allows, a little at a time.

@@ -171,6 +171,7 @@ impl Store {
             }
         };
         handle.spawn(writer.run());
+        handle.spawn(super::upkeep::checkpoint(settings.folder.clone(), committed.clone()));
         handle.spawn(super::upkeep::run(super::upkeep::Upkeep {
             settings: settings.clone(),
             queue: queue.clone(),

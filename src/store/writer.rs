@@ -15,8 +15,8 @@ use super::local::Tail;
 use super::maintain::{self, Chore};
 use super::row::{Position, Row, chain};
 
-/// Rows that one commit takes at most.
-const GROUP: usize = 512;
+/// Rows that one commit takes at most: few enough that the next group can form meanwhile, enough to share a sync.
+const GROUP: usize = 128;
 
 /// The place that an entry got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

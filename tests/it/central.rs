@@ -170,8 +170,7 @@ async fn a_row_that_the_database_refuses_is_set_aside_and_never_blocks_the_line(
     let mut provenance = samples::provenance("poison", Durability::Local);
     provenance.reference = Some("nul \0 in a reference".into());
     let poison = provenance.decision_id;
-    let record =
-        audit.record(&provenance, &samples::given("poison"), &samples::facts(), &samples::verdict()).unwrap();
+    let record = audit.record(&provenance, &samples::given("poison"), &samples::facts(), &samples::verdict());
     audit.append(record).await.unwrap();
     made.extend(append_many(&audit, 40, Durability::Local).await);
     shipped(&audit).await;

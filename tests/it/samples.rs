@@ -120,12 +120,12 @@ pub fn provenance(applicant: &str, durable: Durability) -> Provenance {
 
 /// A whole decision about one applicant.
 pub fn record(audit: &Audit, applicant: &str, durable: Durability) -> DecisionRecord {
-    audit.record(&provenance(applicant, durable), &given(applicant), &facts(), &verdict()).unwrap()
+    audit.record(&provenance(applicant, durable), &given(applicant), &facts(), &verdict())
 }
 
 /// A decision under an idempotency key.
 pub fn keyed(audit: &Audit, applicant: &str, key: &str, durable: Durability) -> DecisionRecord {
     let key = ProvenanceKey { key: name(key), request_digest: [7; 32] };
     let provenance = Provenance { key: Some(key), ..provenance(applicant, durable) };
-    audit.record(&provenance, &given(applicant), &facts(), &verdict()).unwrap()
+    audit.record(&provenance, &given(applicant), &facts(), &verdict())
 }

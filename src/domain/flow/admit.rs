@@ -19,7 +19,7 @@ impl Flow {
     /// Admits facts against the declared inputs, or lists everything that is wrong with them.
     pub fn admit(&self, given: &Given) -> Result<Facts, Vec<FactProblem>> {
         let Given::Map(entries) = given else {
-            return Err(vec![problem("", "wrong_type", "the facts are an object".to_owned())]);
+            return Err(vec![problem(&Path::Root, "wrong_type", "the facts are an object".to_owned())]);
         };
         let mut problems = Vec::new();
         let mut out_of_range = Vec::new();
@@ -50,7 +50,7 @@ impl Flow {
                     let near = nearest(name, self.inputs.iter().map(|i| &*i.name));
                     let hint = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
                     let detail = format!("flow `{}` has no such input{hint}", self.name);
-                    problems.push(problem(&pointer("", name), "unknown", detail));
+                    problems.push(problem(&Path::Name(&Path::Root, name), "unknown", detail));
                 }
             }
         }
@@ -64,9 +64,8 @@ fn admit_input(
     problems: &mut Vec<FactProblem>,
     out_of_range: &mut Vec<FactProblem>,
 ) -> Value {
-    let at = pointer("", &input.name);
-    let field = Field { kind: input.kind.clone(), optional: input.optional };
-    let value = admit_field(&field, sent, &at, problems);
+    let at = Path::Name(&Path::Root, &input.name);
+    let value = admit_field(&input.kind, input.optional, sent, &at, problems);
     if matches!(value, Value::Missing) {
         return value;
     }
@@ -94,18 +93,24 @@ fn shown(bound: &Value) -> String {
     )
 }
 
-fn admit_field(field: &Field, sent: Option<&Given>, at: &str, problems: &mut Vec<FactProblem>) -> Value {
+fn admit_field(
+    kind: &Kind,
+    optional: bool,
+    sent: Option<&Given>,
+    at: &Path<'_>,
+    problems: &mut Vec<FactProblem>,
+) -> Value {
     match sent {
-        None | Some(Given::Null) if field.optional => Value::Missing,
+        None | Some(Given::Null) if optional => Value::Missing,
         None | Some(Given::Null) => {
-            problems.push(problem(at, "missing", format!("required: {}", described(&field.kind))));
+            problems.push(problem(at, "missing", format!("required: {}", described(kind))));
             Value::Missing
         }
-        Some(sent) => admit_value(&field.kind, sent, at, problems),
+        Some(sent) => admit_value(kind, sent, at, problems),
     }
 }
 
-fn admit_value(kind: &Kind, sent: &Given, at: &str, problems: &mut Vec<FactProblem>) -> Value {
+fn admit_value(kind: &Kind, sent: &Given, at: &Path<'_>, problems: &mut Vec<FactProblem>) -> Value {
     let admitted = match (kind, sent) {
         (Kind::List(of), Given::List(items)) => return admit_list(of, items, at, problems),
         (Kind::Map(of), Given::Map(entries)) => return admit_map(of, entries, at, problems),
@@ -198,7 +203,7 @@ fn time(text: &str) -> Result<Value, Refusal> {
         .ok_or_else(|| ("wrong_type", described(&Kind::Time)))
 }
 
-fn admit_list(of: &Field, items: &[Given], at: &str, problems: &mut Vec<FactProblem>) -> Value {
+fn admit_list(of: &Field, items: &[Given], at: &Path<'_>, problems: &mut Vec<FactProblem>) -> Value {
     if items.len() > limits::LIST_ITEMS {
         problems.push(problem(at, "too_long", "a list of at most 1,000 items".to_owned()));
         return Value::Missing;
@@ -206,7 +211,9 @@ fn admit_list(of: &Field, items: &[Given], at: &str, problems: &mut Vec<FactProb
     let admitted = items
         .iter()
         .enumerate()
-        .map(|(index, item)| admit_field(of, Some(item), &format!("{at}/{index}"), problems))
+        .map(|(index, item)| {
+            admit_field(&of.kind, of.optional, Some(item), &Path::Index(at, index), problems)
+        })
         .collect();
     Value::List(admitted)
 }
@@ -214,18 +221,21 @@ fn admit_list(of: &Field, items: &[Given], at: &str, problems: &mut Vec<FactProb
 fn admit_map(
     of: &BTreeMap<Name, Field>,
     entries: &[(String, Given)],
-    at: &str,
+    at: &Path<'_>,
     problems: &mut Vec<FactProblem>,
 ) -> Value {
     let mut admitted = BTreeMap::new();
     for (name, field) in of {
         let sent = entries.iter().find(|(n, _)| **n == **name).map(|(_, value)| value);
-        admitted.insert(name.clone(), admit_field(field, sent, &pointer(at, name), problems));
+        admitted.insert(
+            name.clone(),
+            admit_field(&field.kind, field.optional, sent, &Path::Name(at, name), problems),
+        );
     }
     for (name, _) in entries.iter().filter(|(n, _)| !of.contains_key(n.as_str())) {
         let near = nearest(name, of.keys().map(|n| &**n));
         let hint = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-        problems.push(problem(&pointer(at, name), "unknown", format!("no such name here{hint}")));
+        problems.push(problem(&Path::Name(at, name), "unknown", format!("no such name here{hint}")));
     }
     Value::Map(Arc::new(admitted))
 }
@@ -248,11 +258,26 @@ fn described(kind: &Kind) -> String {
     }
 }
 
-fn problem(pointer: &str, code: &'static str, detail: String) -> FactProblem {
-    FactProblem { pointer: pointer.to_owned(), code, detail }
+fn problem(at: &Path<'_>, code: &'static str, detail: String) -> FactProblem {
+    FactProblem { pointer: at.pointer(), code, detail }
 }
 
-/// RFC 6901: `~` and `/` in names are escaped.
-fn pointer(parent: &str, name: &str) -> String {
-    format!("{parent}/{}", name.replace('~', "~0").replace('/', "~1"))
+/// Where in the facts one is: written out only when there is something to say about it.
+enum Path<'a> {
+    Root,
+    Name(&'a Path<'a>, &'a str),
+    Index(&'a Path<'a>, usize),
+}
+
+impl Path<'_> {
+    /// RFC 6901: `~` and `/` in names are escaped.
+    fn pointer(&self) -> String {
+        match self {
+            Self::Root => String::new(),
+            Self::Name(parent, name) => {
+                format!("{}/{}", parent.pointer(), name.replace('~', "~0").replace('/', "~1"))
+            }
+            Self::Index(parent, index) => format!("{}/{index}", parent.pointer()),
+        }
+    }
 }
