@@ -107,7 +107,8 @@ pub fn thresholds(flow: &FlowDeclaration) -> Json {
     let shown = |literal: &ThresholdLiteral| match literal {
         ThresholdLiteral::Number(text) => {
             let number = text.parse::<serde_json::Number>().ok();
-            let number = number.filter(|n| exact(text).is_some_and(|written| exact(&n.to_string()) == Some(written)));
+            let number =
+                number.filter(|n| exact(text).is_some_and(|written| exact(&n.to_string()) == Some(written)));
             number.map_or_else(|| json!(text), Json::Number)
         }
         ThresholdLiteral::Boolean(b) => json!(b),
