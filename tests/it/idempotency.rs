@@ -11,11 +11,11 @@ fn replayed(answer: &Answer) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn five_hundred_requests_at_once_under_one_key_are_one_decision() {
+async fn a_thousand_requests_at_once_under_one_key_are_one_decision() {
     let home = Home::new();
     let service = home.serve().await;
     let body = json!({"flow": FLOW, "reference": "once", "facts": applicants()[1].facts});
-    let senders: Vec<_> = (0..500)
+    let senders: Vec<_> = (0..1000)
         .map(|_| {
             let (api, body) = (service.api.clone(), body.clone());
             tokio::spawn(async move { api.decide_under_key(&body, "application-1").await })

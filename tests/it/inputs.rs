@@ -323,9 +323,30 @@ async fn requests_that_break_http_are_refused() {
     for (what, request) in requests {
         let answer = raw(&process.api, &request);
         let status = answer.split(' ').nth(1).unwrap_or_default();
+        eprintln!("RAW {what}: {:?}", &answer[..answer.len().min(300)]);
         // Closing without a word is an answer to what is no request.
         assert!(answer.is_empty() || status.starts_with('4'), "{what}: {answer}");
         assert!(!answer.contains(MARK), "{what}: {answer}");
     }
     assert_alive(&process, "broken requests").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_never_comes_is_not_waited_for_forever() {
+    let home = Home::new();
+    let process = serve(&home);
+    let mut stream = TcpStream::connect(process.api.address()).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let head = "POST /v1/decisions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nExpect: 100-continue\r\n\
+                Content-Length: 20\r\nConnection: close\r\n\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+    assert_alive(&process, "a silent connection").await;
+    let answer = tokio::task::block_in_place(|| {
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    });
+    let answer = answer.trim_start_matches("HTTP/1.1 100 Continue\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("request_timeout"), "{answer}");
+    assert_alive(&process, "silence").await;
 }
