@@ -1,6 +1,7 @@
 //! How a flow looks to those who call it: inputs as a JSON Schema, thresholds, reasons, models. Absent on purpose:
 //! conditions and scripts (they are in the revision's files) and any value of a request.
 
+use rust_decimal::Decimal;
 use serde_json::{Map, Value as Json, json};
 
 use crate::domain::declaration::{
@@ -100,12 +101,14 @@ pub fn outputs_schema(flow: &FlowDeclaration) -> Json {
     json!({"type": "object", "properties": properties})
 }
 
-/// Name → value. Numbers are numbers where JSON can hold them exactly as written, else texts.
+/// Name → value. Numbers are numbers where JSON's readers get them back to the last digit, else texts: `0.60` is 0.6.
 #[must_use]
 pub fn thresholds(flow: &FlowDeclaration) -> Json {
     let shown = |literal: &ThresholdLiteral| match literal {
         ThresholdLiteral::Number(text) => {
-            let number = text.parse::<serde_json::Number>().ok().filter(|n| n.to_string() == *text);
+            let number = text.parse::<serde_json::Number>().ok();
+            let number =
+                number.filter(|n| exact(text).is_some_and(|written| exact(&n.to_string()) == Some(written)));
             number.map_or_else(|| json!(text), Json::Number)
         }
         ThresholdLiteral::Boolean(b) => json!(b),
@@ -116,6 +119,11 @@ pub fn thresholds(flow: &FlowDeclaration) -> Json {
         .map(|t| (t.name.value.clone(), shown(&t.literal.value)))
         .collect::<Map<_, _>>()
         .into()
+}
+
+/// Without an exponent, so that only digits can differ.
+fn exact(text: &str) -> Option<Decimal> {
+    Decimal::from_str_exact(text).ok()
 }
 
 /// Code → texts by language.
@@ -186,6 +194,7 @@ mod tests {
             features: vec![],
             thresholds: vec![
                 threshold("max_default_risk", ThresholdLiteral::Number("0.45".to_owned())),
+                threshold("spelt_longer", ThresholdLiteral::Number("0.60".to_owned())),
                 threshold("exact", ThresholdLiteral::Number("0.10000000000000000000001".to_owned())),
                 threshold("strict", ThresholdLiteral::Boolean(true)),
             ],
@@ -216,7 +225,7 @@ mod tests {
         let shown = thresholds(&flow());
         assert_eq!(
             shown.to_string(),
-            r#"{"max_default_risk":0.45,"exact":"0.10000000000000000000001","strict":true}"#
+            r#"{"max_default_risk":0.45,"spelt_longer":0.6,"exact":"0.10000000000000000000001","strict":true}"#
         );
     }
 }

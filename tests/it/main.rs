@@ -1,4 +1,5 @@
-//! The integration tests, one binary: the real store on real SQLite files and a real PostgreSQL.
+//! The integration tests, one binary: the real application over real HTTP, the real program, the real store on real
+//! SQLite files and a real PostgreSQL.
 
 #![expect(
     clippy::unwrap_used,
@@ -8,7 +9,17 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod access;
+mod app;
 mod central;
+mod commands;
+mod crashes;
+mod decisions;
+mod hostile;
+mod idempotency;
+mod inputs;
 mod postgres;
+mod reloads;
 mod samples;
+mod shipping;
 mod store;

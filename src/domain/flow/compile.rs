@@ -75,7 +75,10 @@ impl<'d> Build<'d> {
             OnInvalid::Record { outcome, reason } => self.fallback(outcome, reason, "on_invalid"),
         };
         let subject = declaration.subject.as_ref().and_then(|s| self.subject(s));
-        self.unused();
+        // What does not compile hides what it uses: a warning then could be false.
+        if !self.diagnostics.iter().any(|d| d.severity == Severity::Error) {
+            self.unused();
+        }
         Some(Flow {
             name: Name::from(declaration.name.value.as_str()),
             title: declaration.title.clone(),

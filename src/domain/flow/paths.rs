@@ -5,8 +5,15 @@ use crate::domain::place::{Place, Span};
 use crate::domain::script::syntax::{Node, Syntax};
 use crate::domain::value::Name;
 
-/// Warns where a script can end without having recorded anything.
+/// Warns where a script can end without having recorded anything. One without a single statement is no decision but a
+/// file that was emptied, perhaps a moment before it is written again: it never comes into force.
 pub(super) fn check(body: &[Syntax], outcomes: &[Name], place: Place, found: &mut Vec<Diagnostic>) {
+    if body.is_empty() {
+        let milder = outcomes.first().map_or("approve", |o| &**o);
+        let help = format!("record an outcome, such as `{milder}(…)`");
+        found.push(Diagnostic::error("T021", place, "the script decides nothing: it is empty").help(help));
+        return;
+    }
     let mut walk = Walk { outcomes, ends: Vec::new() };
     let state = walk.block(body, State::Open { recorded: false });
     if let State::Open { recorded: false } = state {

@@ -159,6 +159,9 @@ fn a_flow_without_an_outcome_ends_in_on_error() {
     assert!(verdict.degraded);
     assert_eq!(verdict.failures[0].code, "no_outcome");
     finds("if age > 100 { approve(); }", "T021");
+    for empty in ["", "// approve();\n", "fn f(x) { x }"] {
+        assert!(Flow::compile(&declaration(empty)).0.is_none(), "{empty}");
+    }
 }
 
 #[test]
