@@ -61,7 +61,8 @@ async fn a_refused_request_for_a_decision_is_found_among_the_refusals() {
     let folder = tempfile::tempdir().unwrap();
     let application = Application::build(settings(folder.path(), "127.0.0.1:0")).await.unwrap();
     let address = format!("http://{}/v1/decisions", application.address());
-    let body = r#"{"flow": "personal_loan", "reference": "a-1", "facts": {"age": 987654321}, "trase": "full"}"#;
+    let body =
+        r#"{"flow": "personal_loan", "reference": "a-1", "facts": {"age": 987654321}, "trase": "full"}"#;
     let request = reqwest::Client::new().post(address).header("content-type", "application/json").body(body);
     assert_eq!(request.send().await.unwrap().status(), 422);
     let mut refusals = Json::Null;
@@ -73,7 +74,10 @@ async fn a_refused_request_for_a_decision_is_found_among_the_refusals() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let text = refusals.to_string();
-    assert!(text.contains("invalid_body") && text.contains("/trase") && !text.contains("987654321"), "{text}");
+    assert!(
+        text.contains("invalid_body") && text.contains("/trase") && !text.contains("987654321"),
+        "{text}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,7 @@
 //! files are elsewhere; the clock and the ids of decisions enter here and nowhere below.
 
 mod journal;
+mod meters;
 mod replay;
 mod request;
 
@@ -28,6 +29,7 @@ use crate::domain::flow::{Budget, Flow};
 use crate::domain::nearest::nearest;
 use crate::domain::value::Name;
 use crate::domain::verdict::Verdict;
+use crate::engine::meters::Meters;
 use crate::release::Release;
 
 /// This build, as records name it.
@@ -48,6 +50,7 @@ pub struct Engine {
     audit: Arc<Audit>,
     durable: Durability,
     build: Arc<str>,
+    meters: Meters,
     rebuilt: Cache<Arc<str>, Arc<FlowRevision>>,
 }
 
@@ -62,7 +65,14 @@ impl Engine {
     /// `durable` is what answers wait for.
     #[must_use]
     pub fn new(release: Arc<Release>, audit: Arc<Audit>, durable: Durability) -> Self {
-        Self { release, audit, durable, build: Arc::from(BUILD), rebuilt: Cache::new(REBUILT_FLOWS) }
+        Self {
+            release,
+            audit,
+            durable,
+            build: Arc::from(BUILD),
+            meters: Meters::default(),
+            rebuilt: Cache::new(REBUILT_FLOWS),
+        }
     }
 
     /// Decides one request. Evaluate, record, answer: in this order, and no answer without its record.
@@ -109,7 +119,7 @@ impl Engine {
                     let (request_digest, decision_id) = (key.request_digest, recorded.decision_id);
                     turn.leave_word(KeyHolder { request_digest, decision_id });
                 }
-                count(&decision);
+                self.meters.count(&decision);
                 decision.durable = Some(recorded.durable);
                 decision.origin = Origin::Decided;
                 Ok(decision)
@@ -276,17 +286,6 @@ fn run(flow: &Flow, facts: &Facts, decided_at: Timestamp, stop_at: Option<u64>) 
         tracing::error!(flow = &*flow.name, "the evaluation panicked; on_error was recorded");
         flow.given_up(facts, decided_at, "the evaluation could not be finished")
     })
-}
-
-fn count(decision: &Decision) {
-    let (flow, outcome) = (decision.flow.to_string(), decision.outcome.to_string());
-    if decision.degraded {
-        metrics::counter!("tollgate_degraded_total", "flow" => flow.clone()).increment(1);
-    }
-    metrics::counter!("tollgate_decisions_total", "flow" => flow.clone(), "outcome" => outcome).increment(1);
-    #[expect(clippy::cast_precision_loss, reason = "microseconds of one evaluation are far below 2^52")]
-    let seconds = decision.elapsed_us as f64 / 1e6;
-    metrics::histogram!("tollgate_evaluation_seconds", "flow" => flow).record(seconds);
 }
 
 fn not_recorded(error: &AppendError) -> DecideError {

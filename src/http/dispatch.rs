@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::HeaderValue;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use jiff::Timestamp;
@@ -28,7 +29,9 @@ pub async fn dispatch(
     let started = Instant::now();
     let id = request_id(http.headers());
     let trace = TraceContext::read(http.headers());
-    let span = tracing::info_span!(
+    // A span costs as much as reading the body, so it is only there when somebody looks; what went wrong is logged
+    // with the request's id all the same.
+    let span = tracing::debug_span!(
         "request",
         id = id.to_str().unwrap_or_default(),
         trace_id = trace.as_ref().map(|t| t.trace_id.as_str()),
@@ -36,21 +39,29 @@ pub async fn dispatch(
         route = route.path,
     );
     let mut response = run(route, http, payload, doors).instrument(span.clone()).await;
+    span.in_scope(|| finish(route, &id, trace.as_ref(), response.status(), started));
     response.headers_mut().insert(X_REQUEST_ID, id);
     if let Some(header) = trace.and_then(|t| t.to_header()) {
         response.headers_mut().insert(TRACEPARENT, header);
     }
-    span.in_scope(|| finish(route, response.status(), started));
     response
 }
 
-fn finish(route: &'static Route, status: StatusCode, started: Instant) {
+fn finish(
+    route: &'static Route,
+    id: &HeaderValue,
+    trace: Option<&TraceContext>,
+    status: StatusCode,
+    started: Instant,
+) {
     let elapsed = started.elapsed();
     let class = status_word(status);
     metrics::counter!("tollgate_http_requests_total", "route" => route.path, "status" => class).increment(1);
     metrics::histogram!("tollgate_http_request_seconds", "route" => route.path).record(elapsed.as_secs_f64());
     if status.is_server_error() {
-        tracing::warn!(status = status.as_u16(), elapsed_us = elapsed.as_micros(), "answered");
+        let (id, trace_id) = (id.to_str().unwrap_or_default(), trace.map(|t| t.trace_id.as_str()));
+        let (status, elapsed_us) = (status.as_u16(), elapsed.as_micros());
+        tracing::warn!(id, trace_id, method = %route.method, route = route.path, status, elapsed_us, "answered");
     } else {
         tracing::debug!(status = status.as_u16(), elapsed_us = elapsed.as_micros(), "answered");
     }

@@ -22,7 +22,8 @@ pub(super) struct Placed<'a> {
 
 /// Rows per statement; each length is one cached statement. A group takes the shortest that holds it, and the rows
 /// that it lacks are bound as nulls and passed over: one long statement costs less than several that fit.
-const LENGTHS: [usize; 4] = [1, 8, 32, 128];
+const LENGTHS: [usize; SIZES] = [1, 4, 16, 32, 64, 128];
+const SIZES: usize = 6;
 const LONGEST: usize = 128;
 
 const ENTRY: &str = "INSERT INTO entry (position, kind, id, epoch, sequence, at_us, recorded_us, caller, flow, \
@@ -32,9 +33,9 @@ const ENTRY_COLUMNS: usize = 25;
 const BODY: &str = "INSERT INTO body (position, public, personal, salt)";
 const BODY_COLUMNS: usize = 4;
 
-static ENTRY_SQL: LazyLock<[Arc<str>; 4]> =
+static ENTRY_SQL: LazyLock<[Arc<str>; SIZES]> =
     LazyLock::new(|| LENGTHS.map(|rows| padded(ENTRY, ENTRY_COLUMNS, rows)));
-static BODY_SQL: LazyLock<[Arc<str>; 4]> =
+static BODY_SQL: LazyLock<[Arc<str>; SIZES]> =
     LazyLock::new(|| LENGTHS.map(|rows| padded(BODY, BODY_COLUMNS, rows)));
 
 fn padded(head: &str, columns: usize, rows: usize) -> Arc<str> {
@@ -48,7 +49,7 @@ fn tuples(columns: usize, rows: usize) -> String {
 }
 
 /// The shortest statement that holds this many rows, and its length.
-fn fitting(statements: &[Arc<str>; 4], rows: usize) -> Option<(&Arc<str>, usize)> {
+fn fitting(statements: &[Arc<str>; SIZES], rows: usize) -> Option<(&Arc<str>, usize)> {
     statements.iter().zip(LENGTHS).find(|(_, length)| *length >= rows)
 }
 
@@ -127,7 +128,7 @@ const CLAIM_TAIL: &str = " ON CONFLICT (caller, flow, key) DO UPDATE SET request
      decision_id = excluded.decision_id, expires_us = excluded.expires_us \
      WHERE idempotency.expires_us <= ? RETURNING decision_id";
 
-static CLAIM_SQL: LazyLock<[Arc<str>; 4]> = LazyLock::new(|| {
+static CLAIM_SQL: LazyLock<[Arc<str>; SIZES]> = LazyLock::new(|| {
     LENGTHS.map(|rows| format!("{CLAIM}{}{CLAIM_TAIL}", tuples(CLAIM_COLUMNS, rows)).into())
 });
 

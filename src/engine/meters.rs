@@ -1,0 +1,73 @@
+//! What is counted of decisions. Handles are kept by flow and outcome: looking one up by its labels for each
+//! decision would cost more than counting.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use metrics::{Counter, Histogram};
+
+use super::Decision;
+use crate::domain::value::Name;
+
+#[derive(Default)]
+pub(super) struct Meters {
+    flows: RwLock<BTreeMap<Name, Arc<FlowMeters>>>,
+}
+
+struct FlowMeters {
+    flow: String,
+    evaluation: Histogram,
+    degraded: Counter,
+    outcomes: RwLock<BTreeMap<Name, Counter>>,
+}
+
+impl std::fmt::Debug for Meters {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Meters")
+    }
+}
+
+impl Meters {
+    /// Counts a recorded decision.
+    pub fn count(&self, decision: &Decision) {
+        let meters = self.of(&decision.flow);
+        if decision.degraded {
+            meters.degraded.increment(1);
+        }
+        meters.outcome(&decision.outcome).increment(1);
+        #[expect(clippy::cast_precision_loss, reason = "microseconds of one evaluation are far below 2^52")]
+        let seconds = decision.elapsed_us as f64 / 1e6;
+        meters.evaluation.record(seconds);
+    }
+
+    fn of(&self, flow: &Name) -> Arc<FlowMeters> {
+        if let Some(found) = self.flows.read().unwrap_or_else(PoisonError::into_inner).get(flow) {
+            return Arc::clone(found);
+        }
+        let mut flows = self.flows.write().unwrap_or_else(PoisonError::into_inner);
+        let made = flows.entry(flow.clone()).or_insert_with(|| Arc::new(FlowMeters::new(flow)));
+        Arc::clone(made)
+    }
+}
+
+impl FlowMeters {
+    fn new(flow: &Name) -> Self {
+        let flow = flow.to_string();
+        Self {
+            evaluation: metrics::histogram!("tollgate_evaluation_seconds", "flow" => flow.clone()),
+            degraded: metrics::counter!("tollgate_degraded_total", "flow" => flow.clone()),
+            outcomes: RwLock::default(),
+            flow,
+        }
+    }
+
+    fn outcome(&self, outcome: &Name) -> Counter {
+        if let Some(found) = self.outcomes.read().unwrap_or_else(PoisonError::into_inner).get(outcome) {
+            return found.clone();
+        }
+        let (flow, label) = (self.flow.clone(), outcome.to_string());
+        let made = metrics::counter!("tollgate_decisions_total", "flow" => flow, "outcome" => label);
+        self.outcomes.write().unwrap_or_else(PoisonError::into_inner).insert(outcome.clone(), made.clone());
+        made
+    }
+}
