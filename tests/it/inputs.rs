@@ -80,7 +80,7 @@ async fn what_is_no_json_is_refused() {
         ("a hexadecimal number", body_with("age", "0x7f3a91").into(), 400, "malformed_body"),
         ("a leading zero", body_with("age", "041").into(), 400, "malformed_body"),
         ("a number of 5,000 digits", body_with("amount", &"9".repeat(5000)).into(), 400, "malformed_body"),
-        ("the end missing", good[..good.len() - 2].into(), 400, "malformed_body"),
+        ("the end missing", good.trim_end_matches("}}").into(), 400, "malformed_body"),
     ];
     for (what, body, status, code) in bodies {
         assert_refused(what, &process.api.post_bytes("/v1/decisions", body).await, status, code);
