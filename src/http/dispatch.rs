@@ -19,6 +19,9 @@ use super::routes::{Refusals, Route};
 use super::tracing_ids::{TRACEPARENT, TraceContext, X_REQUEST_ID, request_id};
 use crate::audit::{Durability, Entry, Refusal};
 
+/// Bytes of a request's address and headers together.
+const LONGEST_HEAD: usize = 16 * 1024;
+
 /// Runs one request through its route.
 pub async fn dispatch(
     route: &'static Route,
@@ -88,7 +91,8 @@ fn status_word(status: StatusCode) -> &'static str {
 }
 
 async fn run(route: &'static Route, http: HttpRequest, payload: Payload, doors: Arc<Doors>) -> HttpResponse {
-    let asker = match access::admit(doors.guard(), &http, route.permission) {
+    let admitted = check_head(&http).and_then(|()| access::admit(doors.guard(), &http, route.permission));
+    let asker = match admitted {
         Ok(asker) => asker,
         Err(problem) => {
             count(&problem);
@@ -106,6 +110,17 @@ async fn run(route: &'static Route, http: HttpRequest, payload: Payload, doors: 
             problem.respond()
         }
     }
+}
+
+/// The server underneath reads heads of up to 128 KiB, which nobody who means well sends.
+fn check_head(http: &HttpRequest) -> Result<(), Problem> {
+    let address = http.uri().path_and_query().map_or(0, |address| address.as_str().len());
+    let headers: usize = http.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if address + headers <= LONGEST_HEAD {
+        return Ok(());
+    }
+    let detail = format!("address and headers may have {LONGEST_HEAD} bytes together; send less");
+    Err(Problem::new(Code::HeadTooLarge, detail))
 }
 
 fn count(problem: &Problem) {

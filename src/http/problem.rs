@@ -29,6 +29,7 @@ pub enum Code {
     MethodNotAllowed,
     RequestTimeout,
     BodyTooLarge,
+    HeadTooLarge,
     UnsupportedMediaType,
     InvalidBody,
     InvalidFacts,
@@ -87,6 +88,7 @@ codes! {
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "This address does not take that method";
     RequestTimeout = "request_timeout", REQUEST_TIMEOUT, "The body took too long to arrive";
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "The body is too large";
+    HeadTooLarge = "head_too_large", REQUEST_HEADER_FIELDS_TOO_LARGE, "The address and headers are too large";
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The body is not sent as plain JSON";
     InvalidBody = "invalid_body", UNPROCESSABLE_ENTITY, "The body does not have the shape that this route takes";
     InvalidFacts = "invalid_facts", UNPROCESSABLE_ENTITY, "The facts do not fit the inputs that the flow declares";
