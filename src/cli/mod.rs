@@ -4,6 +4,7 @@
 mod audit;
 mod check;
 mod decide;
+mod init;
 mod keys;
 mod migrate;
 mod models;
@@ -99,6 +100,8 @@ enum Command {
     /// Create, list and revoke API keys
     #[command(subcommand)]
     Keys(keys::Keys),
+    /// A starter to edit: a flow with rules and cases, a model with its recipe, the configuration
+    Init(init::Init),
     /// Bring the databases to this version's form
     Migrate,
     /// Print the description of the REST API
@@ -139,6 +142,7 @@ fn run(cli: Cli, say: &Say) -> Result<ExitCode, Trouble> {
         Command::Replay(command) => wait(command.run(&settings(&flags)?, say)),
         Command::Audit(command) => wait(command.run(&flags, &settings(&flags)?, say)),
         Command::Keys(command) => wait(command.run(&settings(&flags)?, say)),
+        Command::Init(command) => command.run(say),
         Command::Migrate => wait(migrate::run(&settings(&flags)?, say)),
         Command::Openapi => openapi::run(say),
     }
