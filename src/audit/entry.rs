@@ -96,7 +96,7 @@ impl Entry {
         let head = self.head();
         let (id, at) = stamp(at);
         let at_us = at.as_microsecond();
-        let public = public(kind, id, at_us, &head, &detail);
+        let public = public(kind, id, at_us, &head, &detail, durable);
         let commitment = commitment(&salt, &public, None);
         let strs = |names: &[Arc<str>]| list(names.iter().map(|name| &**name));
         Row {
@@ -200,7 +200,7 @@ impl Entry {
     }
 }
 
-fn public(kind: Kind, id: Uuid, at_us: i64, head: &Head, detail: &str) -> String {
+fn public(kind: Kind, id: Uuid, at_us: i64, head: &Head, detail: &str, durable: Durability) -> String {
     let mut json = Json::default();
     let names = |json: &mut Json, names: &[Arc<str>]| {
         json.array(names, |json, name| {
@@ -209,7 +209,8 @@ fn public(kind: Kind, id: Uuid, at_us: i64, head: &Head, detail: &str) -> String
     };
     json.raw("{").key("at").string(&time_text(at_us)).raw(",").key("caller");
     optional(&mut json, head.caller.as_deref());
-    json.raw(",").key("detail").raw(detail).raw(",").key("flow");
+    json.raw(",").key("detail").raw(detail).raw(",").key("durable").string(durable.word());
+    json.raw(",").key("flow");
     optional(&mut json, head.flow.as_deref());
     json.raw(",").key("id").display(id.hyphenated()).raw(",").key("kind").string(kind.word());
     json.raw(",").key("market");

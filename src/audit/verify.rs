@@ -266,6 +266,7 @@ fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
 struct EntryPublic {
     at: Arc<str>,
     caller: Option<Arc<str>>,
+    durable: Arc<str>,
     flow: Option<Arc<str>>,
     id: Uuid,
     kind: Arc<str>,
@@ -293,5 +294,14 @@ fn check_entry(stored: &Stored, found: &mut Vec<(&'static str, String)>) -> Resu
     differs(found, "reasons", &row.reasons, &strs(&public.reasons));
     differs(found, "reference", &row.reference, &public.reference);
     differs(found, "revision", &row.revision, &public.revision);
+    differs(found, "durable", &row.durable.word(), &&*public.durable);
+    // What only decisions have; a search would otherwise find what nobody recorded.
+    differs(found, "outcome", &row.outcome, &None);
+    differs(found, "models", &row.models, &None);
+    differs(found, "subject", &row.subject, &None);
+    differs(found, "degraded", &row.degraded, &false);
+    if row.key.is_some() || row.personal.is_some() {
+        found.push(("column", "it has what only decisions have".to_owned()));
+    }
     Ok(())
 }
