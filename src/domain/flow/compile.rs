@@ -409,6 +409,7 @@ impl<'d> Build<'d> {
         let mut functions = Vec::new();
         let mut found = (Vec::new(), Usage::default());
         for function in &program.functions {
+            self.function_name(&function.name, source.place.part(function.span));
             let mut compiler = Compiler::new(&self.scope, Role::Script, source.place, &signatures);
             for parameter in &function.parameters {
                 compiler.parameter(parameter, function.span);

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+mod exactness;
+
 use super::*;
 use crate::domain::declaration::*;
 use crate::domain::diagnostic::{Diagnostic, Severity};
