@@ -150,7 +150,7 @@ fn integer(text: &str) -> Result<Value, Refusal> {
 }
 
 fn decimal(text: &str) -> Result<Value, Refusal> {
-    let is_number = text.starts_with(|c: char| c.is_ascii_digit() || c == '-')
+    let is_number = text.strip_prefix('-').unwrap_or(text).starts_with(|c: char| c.is_ascii_digit())
         && text.ends_with(|c: char| c.is_ascii_digit())
         && text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
     if !is_number {

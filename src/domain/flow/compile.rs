@@ -431,7 +431,7 @@ impl<'d> Build<'d> {
         found.1.add(&compiler.usage);
         self.diagnostics.append(&mut found.0);
         self.usage.add(&found.1);
-        super::paths::check(&program.body, &self.scope.outcomes, source.place, &mut self.diagnostics);
+        super::paths::check(&program, &self.scope.outcomes, source.place, &mut self.diagnostics);
         let mut lines = vec![0];
         lines.extend(
             source.value.match_indices('\n').map(|(at, _)| u32::try_from(at + 1).unwrap_or(u32::MAX)),

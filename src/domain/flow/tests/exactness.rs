@@ -199,3 +199,11 @@ fn a_flood_of_wrong_facts_is_listed_within_reason() {
     assert!(problems.iter().all(|p| p.pointer.len() < 80));
     assert_eq!(problems.last().map(|p| p.code), Some("too_many"));
 }
+
+#[test]
+fn an_outcome_that_a_function_records_is_one() {
+    let ends = |script: &str| Flow::compile(&declaration(script)).1.iter().any(|d| d.code == "T021");
+    assert!(!ends("fn g() { f(); } fn f() { if age > 3 { return approve(); } decline(\"R1\"); } g();"));
+    assert!(ends("fn f() { if age > 3 { return; } approve(); } f();"));
+    assert!(ends("fn f() { f(); } f();"));
+}
