@@ -1,8 +1,14 @@
 //! The name that somebody probably meant.
 
+/// Nobody means a name of at most 64 bytes by a longer text, and the comparison takes time by both lengths.
+const LONGEST: usize = 128;
+
 /// The closest of `names`, if one is near enough to be offered.
 #[must_use]
 pub fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if wanted.len() > LONGEST {
+        return None;
+    }
     let lowered = wanted.to_lowercase();
     names
         .into_iter()

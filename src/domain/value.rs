@@ -34,7 +34,9 @@ pub enum Value {
 /// Which step of a flow a script holds in its hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StepHandle {
+    /// What a rule set found, by its place among the results of this run.
     RuleSet(u16),
+    /// By its place among the flow's models.
     Model(u16),
 }
 

@@ -244,7 +244,7 @@ fn evaluate(
     let facts = flow.admit(&request.facts).map_err(DecideError::InvalidFacts)?;
     let (decision_id, decided_at) = stamp(now);
     let started = Instant::now();
-    let verdict = run(flow, &facts, decided_at, None);
+    let verdict = run(flow, &facts, decided_at, Guard::Clock);
     let elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     let languages: Vec<&str> = request.languages.iter().map(String::as_str).collect();
     let decision = Decision {
@@ -275,13 +275,22 @@ fn evaluate(
     Ok(Evaluated { facts, verdict, decision })
 }
 
+/// What stops an evaluation before its ticks do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Guard {
+    Clock,
+    /// A replay stops where the record says, or nowhere: not where this machine's clock would.
+    Recorded(Option<u64>),
+}
+
 /// Evaluates under the guards: the clock's, and one against defects of our own.
-fn run(flow: &Flow, facts: &Facts, decided_at: Timestamp, stop_at: Option<u64>) -> Verdict {
+fn run(flow: &Flow, facts: &Facts, decided_at: Timestamp, guard: Guard) -> Verdict {
     let started = Instant::now();
-    let alarm = move || started.elapsed() > WALL_CLOCK_GUARD;
-    // A replay stops where the record says, not where this machine's clock would.
-    let alarm: Option<&(dyn Fn() -> bool + Sync)> = if stop_at.is_some() { None } else { Some(&alarm) };
-    let budget = Budget { alarm, stop_at };
+    let late = move || started.elapsed() > WALL_CLOCK_GUARD;
+    let budget = match guard {
+        Guard::Clock => Budget { alarm: Some(&late), stop_at: None },
+        Guard::Recorded(stop_at) => Budget { alarm: None, stop_at },
+    };
     catch_unwind(AssertUnwindSafe(|| flow.decide(facts, decided_at, &budget))).unwrap_or_else(|_| {
         tracing::error!(flow = &*flow.name, "the evaluation panicked; on_error was recorded");
         flow.given_up(facts, decided_at, "the evaluation could not be finished")

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{Engine, LANGUAGE, run};
+use super::{Engine, Guard, LANGUAGE, run};
 use crate::audit::{
     Difference, ReadError, Record, RevisionFile, Unreadable, canonical_verdict, compare_verdicts,
 };
@@ -78,8 +78,8 @@ impl Engine {
                 Err(problems) => return Ok(refused(record, wanted, &problems)),
             };
             // Where the clock stopped a run on one revision says nothing of another.
-            let stop_at = if is_own { record.stopped_at()? } else { None };
-            (record.verdict()?, canonical_verdict(&run(&flow.flow, &facts, answer.decided_at, stop_at)))
+            let guard = if is_own { Guard::Recorded(record.stopped_at()?) } else { Guard::Clock };
+            (record.verdict()?, canonical_verdict(&run(&flow.flow, &facts, answer.decided_at, guard)))
         };
         let agrees = recorded == replayed;
         let differences = if agrees { Vec::new() } else { compare_verdicts(&recorded, &replayed) };

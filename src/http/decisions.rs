@@ -12,7 +12,7 @@ use super::decide_body::{self, DecideBody, Unusable};
 use super::decision_body::{self, DecisionBody};
 use super::digest::digest;
 use super::problem::{About, Code, Problem, count_of_faults, fact_faults};
-use super::records::note_read;
+use super::records::{may_see, note_read};
 use crate::engine::{DecideRequest, IdempotencyKey, Origin};
 
 const IDEMPOTENT_REPLAYED: &str = "Idempotent-Replayed";
@@ -128,7 +128,11 @@ pub(super) async fn replay(asked: Asked) -> Result<HttpResponse, Problem> {
     let id = decision_id(&asked)?;
     let service = asked.service()?;
     let purpose = purpose(asked.http.headers())?;
-    let replay = service.engine.replay(id, revision.as_deref()).await?;
+    let record = service.audit.get(id).await?.filter(|record| may_see(&asked, record));
+    let Some(record) = record else {
+        return Err(Problem::unknown_decision());
+    };
+    let replay = service.engine.replay_record(&record, revision.as_deref()).await?;
     note_read(&asked, "replay", Some(id), 1, purpose).await?;
     let differences = replay.differences.iter();
     let body = ReplayBody {

@@ -136,7 +136,13 @@ async fn found(asked: Asked, mut search: Search) -> Result<HttpResponse, Problem
 pub(super) async fn refusals(asked: Asked) -> Result<HttpResponse, Problem> {
     let query = asked.filters().search()?;
     let purpose = purpose(asked.http.headers())?;
-    let found = asked.service()?.audit.refusals(query).await?;
+    if let Some(flow) = &query.filter.flow {
+        asked.asker.check_flow(flow)?;
+    }
+    let mut found = asked.service()?.audit.refusals(query).await?;
+    // A refusal that names no flow is for those whose key is for all of them.
+    let flow = |refusal: &Json| refusal.get("flow").and_then(Json::as_str).unwrap_or_default().to_owned();
+    found.items.retain(|refusal| asked.asker.may_use_flow(&flow(refusal)));
     note_read(&asked, "refusals", None, found.items.len(), purpose).await?;
     Ok(page(&RefusalsPage { refusals: found.items, next: found.next }))
 }
@@ -184,7 +190,8 @@ pub(super) async fn revision(asked: Asked) -> Result<HttpResponse, Problem> {
     asked.filters().settle(())?;
     let revision = asked.path_part("revision");
     let service = asked.service()?;
-    let files = service.audit.revision_files(revision).await?;
+    let mut files = service.audit.revision_files(revision).await?;
+    files.retain(|file| file.flow.is_empty() || asked.asker.may_use_flow(&file.flow));
     if files.is_empty() {
         return Err(Problem::unknown_revision());
     }
@@ -214,7 +221,7 @@ fn file(file: &RevisionFile) -> Json {
 }
 
 /// A decision of another caller, or of a flow that the key is not for, looks as if it did not exist.
-fn may_see(asked: &Asked, record: &Record) -> bool {
+pub(super) fn may_see(asked: &Asked, record: &Record) -> bool {
     let its_own = !asked.asker.sees_only_its_own() || *record.caller() == *asked.asker.name;
     its_own && asked.asker.may_use_flow(record.flow())
 }

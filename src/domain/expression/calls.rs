@@ -84,7 +84,7 @@ impl Compiler<'_> {
         name: &syntax::Word,
         span: Span,
     ) -> Typing {
-        let typings: Vec<Typing> = arguments.iter().map(|a| self.given(a)).collect();
+        let mut typings: Vec<Typing> = arguments.iter().map(|a| self.given(a)).collect();
         if arguments.len() < least || arguments.len() > most {
             let message = format!("`{}` is called with {} of its arguments", name.text, arguments.len());
             self.error("T002", span, message).help = Some(format!("write `{usage}`"));
@@ -100,12 +100,15 @@ impl Compiler<'_> {
                 Typed::Any
             }
         };
-        let arguments = typings.into_iter().map(|(code, _)| code).collect();
-        let mut expression = Expression { span, code: Code::Word(word, arguments) };
-        if word != Word::Pmt && types.contains(&Typed::Decimal) {
-            literals::exact(&mut expression);
+        for ((code, _), known) in typings.iter_mut().zip(&types) {
+            match word {
+                Word::Min | Word::Max => literals::part(code, known, &typed),
+                Word::Contains if types.contains(&Typed::Decimal) => literals::items(code, known),
+                _ => {}
+            }
         }
-        (expression, Static::given(typed))
+        let arguments = typings.into_iter().map(|(code, _)| code).collect();
+        (Expression { span, code: Code::Word(word, arguments) }, Static::given(typed))
     }
 
     fn function(&mut self, at: usize, arguments: &[Syntax], span: Span) -> Typing {
@@ -343,7 +346,7 @@ impl Compiler<'_> {
         let (of_code, known) = self.given(of);
         let (index_code, index_known) = self.given(index);
         let typed = match (known.typed, &index_known.typed) {
-            (Typed::List(item), Typed::Integer | Typed::Any) => *item,
+            (Typed::List(item), Typed::Integer | Typed::Any) => item.settled(),
             (Typed::Map(_) | Typed::Any, _) => Typed::Any,
             (other, _) => {
                 let message = format!(
@@ -402,7 +405,7 @@ fn result_of(word: Word, types: &[Typed]) -> Result<Typed, &'static str> {
         }
         Word::Min | Word::Max => {
             if let [List(of)] = types {
-                return Ok(of.as_ref().clone());
+                return Ok(of.as_ref().clone().settled());
             }
             let joined = types.iter().cloned().reduce(Typed::either).unwrap_or(Any);
             let comparable = types.iter().all(|t| first.compares(Operator::Less, t));

@@ -1,11 +1,14 @@
 //! Words over lists: `count(accounts, |row| row.balance < 0)` and the like.
 
+use rust_decimal::Decimal;
+
 use super::Expression;
 use super::compile::{Compiler, Typing, article};
 use super::typed::{Static, Typed};
 use super::{Code, ListWord};
 use crate::domain::place::Span;
 use crate::domain::script::syntax::{Node, Syntax};
+use crate::domain::value::Value;
 
 impl Compiler<'_> {
     /// `min` and `max` are words over a list only with `|row| …`; over plain values they are plain words.
@@ -32,7 +35,7 @@ impl Compiler<'_> {
         };
         let (list_code, known) = self.given(list);
         let item = match known.typed {
-            Typed::List(of) => *of,
+            Typed::List(of) => of.settled(),
             Typed::Any => Typed::Any,
             other => {
                 self.error("T003", list.span, format!("a list was expected, not {}", article(other.word())));
@@ -73,11 +76,16 @@ impl Compiler<'_> {
             ListWord::Filter => Typed::List(Box::new(item)),
             ListWord::Latest => item,
             ListWord::Average if of_type == Typed::Integer => Typed::Number,
-            ListWord::Sum | ListWord::Average | ListWord::Min | ListWord::Max => of_type,
+            ListWord::Sum | ListWord::Average | ListWord::Min | ListWord::Max => of_type.settled(),
+        };
+        let nothing = match typed {
+            Typed::Decimal => Value::Decimal(Decimal::ZERO),
+            Typed::Number => Value::Number(0.0),
+            _ => Value::Integer(0),
         };
         // The latest row of a list without rows is missing; so are the least, the greatest and the average.
         let may_be_missing = word == ListWord::Latest;
-        let code = Code::OverList { word, list: Box::new(list_code), row, of };
+        let code = Code::OverList { word, list: Box::new(list_code), row, of, nothing };
         (Expression { span, code }, Static { typed, may_be_missing })
     }
 }

@@ -44,6 +44,8 @@ pub enum Code {
     List(Box<[Expression]>),
     Map(Box<[(Name, Expression)]>),
     Interpolated(Box<[Expression]>),
+    /// A whole number as the decimal that it stands for; anything else as it is.
+    Exact(Box<Expression>),
     Not(Box<Expression>),
     Negate(Box<Expression>),
     Arithmetic(Operator, Box<[Expression; 2]>),
@@ -65,6 +67,8 @@ pub enum Code {
         list: Box<Expression>,
         row: u16,
         of: Option<Box<Expression>>,
+        /// The sum of no rows, in the type of the sum of some.
+        nothing: Value,
     },
     /// A function of the script; its frame starts at the arguments.
     Call {

@@ -123,24 +123,22 @@ impl Compiler<'_> {
             let (expression, known) = self.maybe(part);
             may_be_missing = known.may_be_missing;
             typed = Some(match typed {
-                None => known.typed,
-                Some(before) => before.either(known.typed),
+                None => known.typed.clone(),
+                Some(before) => before.either(known.typed.clone()),
             });
-            compiled.push(expression);
+            compiled.push((expression, known.typed));
         }
         let known = Static { typed: typed.unwrap_or(Typed::Any), may_be_missing };
-        let mut expression = Expression { span, code: Code::Coalesce(compiled.into()) };
-        if known.typed == Typed::Decimal {
-            literals::exact(&mut expression);
-        }
-        (expression, known)
+        (Expression { span, code: Code::Coalesce(alike(compiled, &known.typed)) }, known)
     }
 
     pub(super) fn membership(&mut self, item: &Syntax, collection: &Syntax, span: Span) -> Typing {
-        let (item_code, item_known) = self.given(item);
+        let (mut item_code, item_known) = self.given(item);
         let (mut collection_code, collection_known) = self.given(collection);
-        if item_known.typed == Typed::Decimal {
-            literals::exact(&mut collection_code);
+        match (&item_known.typed, &collection_known.typed) {
+            (Typed::Decimal, typed) => literals::items(&mut collection_code, typed),
+            (typed, Typed::List(of)) => literals::part(&mut item_code, typed, of),
+            _ => {}
         }
         if let (Typed::Choice(of), Node::List(items)) = (&item_known.typed, &collection.node) {
             for listed in items {
@@ -175,16 +173,22 @@ impl Compiler<'_> {
         for item in items {
             let (expression, known) = self.given(item);
             typed = Some(match typed {
-                None => known.typed,
-                Some(before) => before.either(known.typed),
+                None => known.typed.clone(),
+                Some(before) => before.either(known.typed.clone()),
             });
-            compiled.push(expression);
+            compiled.push((expression, known.typed));
         }
         let of = Box::new(typed.unwrap_or(Typed::Any));
-        let mut expression = Expression { span, code: Code::List(compiled.into()) };
-        if *of == Typed::Decimal {
-            literals::exact(&mut expression);
-        }
+        let expression = Expression { span, code: Code::List(alike(compiled, &of)) };
         (expression, Static::given(Typed::List(of)))
     }
+}
+
+/// Values of which one is taken, all in the type of the whole.
+fn alike(parts: Vec<(Expression, Typed)>, whole: &Typed) -> Box<[Expression]> {
+    let made = parts.into_iter().map(|(mut expression, typed)| {
+        literals::part(&mut expression, &typed, whole);
+        expression
+    });
+    made.collect()
 }

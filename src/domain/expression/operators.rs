@@ -156,8 +156,8 @@ pub fn comparison(operator: Operator, left: &Value, right: &Value) -> Result<boo
     let wrong = || mismatch(operator, left, right);
     if let (Value::List(_), Value::List(_)) | (Value::Map(_), Value::Map(_)) = (left, right) {
         return match operator {
-            Operator::Equal => Ok(left == right),
-            Operator::NotEqual => Ok(left != right),
+            Operator::Equal => equal_within(left, right),
+            Operator::NotEqual => equal_within(left, right).map(|equal| !equal),
             _ => Err(wrong()),
         };
     }
@@ -178,6 +178,26 @@ pub fn comparison(operator: Operator, left: &Value, right: &Value) -> Result<boo
         Operator::AtLeast => ordering.is_ge(),
         _ => return Err(wrong()),
     })
+}
+
+/// Equality of what lists and maps hold: as `==` between the items, `1` and `1.0` included.
+fn equal_within(left: &Value, right: &Value) -> Result<bool, Impossible> {
+    match (left, right) {
+        (Value::Missing, other) | (other, Value::Missing) => Ok(matches!(other, Value::Missing)),
+        (Value::List(a), Value::List(b)) => {
+            if a.len() != b.len() {
+                return Ok(false);
+            }
+            a.iter().zip(&**b).try_fold(true, |equal, (a, b)| Ok(equal && equal_within(a, b)?))
+        }
+        (Value::Map(a), Value::Map(b)) => {
+            if !a.keys().eq(b.keys()) {
+                return Ok(false);
+            }
+            a.values().zip(b.values()).try_fold(true, |equal, (a, b)| Ok(equal && equal_within(a, b)?))
+        }
+        _ => comparison(Operator::Equal, left, right),
+    }
 }
 
 /// Exact order of two values of comparable types; `None` for types that do not compare.

@@ -94,21 +94,23 @@ impl Compiler<'_> {
 
     fn branch(&mut self, branch: &Branch, span: Span) -> Typing {
         let condition = Box::new(self.truth(&branch.condition));
-        let (then, then_known) = self.scoped(|c| {
+        let (mut then, then_known) = self.scoped(|c| {
             c.given.extend(narrowing::proved(&branch.condition, true));
             c.block(&branch.then, span)
         });
-        let (otherwise, otherwise_known) = self.scoped(|c| {
+        let (mut otherwise, otherwise_known) = self.scoped(|c| {
             c.given.extend(narrowing::proved(&branch.condition, false));
             c.block(&branch.otherwise, span)
         });
         let known = Static {
             may_be_missing: then_known.may_be_missing || otherwise_known.may_be_missing,
-            typed: match (then_known.typed, otherwise_known.typed) {
+            typed: match (&then_known.typed, &otherwise_known.typed) {
                 (Typed::Nothing, _) | (_, Typed::Nothing) => Typed::Nothing,
-                (a, b) => a.either(b),
+                (a, b) => a.clone().either(b.clone()),
             },
         };
+        literals::part(&mut then, &then_known.typed, &known.typed);
+        literals::part(&mut otherwise, &otherwise_known.typed, &known.typed);
         let code = Code::If { condition, then: Box::new(then), otherwise: Box::new(otherwise) };
         (Expression { span, code }, known)
     }
@@ -127,14 +129,19 @@ impl Compiler<'_> {
                 c.maybe(&arm.value)
             });
             typed = Some(match typed {
-                None => known.typed,
+                None => known.typed.clone(),
                 Some(Typed::Nothing) => Typed::Nothing,
-                Some(before) => before.either(known.typed),
+                Some(before) => before.either(known.typed.clone()),
             });
-            compiled.push(CompiledArm { labels, condition, value });
+            compiled.push((CompiledArm { labels, condition, value }, known.typed));
         }
-        let code = Code::Switch { on: Box::new(on_code), arms: compiled.into() };
-        (Expression { span, code }, Static::given(typed.unwrap_or(Typed::Nothing)))
+        let whole = typed.unwrap_or(Typed::Nothing);
+        let arms = compiled.into_iter().map(|(mut arm, typed)| {
+            literals::part(&mut arm.value, &typed, &whole);
+            arm
+        });
+        let code = Code::Switch { on: Box::new(on_code), arms: arms.collect() };
+        (Expression { span, code }, Static::given(whole))
     }
 
     fn label(&mut self, label: &Syntax, on: &Typed) -> Option<Value> {
@@ -171,10 +178,7 @@ impl Compiler<'_> {
 
     fn declaration(&mut self, name: &syntax::Word, value: &Syntax, constant: bool, span: Span) -> Typing {
         let (value, mut known) = self.given(value);
-        if known.typed == Typed::Literal {
-            // Once it has a name a literal is a number like any other.
-            known.typed = Typed::Number;
-        }
+        known.typed = known.typed.settled();
         self.refuse_declared_name(&name.text, name.span);
         if self.locals.len() >= limits::VARIABLES {
             self.error("S002", name.span, "more than 128 variables");
@@ -228,9 +232,11 @@ impl Compiler<'_> {
                 Syntax { span, node: Node::Binary(operator, Box::new((target.clone(), value.clone()))) }
             }
         };
-        let (value, known) = self.given(&value);
+        let (mut value, known) = self.given(&value);
+        literals::part(&mut value, &known.typed, &local.known.typed);
         if let Some(kept) = self.locals.iter_mut().rev().find(|l| l.name == *name) {
-            let typed = if known.typed == Typed::Literal { Typed::Number } else { known.typed };
+            let literal = known.typed == Typed::Literal && kept.known.typed == Typed::Decimal;
+            let typed = if literal { Typed::Decimal } else { known.typed.settled() };
             // A branch or a loop may or may not have run, so both types stay possible.
             kept.known.typed = kept.known.typed.clone().either(typed);
         }
@@ -263,7 +269,7 @@ impl Compiler<'_> {
     ) -> Typing {
         let (over_code, known) = self.given(over);
         let of = match known.typed {
-            Typed::List(of) => *of,
+            Typed::List(of) => of.settled(),
             Typed::Any => Typed::Any,
             other => {
                 self.error(

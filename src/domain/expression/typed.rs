@@ -101,10 +101,23 @@ impl Typed {
     pub fn either(self, other: Self) -> Self {
         match (self, other) {
             (a, b) if a == b => a,
-            (Self::Literal, Self::Decimal) | (Self::Decimal, Self::Literal | Self::Integer) => Self::Decimal,
-            (Self::Integer, Self::Decimal) => Self::Decimal,
+            (Self::Decimal, Self::Literal | Self::Integer) => Self::Decimal,
+            (Self::Literal | Self::Integer, Self::Decimal) => Self::Decimal,
+            (Self::Literal, Self::Integer) | (Self::Integer, Self::Literal) => Self::Literal,
+            (Self::Number, Self::Literal | Self::Integer) => Self::Number,
+            (Self::Literal | Self::Integer, Self::Number) => Self::Number,
             (a, b) if a.is_text() && b.is_text() => Self::Text,
             _ => Self::Any,
+        }
+    }
+
+    /// The type once it has a name or stands in a list: a literal then is a number like any other.
+    #[must_use]
+    pub fn settled(self) -> Self {
+        match self {
+            Self::Literal => Self::Number,
+            Self::List(of) => Self::List(Box::new(of.settled())),
+            other => other,
         }
     }
 
@@ -118,6 +131,7 @@ impl Typed {
             (Integer, Integer) => Integer,
             (Decimal, Decimal | Integer | Literal) | (Integer | Literal, Decimal) => Decimal,
             (Decimal, Number) | (Number, Decimal) => return None,
+            (Literal, Literal | Integer) | (Integer, Literal) if operator != Operator::Power => Literal,
             (a, b) if a.is_numeric() && b.is_numeric() => Number,
             (a, b) if operator == Operator::Add && a.is_text() && b.is_text() => Self::Text,
             (Self::List(a), Self::List(b)) if operator == Operator::Add => {
@@ -154,7 +168,8 @@ impl Typed {
             (Self::Any, _) => true,
             (Self::Integer | Self::Literal, Kind::Decimal | Kind::Number) => true,
             (a, Kind::Text | Kind::Choice(_)) => a.is_text(),
-            (Self::List(_), Kind::List(_)) | (Self::Map(_), Kind::Map(_)) => true,
+            (Self::List(of), Kind::List(field)) => of.fits(&field.kind),
+            (Self::Map(_), Kind::Map(_)) => true,
             (a, kind) => a.word() == kind.word() && *a != Self::Literal,
         }
     }

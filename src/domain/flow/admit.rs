@@ -15,6 +15,11 @@ use crate::domain::nearest::nearest;
 use crate::domain::script::limits;
 use crate::domain::value::{Field, Kind, Name, Value};
 
+/// Problems that are listed one by one: an answer must not be many times as long as what was sent.
+const MOST_PROBLEMS: usize = 1_000;
+/// Problems up to which the nearest name is looked for.
+const MOST_HINTS: usize = 100;
+
 impl Flow {
     /// Admits facts against the declared inputs, or lists everything that is wrong with them.
     pub fn admit(&self, given: &Given) -> Result<Facts, Vec<FactProblem>> {
@@ -35,7 +40,15 @@ impl Flow {
         if self.on_invalid.is_none() {
             problems.append(&mut out_of_range);
         }
-        if problems.is_empty() { Ok(Facts { values, unread, invalid: out_of_range }) } else { Err(problems) }
+        if problems.is_empty() {
+            return Ok(Facts { values, unread, invalid: out_of_range });
+        }
+        let more = problems.len().saturating_sub(MOST_PROBLEMS);
+        if more > 0 {
+            problems.truncate(MOST_PROBLEMS);
+            problems.push(problem(&Path::Root, "too_many", format!("{more} more things are wrong")));
+        }
+        Err(problems)
     }
 
     fn unknown(&self, entries: &[(String, Given)], problems: &mut Vec<FactProblem>) -> Vec<(String, Given)> {
@@ -47,10 +60,11 @@ impl Flow {
             match self.unknown_inputs {
                 UnknownInputs::Record => unread.push((name.clone(), value.clone())),
                 UnknownInputs::Refuse => {
-                    let near = nearest(name, self.inputs.iter().map(|i| &*i.name));
+                    let names = self.inputs.iter().map(|i| &*i.name);
+                    let near = if problems.len() < MOST_HINTS { nearest(name, names) } else { None };
                     let hint = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
                     let detail = format!("flow `{}` has no such input{hint}", self.name);
-                    problems.push(problem(&Path::Name(&Path::Root, name), "unknown", detail));
+                    problems.push(problem(&Path::Name(&Path::Root, shortened(name)), "unknown", detail));
                 }
             }
         }
@@ -141,7 +155,7 @@ fn integer(text: &str) -> Result<Value, Refusal> {
 }
 
 fn decimal(text: &str) -> Result<Value, Refusal> {
-    let is_number = text.starts_with(|c: char| c.is_ascii_digit() || c == '-')
+    let is_number = text.strip_prefix('-').unwrap_or(text).starts_with(|c: char| c.is_ascii_digit())
         && text.ends_with(|c: char| c.is_ascii_digit())
         && text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
     if !is_number {
@@ -233,9 +247,11 @@ fn admit_map(
         );
     }
     for (name, _) in entries.iter().filter(|(n, _)| !of.contains_key(n.as_str())) {
-        let near = nearest(name, of.keys().map(|n| &**n));
+        let names = of.keys().map(|n| &**n);
+        let near = if problems.len() < MOST_HINTS { nearest(name, names) } else { None };
         let hint = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-        problems.push(problem(&Path::Name(at, name), "unknown", format!("no such name here{hint}")));
+        let detail = format!("no such name here{hint}");
+        problems.push(problem(&Path::Name(at, shortened(name)), "unknown", detail));
     }
     Value::Map(Arc::new(admitted))
 }
@@ -280,4 +296,9 @@ impl Path<'_> {
             Self::Index(parent, index) => format!("{}/{index}", parent.pointer()),
         }
     }
+}
+
+/// The first 64 characters of a name that somebody sent: no name of ours is longer.
+fn shortened(name: &str) -> &str {
+    name.char_indices().nth(64).and_then(|(at, _)| name.get(..at)).unwrap_or(name)
 }

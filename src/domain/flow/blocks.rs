@@ -8,12 +8,38 @@ use crate::domain::expression::words;
 use crate::domain::expression::{CompiledArm, Expression, ListWord};
 use crate::domain::place::Span;
 use crate::domain::script::limits;
+use crate::domain::script::syntax::Operator;
 use crate::domain::value::{Name, Value};
 
-const STACK: usize = 4 * 1024 * 1024;
-const STACK_LEFT: usize = 256 * 1024;
+pub(super) const STACK: usize = 4 * 1024 * 1024;
+pub(super) const STACK_LEFT: usize = 256 * 1024;
+/// Values of a list or map that are walked in one tick.
+const VALUES_A_TICK: usize = 256;
 
 impl<'a> Machine<'a> {
+    /// A list or map as a script built it. What is nested is shared, so a few lines can build what nobody could
+    /// compare, record or drop: depth and size are bounded where it is built.
+    pub(super) fn bounded(&mut self, built: Value, span: Span) -> Outcome<Value> {
+        if !self.walked(&built, span)? {
+            let detail = "a list or map is nested more than 48 levels deep or holds more than 100,000 values";
+            return Err(Fault::new("out_of_budget", detail, span).into());
+        }
+        Ok(built)
+    }
+
+    /// Charges for going through all of a value; whether it is within the bounds.
+    pub(super) fn walked(&mut self, value: &Value, span: Span) -> Outcome<bool> {
+        if !matches!(value, Value::List(_) | Value::Map(_)) {
+            return Ok(true);
+        }
+        let mut left = limits::NESTED_VALUES;
+        let within = is_within(value, limits::NESTING, &mut left);
+        for _ in 0..(limits::NESTED_VALUES - left) / VALUES_A_TICK {
+            self.tick(span)?;
+        }
+        Ok(within)
+    }
+
     pub(super) fn interpolated(&mut self, parts: &'a [Expression], span: Span) -> Outcome<Value> {
         let mut text = String::new();
         for part in parts {
@@ -53,7 +79,7 @@ impl<'a> Machine<'a> {
 
     pub(super) fn over_list(
         &mut self,
-        word: ListWord,
+        (word, nothing): (ListWord, &Value),
         list: &'a Expression,
         row: u16,
         of: Option<&'a Expression>,
@@ -70,7 +96,7 @@ impl<'a> Machine<'a> {
                 None => item.clone(),
                 Some(of) => {
                     self.set(row, item.clone());
-                    self.value(of)?
+                    self.row_value(of)?
                 }
             };
             match (word, &result) {
@@ -80,8 +106,19 @@ impl<'a> Machine<'a> {
                 _ => results.push(result),
             }
         }
-        super::steps::summarise(word, &items, &results, of.is_some())
+        super::steps::summarise((word, nothing), &items, &results, of.is_some())
             .map_err(|i| Fault::new(i.code, i.detail, span).into())
+    }
+
+    /// What `|row| …` gives; a `return` in it ends the row, not the script.
+    fn row_value(&mut self, of: &'a Expression) -> Outcome<Value> {
+        match self.value(of) {
+            Err(Stop::Return(Value::Missing)) => {
+                Err(Fault::new("missing_value", "`return` gives no value here", of.span).into())
+            }
+            Err(Stop::Return(value)) => Ok(value),
+            other => other,
+        }
     }
 
     pub(super) fn call(&mut self, function: u16, arguments: &'a [Expression], span: Span) -> Outcome<Value> {
@@ -112,7 +149,12 @@ impl<'a> Machine<'a> {
     pub(super) fn switch(&mut self, on: &'a Expression, arms: &'a [CompiledArm]) -> Outcome<Value> {
         let on = self.value(on)?;
         for arm in arms {
-            let matches = arm.labels.is_empty() || arm.labels.iter().any(|label| operators::same(&on, label));
+            let mut matches = arm.labels.is_empty();
+            for label in &arm.labels {
+                matches = matches
+                    || operators::comparison(Operator::Equal, &on, label)
+                        .map_err(|i| Fault::new(i.code, i.detail, arm.value.span))?;
+            }
             if !matches {
                 continue;
             }
@@ -185,5 +227,18 @@ impl<'a> Machine<'a> {
                 Err(Fault::new("wrong_type", detail, span).into())
             }
         }
+    }
+}
+
+/// Whether a value stays within this many levels and values.
+fn is_within(value: &Value, levels: usize, left: &mut usize) -> bool {
+    let each = |item: &Value, left: &mut usize| {
+        *left = left.saturating_sub(1);
+        *left > 0 && is_within(item, levels.saturating_sub(1), left)
+    };
+    match value {
+        Value::List(items) => levels > 0 && items.iter().all(|item| each(item, left)),
+        Value::Map(entries) => levels > 0 && entries.values().all(|item| each(item, left)),
+        _ => true,
     }
 }

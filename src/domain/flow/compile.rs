@@ -412,6 +412,7 @@ impl<'d> Build<'d> {
         let mut functions = Vec::new();
         let mut found = (Vec::new(), Usage::default());
         for function in &program.functions {
+            self.function_name(&function.name, source.place.part(function.span));
             let mut compiler = Compiler::new(&self.scope, Role::Script, source.place, &signatures);
             for parameter in &function.parameters {
                 compiler.parameter(parameter, function.span);
@@ -433,7 +434,7 @@ impl<'d> Build<'d> {
         found.1.add(&compiler.usage);
         self.diagnostics.append(&mut found.0);
         self.usage.add(&found.1);
-        super::paths::check(&program.body, &self.scope.outcomes, source.place, &mut self.diagnostics);
+        super::paths::check(&program, &self.scope.outcomes, source.place, &mut self.diagnostics);
         let mut lines = vec![0];
         lines.extend(
             source.value.match_indices('\n').map(|(at, _)| u32::try_from(at + 1).unwrap_or(u32::MAX)),

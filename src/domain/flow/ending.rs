@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 
 use super::machine::{Fault, Machine, Stop};
+use super::steps::Recorded;
 use super::{Budget, Flow, Pins};
 use crate::domain::expression::words::Moment;
 use crate::domain::facts::Facts;
@@ -56,6 +57,7 @@ impl Machine<'_> {
                     self.failures.push(failure);
                     self.record_on_error(0);
                 }
+                self.check_outputs();
             }
             Err(Stop::Fault(fault)) => {
                 let line = flow.script.line(fault.span);
@@ -69,17 +71,31 @@ impl Machine<'_> {
         }
     }
 
+    /// A verb of the mildest outcome was checked to carry every output; a rule's record carries none.
+    fn check_outputs(&mut self) {
+        if self.records.iter().any(|record| record.outcome > 0) {
+            return;
+        }
+        let flow = self.flow;
+        let is_carried = |at: usize| {
+            self.records.iter().any(|record| record.output.iter().any(|(index, _)| usize::from(*index) == at))
+        };
+        let lacking =
+            flow.outputs.iter().enumerate().find(|(at, output)| !output.optional && !is_carried(*at));
+        if let Some((_, output)) = lacking {
+            let detail = format!("the mildest outcome was recorded without the output `{}`", output.name);
+            let fault = Fault::new("missing_output", detail, Span::default());
+            self.fail("flow.rhai".to_owned(), Stop::from(fault), 0);
+            self.record_on_error(0);
+        }
+    }
+
     fn verdict(self) -> Verdict {
         let flow = self.flow;
         let strictest = self.records.iter().map(|r| r.outcome).max().unwrap_or(flow.on_error.outcome);
-        let mut reasons: Vec<Name> = Vec::new();
         let mut output: Vec<(Name, Value)> = Vec::new();
-        for record in self.records.iter().filter(|r| r.outcome == strictest) {
-            for code in &record.reasons {
-                if !reasons.contains(code) {
-                    reasons.push(code.clone());
-                }
-            }
+        let mut strict: Vec<&Recorded> = self.records.iter().filter(|r| r.outcome == strictest).collect();
+        for record in &strict {
             if !record.output.is_empty() {
                 let mut carried = record.output.clone();
                 carried.sort_by_key(|(at, _)| *at);
@@ -87,6 +103,13 @@ impl Machine<'_> {
                     .into_iter()
                     .filter_map(|(at, value)| Some((flow.outputs.get(usize::from(at))?.name.clone(), value)))
                     .collect();
+            }
+        }
+        strict.sort_by_key(|record| std::cmp::Reverse(record.contribution));
+        let mut reasons: Vec<Name> = Vec::new();
+        for code in strict.iter().flat_map(|record| &record.reasons) {
+            if !reasons.contains(code) {
+                reasons.push(code.clone());
             }
         }
         let scores = self

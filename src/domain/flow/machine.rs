@@ -4,6 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use rust_decimal::Decimal;
+
+use super::blocks::{STACK, STACK_LEFT};
 use super::rule_sets::SetResult;
 use super::steps::{ModelResult, Recorded};
 use super::{Budget, Flow, Pins};
@@ -69,7 +72,8 @@ pub(super) struct Machine<'a> {
     locals: Vec<Value>,
     base: usize,
     pub features: Vec<FeatureSlot>,
-    pub sets: Vec<Option<SetResult>>,
+    /// In the order evaluated; a set stands here once for each different call.
+    pub sets: Vec<SetResult>,
     pub models: Vec<Option<ModelResult>>,
     /// In the order asked.
     pub asked: Vec<u16>,
@@ -100,7 +104,7 @@ impl<'a> Machine<'a> {
             locals: Vec::new(),
             base: 0,
             features: vec![FeatureSlot::Unread; flow.features.len()],
-            sets: vec![None; flow.rule_sets.len()],
+            sets: Vec::new(),
             models: vec![None; flow.models.len()],
             asked: Vec::new(),
             records: Vec::new(),
@@ -206,8 +210,13 @@ impl<'a> Machine<'a> {
             Code::Arithmetic(operator, sides) => {
                 let [left, right] = &**sides;
                 let (left, right) = self.pair(left, right)?;
-                operators::arithmetic(*operator, &left, &right).map_err(impossible)?
+                let result = operators::arithmetic(*operator, &left, &right).map_err(impossible)?;
+                return self.bounded(result, expression.span);
             }
+            Code::Exact(of) => match self.evaluate(of)? {
+                Value::Integer(whole) => Value::Decimal(Decimal::from(whole)),
+                other => other,
+            },
             Code::Not(of) => Value::Boolean(!self.truth(of)?),
             Code::Negate(of) => operators::negated(&self.value(of)?).map_err(impossible)?,
             Code::And(parts) => {
@@ -240,10 +249,14 @@ impl<'a> Machine<'a> {
             Code::In(sides) => {
                 let [item, collection] = &**sides;
                 let (item, collection) = self.pair(item, collection)?;
+                self.walked(&collection, expression.span)?;
                 Value::Boolean(operators::contains(&collection, &item).map_err(impossible)?)
             }
             Code::Word(word, arguments) => {
                 let values = self.arguments(arguments)?;
+                for value in &values {
+                    self.walked(value, expression.span)?;
+                }
                 words::call(*word, &values, &self.moment).map_err(impossible)?
             }
             _ => return self.evaluate_rarer(expression),
@@ -253,18 +266,21 @@ impl<'a> Machine<'a> {
     /// The rest of the tree, apart so that the common path stays small.
     fn evaluate_rarer(&mut self, expression: &'a Expression) -> Outcome<Value> {
         Ok(match &expression.code {
-            Code::List(items) => Value::List(self.values(items)?.into()),
+            Code::List(items) => {
+                let list = Value::List(self.values(items)?.into());
+                return self.bounded(list, expression.span);
+            }
             Code::Map(entries) => {
                 let mut map = BTreeMap::new();
                 for (name, value) in entries {
                     map.insert(name.clone(), self.value(value)?);
                 }
-                Value::Map(Arc::new(map))
+                return self.bounded(Value::Map(Arc::new(map)), expression.span);
             }
             Code::Interpolated(parts) => self.interpolated(parts, expression.span)?,
             Code::Range { from, to, inclusive } => self.range(from, to, *inclusive)?,
-            Code::OverList { word, list, row, of } => {
-                return self.over_list(*word, list, *row, of.as_deref(), expression.span);
+            Code::OverList { word, list, row, of, nothing } => {
+                return self.over_list((*word, nothing), list, *row, of.as_deref(), expression.span);
             }
             Code::Call { function, arguments } => return self.call(*function, arguments, expression.span),
             Code::Property { of, name } => {
@@ -277,8 +293,8 @@ impl<'a> Machine<'a> {
                 return self.index(&of, &index, expression.span);
             }
             Code::RuleSet { index, takes } => {
-                self.rule_set(*index, takes, expression.span)?;
-                Value::Step(StepHandle::RuleSet(*index))
+                let result = self.rule_set(*index, takes, expression.span)?;
+                Value::Step(StepHandle::RuleSet(result))
             }
             Code::Model(index) => {
                 self.model(*index);
@@ -327,9 +343,13 @@ impl<'a> Machine<'a> {
         span: Span,
     ) -> Outcome<Value> {
         let result = match (self.at_hand(left), self.at_hand(right)) {
-            (Some(a), Some(b)) => operators::comparison(operator, a, b),
+            (Some(a), Some(b)) => {
+                self.walked(a, span)?;
+                operators::comparison(operator, a, b)
+            }
             _ => {
                 let (a, b) = self.pair(left, right)?;
+                self.walked(&a, span)?;
                 operators::comparison(operator, &a, &b)
             }
         };
@@ -381,7 +401,10 @@ impl<'a> Machine<'a> {
             FeatureSlot::Failed => return Err(failed().into()),
             FeatureSlot::Unread => {}
         }
-        let result = self.framed(Vec::new(), feature.frame, |m| m.value(&feature.formula));
+        // A chain of features, each reading the one before, may be as long as the file.
+        let result = stacker::maybe_grow(STACK_LEFT, STACK, || {
+            self.framed(Vec::new(), feature.frame, |m| m.value(&feature.formula))
+        });
         let (slot, value) = match result {
             Ok(value) => (FeatureSlot::Value(value.clone()), Some(value)),
             Err(stop) => {

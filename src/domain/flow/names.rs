@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::compile::Build;
 use crate::domain::declaration::{FlowDeclaration, ThresholdLiteral};
 use crate::domain::diagnostic::Diagnostic;
+use crate::domain::expression::ListWord;
 use crate::domain::expression::words::WORDS;
 use crate::domain::place::{Located, Place};
 use crate::domain::script::{is_name, is_reserved};
@@ -46,6 +47,15 @@ impl<'a> Names<'a> {
         for set in &flow.rule_sets {
             names.unique("rule", set.rules.iter().map(|r| &r.id));
             names.unique("name under `takes`", set.takes.iter().map(|(name, _)| name));
+            for (name, _) in &set.takes {
+                names.well_formed("name under `takes`", name);
+                if let Some((kind, _)) = names.seen.get(name.value.as_str()) {
+                    let message = format!("`{}` is already the name of {} {kind}", name.value, article(kind));
+                    names
+                        .found
+                        .push(Diagnostic::error("T025", name.place, message).help("choose another name"));
+                }
+            }
         }
         for reason in &flow.reasons {
             if reason.texts.values().all(|text| text.trim().is_empty()) {
@@ -129,6 +139,19 @@ fn article(kind: &str) -> &'static str {
 }
 
 impl Build<'_> {
+    /// A function with the name of a word or an outcome would never be called: those come first.
+    pub(super) fn function_name(&mut self, name: &str, place: Place) {
+        let taken = STEPS.contains(&name)
+            || ["is_given", "is_missing"].contains(&name)
+            || ListWord::from_name(name).is_some()
+            || WORDS.iter().any(|(word, ..)| *word == name)
+            || self.scope.outcomes.iter().any(|outcome| **outcome == *name);
+        if taken {
+            let message = format!("`{name}` is a word of the language and cannot name a function");
+            self.diagnostics.push(Diagnostic::error("T026", place, message).help("choose another name"));
+        }
+    }
+
     /// Warns of what was declared and is never used.
     pub(super) fn unused(&mut self) {
         let flow = self.declaration;

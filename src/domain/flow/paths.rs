@@ -2,19 +2,21 @@
 
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::place::{Place, Span};
-use crate::domain::script::syntax::{Node, Syntax};
+use crate::domain::script::syntax::{Function, Node, Program, Syntax};
 use crate::domain::value::Name;
 
 /// Warns where a script can end without having recorded anything. One without a single statement is no decision but a
 /// file that was emptied, perhaps a moment before it is written again: it never comes into force.
-pub(super) fn check(body: &[Syntax], outcomes: &[Name], place: Place, found: &mut Vec<Diagnostic>) {
+pub(super) fn check(program: &Program, outcomes: &[Name], place: Place, found: &mut Vec<Diagnostic>) {
+    let body = &program.body;
     if body.is_empty() {
         let milder = outcomes.first().map_or("approve", |o| &**o);
         let help = format!("record an outcome, such as `{milder}(…)`");
         found.push(Diagnostic::error("T021", place, "the script decides nothing: it is empty").help(help));
         return;
     }
-    let mut walk = Walk { outcomes, ends: Vec::new() };
+    let recorders = recorders(&program.functions, outcomes);
+    let mut walk = Walk { outcomes, recorders: &recorders, ends: Vec::new() };
     let state = walk.block(body, State::Open { recorded: false });
     if let State::Open { recorded: false } = state {
         let end = body.last().map_or(Span::default(), |last| last.span);
@@ -28,6 +30,27 @@ pub(super) fn check(body: &[Syntax], outcomes: &[Name], place: Place, found: &mu
     }
 }
 
+/// The functions that record an outcome on every way through them, whatever they are called with.
+fn recorders<'p>(functions: &'p [Function], outcomes: &[Name]) -> Vec<&'p str> {
+    let mut known: Vec<&str> = Vec::new();
+    loop {
+        let more: Vec<&str> = functions
+            .iter()
+            .filter(|function| !known.contains(&function.name.as_str()))
+            .filter(|function| {
+                let mut walk = Walk { outcomes, recorders: &known, ends: Vec::new() };
+                let state = walk.block(&function.body, State::Open { recorded: false });
+                state != State::Open { recorded: false } && walk.ends.is_empty()
+            })
+            .map(|function| function.name.as_str())
+            .collect();
+        if more.is_empty() {
+            return known;
+        }
+        known.extend(more);
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum State {
     /// Control goes on; on all ways here an outcome was recorded, or not on all.
@@ -38,6 +61,7 @@ enum State {
 
 struct Walk<'a> {
     outcomes: &'a [Name],
+    recorders: &'a [&'a str],
     /// Where a `return` ends the script with nothing recorded.
     ends: Vec<Span>,
 }
@@ -53,7 +77,10 @@ impl Walk<'_> {
     fn statement(&mut self, syntax: &Syntax, state: State) -> State {
         let State::Open { recorded } = state else { return state };
         match &syntax.node {
-            Node::Call { name, .. } if self.outcomes.iter().any(|o| **o == *name.text) => {
+            Node::Call { name, .. }
+                if self.outcomes.iter().any(|o| **o == *name.text)
+                    || self.recorders.contains(&name.text.as_str()) =>
+            {
                 State::Open { recorded: true }
             }
             Node::Block(body) => self.block(body, state),

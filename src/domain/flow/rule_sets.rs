@@ -4,6 +4,7 @@ use super::machine::{Fault, Machine, Stop};
 use crate::domain::declaration::HitPolicy;
 use crate::domain::expression::Expression;
 use crate::domain::place::Span;
+use crate::domain::script::limits;
 use crate::domain::value::{Name, Value};
 use crate::domain::verdict::{RecordedBy, RuleResult, RuleTrace, Step};
 
@@ -19,15 +20,18 @@ pub(super) struct SetResult {
     pub failed: bool,
     /// The script asked `.failed`, so it may read what there is.
     pub asked_failed: bool,
+    /// Which set it was.
+    set: usize,
     /// What was handed over: the same call is remembered, another one is not.
     handed: Vec<Value>,
 }
 
 impl<'a> Machine<'a> {
-    /// Evaluates a set, once a request for the same values handed over.
-    pub fn rule_set(&mut self, index: u16, takes: &'a [(u16, Expression)], span: Span) -> Result<(), Stop> {
+    /// Evaluates a set, once a request for the same values handed over; gives the place of its result.
+    pub fn rule_set(&mut self, index: u16, takes: &'a [(u16, Expression)], span: Span) -> Result<u16, Stop> {
         let flow = self.flow;
-        let Some(set) = flow.rule_sets.get(usize::from(index)) else { return Ok(()) };
+        let nowhere = u16::MAX;
+        let Some(set) = flow.rule_sets.get(usize::from(index)) else { return Ok(nowhere) };
         let mut handed = vec![Value::Missing; set.takes.len()];
         for (at, expression) in takes {
             let value = self.value(expression)?;
@@ -38,21 +42,22 @@ impl<'a> Machine<'a> {
                 *slot = value;
             }
         }
-        if let Some(Some(known)) = self.sets.get(usize::from(index))
-            && known.handed == handed
-        {
-            return Ok(());
+        let index = usize::from(index);
+        let known = self.sets.iter().position(|result| result.set == index && result.handed == handed);
+        if known.is_none() {
+            if self.sets.len() >= limits::RULE_SET_RESULTS {
+                let detail = "rule sets are evaluated more than 1,000 times";
+                return Err(Fault::new("out_of_budget", detail, span).into());
+            }
+            let result = self.run_rules(index, handed);
+            self.sets.push(result);
         }
-        let result = self.run_rules(usize::from(index), handed);
-        if let Some(slot) = self.sets.get_mut(usize::from(index)) {
-            *slot = Some(result);
-        }
-        Ok(())
+        Ok(u16::try_from(known.unwrap_or(self.sets.len().saturating_sub(1))).unwrap_or(nowhere))
     }
 
     fn run_rules(&mut self, index: usize, handed: Vec<Value>) -> SetResult {
         let flow = self.flow;
-        let mut found = SetResult { handed, ..SetResult::default() };
+        let mut found = SetResult { set: index, handed, ..SetResult::default() };
         let Some(set) = flow.rule_sets.get(index) else { return found };
         let mut rules = Vec::with_capacity(set.rules.len());
         let mut any_failed = false;
@@ -84,19 +89,17 @@ impl<'a> Machine<'a> {
     }
 
     /// Records what a set found: each hit with an outcome, and `on_error` if it failed.
-    pub fn apply_set(&mut self, index: u16, line: u32) {
+    pub fn apply_set(&mut self, result: u16, line: u32) {
         let flow = self.flow;
-        let (Some(set), Some(Some(found))) =
-            (flow.rule_sets.get(usize::from(index)), self.sets.get(usize::from(index)))
-        else {
-            return;
-        };
+        let Some(found) = self.sets.get(usize::from(result)) else { return };
+        let Some(set) = flow.rule_sets.get(found.set) else { return };
         let (hits, failed) = (found.hits.clone(), found.failed);
         for rule in hits.iter().filter_map(|at| set.rules.get(*at)) {
             let Some(outcome) = rule.outcome else { continue };
             let by = RecordedBy::Rule { rule_set: set.name.clone(), rule: rule.id.clone() };
             let reasons = rule.reason.iter().cloned().collect();
             self.record(outcome, reasons, Vec::new(), by, line);
+            self.contributed(rule.points);
         }
         if failed {
             self.record_on_error(line);
@@ -104,13 +107,10 @@ impl<'a> Machine<'a> {
     }
 
     /// `.outcome`, `.hits`, … of a set. What failed can be read only after `.failed` was asked.
-    pub fn set_property(&mut self, index: u16, name: &Name, span: Span) -> Result<Value, Stop> {
+    pub fn set_property(&mut self, result: u16, name: &Name, span: Span) -> Result<Value, Stop> {
         let flow = self.flow;
-        let (Some(set), Some(Some(found))) =
-            (flow.rule_sets.get(usize::from(index)), self.sets.get_mut(usize::from(index)))
-        else {
-            return Ok(Value::Missing);
-        };
+        let Some(found) = self.sets.get_mut(usize::from(result)) else { return Ok(Value::Missing) };
+        let Some(set) = flow.rule_sets.get(found.set) else { return Ok(Value::Missing) };
         if &**name == "failed" {
             found.asked_failed = true;
             return Ok(Value::Boolean(found.failed));

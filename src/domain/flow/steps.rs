@@ -1,6 +1,8 @@
 //! Steps of a script besides rule sets: models, verbs, properties of what a step gave, and words over lists.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
@@ -11,7 +13,7 @@ use crate::domain::expression::words;
 use crate::domain::expression::{Code, Expression, ListWord};
 use crate::domain::place::Span;
 use crate::domain::script::syntax::Operator;
-use crate::domain::value::{Kind, Name, StepHandle, Value};
+use crate::domain::value::{Field, Kind, Name, StepHandle, Value};
 use crate::domain::verdict::{Failure, RecordedBy, Score, Step};
 
 /// What a model answered.
@@ -28,6 +30,8 @@ pub(super) struct Recorded {
     pub reasons: Vec<Name>,
     pub output: Vec<(u16, Value)>,
     pub by_on_error: bool,
+    /// Points of the rule that recorded it: by these reasons of one strictness are ranked.
+    pub contribution: i64,
 }
 
 impl<'a> Machine<'a> {
@@ -215,7 +219,14 @@ impl<'a> Machine<'a> {
             by,
             line,
         });
-        self.records.push(Recorded { outcome, reasons, output, by_on_error });
+        self.records.push(Recorded { outcome, reasons, output, by_on_error, contribution: 0 });
+    }
+
+    /// What the rule behind the last record weighs.
+    pub fn contributed(&mut self, points: i64) {
+        if let Some(last) = self.records.last_mut() {
+            last.contribution = points;
+        }
     }
 
     pub fn record_on_error(&mut self, line: u32) {
@@ -254,12 +265,37 @@ pub(super) fn coerced(value: Value, code: &Code, kind: &Kind) -> Result<Value, I
         (Value::Text(text), Kind::Choice(of)) if !of.contains(&text) => {
             Err(Impossible::new("wrong_type", "not one of its choices"))
         }
+        (Value::List(items), Kind::List(field)) => {
+            let items: Result<Vec<Value>, Impossible> = items.iter().map(|item| held(item, field)).collect();
+            Ok(Value::List(items?.into()))
+        }
+        (Value::Map(entries), Kind::Map(fields)) => {
+            if entries.keys().any(|name| !fields.contains_key(name)) {
+                return Err(Impossible::new("wrong_type", "holds a name that is not declared"));
+            }
+            let made: Result<BTreeMap<Name, Value>, Impossible> = fields
+                .iter()
+                .map(|(name, field)| {
+                    Ok((name.clone(), held(entries.get(name).unwrap_or(&Value::Missing), field)?))
+                })
+                .collect();
+            Ok(Value::Map(Arc::new(made?)))
+        }
         (value, kind) if value.type_word() == kind.word() => Ok(value),
         (value @ Value::Text(_), Kind::Choice(_)) => Ok(value),
         (value, kind) => Err(Impossible::new(
             "wrong_type",
             format!("{} was expected, not {}", kind.word(), value.type_word()),
         )),
+    }
+}
+
+/// What a list or map holds, in its declared type.
+fn held(value: &Value, field: &Field) -> Result<Value, Impossible> {
+    match value {
+        Value::Missing if field.optional => Ok(Value::Missing),
+        Value::Missing => Err(Impossible::new("missing_value", "holds something that was not given")),
+        value => coerced(value.clone(), &Code::Nothing, &field.kind),
     }
 }
 
@@ -275,7 +311,7 @@ fn within(value: &Value, min: Option<&Value>, max: Option<&Value>) -> Result<(),
 
 /// The result of a word over a list: `results` holds one value a row.
 pub(super) fn summarise(
-    word: ListWord,
+    (word, nothing): (ListWord, &Value),
     items: &[Value],
     results: &[Value],
     has_of: bool,
@@ -291,6 +327,7 @@ pub(super) fn summarise(
                 items.iter().zip(results).filter(|(_, kept)| is_true(kept)).map(|(item, _)| item.clone());
             Value::List(kept.collect())
         }
+        ListWord::Sum if results.is_empty() => nothing.clone(),
         ListWord::Sum => sum(results)?,
         ListWord::Min => words::extreme(results, Ordering::Less)?,
         ListWord::Max => words::extreme(results, Ordering::Greater)?,

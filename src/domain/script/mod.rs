@@ -24,6 +24,11 @@ pub mod limits {
     pub const TEXT_BYTES: usize = 16 * 1024;
     pub const LIST_ITEMS: usize = 1_000;
     pub const MAP_ENTRIES: usize = 500;
+    /// Levels and values of the lists and maps that a script builds, what is nested in them counted each time.
+    pub const NESTING: usize = 48;
+    pub const NESTED_VALUES: usize = 100_000;
+    /// Evaluations of rule sets with values handed over.
+    pub const RULE_SET_RESULTS: usize = 1_000;
     pub const VARIABLES: usize = 128;
     pub const FUNCTIONS: usize = 64;
 }
