@@ -1,10 +1,11 @@
 //! Who is calling, and what each role may do. Keys are 256 random bits, known here only by their SHA-256 and
 //! compared in constant time. Absent on purpose: passwords, sessions, keys in addresses, and any log of a key.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
-use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::header::{AUTHORIZATION, HOST};
 
 use super::problem::{Code, Problem, quoted};
 use crate::domain::value::Name;
@@ -118,7 +119,15 @@ pub fn admit(guard: Option<&Guard>, http: &HttpRequest, permission: Permission) 
 fn identify(guard: &Guard, http: &HttpRequest) -> Result<Asker, Problem> {
     let Some(header) = http.headers().get(AUTHORIZATION) else {
         if guard.reach == Reach::Loopback && guard.ring.is_empty() {
-            return Ok(Asker::local());
+            return if is_addressed_here(http) {
+                Ok(Asker::local())
+            } else {
+                Err(Problem::new(
+                    Code::Forbidden,
+                    "without keys only requests to `localhost` or a loopback address are answered; \
+                     `tollgate keys create` makes a key",
+                ))
+            };
         }
         return Err(Problem::new(
             Code::Unauthenticated,
@@ -132,6 +141,18 @@ fn identify(guard: &Guard, http: &HttpRequest) -> Result<Asker, Problem> {
         Problem::new(Code::Unauthenticated, "this key is unknown or revoked; `tollgate keys list` shows all")
     })?;
     Ok(Asker { name: Name::clone(&key.name), standing: Standing::Key(key) })
+}
+
+/// A page in a browser can have its own name point at this machine; what its requests are addressed to gives it away.
+fn is_addressed_here(http: &HttpRequest) -> bool {
+    let Some(host) = http.headers().get(HOST) else { return true };
+    let host = host.to_str().unwrap_or_default();
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let address = name.strip_prefix('[').and_then(|n| n.strip_suffix(']')).unwrap_or(name);
+    name.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 fn role_words(roles: &[Role]) -> String {
@@ -215,6 +236,23 @@ mod tests {
         let bare = TestRequest::default().to_http_request();
         assert_eq!(code(admit(Some(&beyond), &bare, AUDIT)), Code::Unauthenticated);
         assert_eq!(code(admit(None, &TestRequest::default().to_http_request(), AUDIT)), Code::Starting);
+    }
+
+    #[actix_web::test]
+    async fn without_keys_only_what_is_addressed_to_this_machine_is_let_in() {
+        let (_folder, _keys, guard) = keys().await;
+        let admitted = |host: &str| {
+            let http = TestRequest::default().insert_header((HOST, host)).to_http_request();
+            admit(Some(&guard), &http, AUDIT).is_ok()
+        };
+        for host in ["localhost", "LOCALHOST:8080", "127.0.0.1:8080", "127.8.9.1", "[::1]:8080"] {
+            assert!(admitted(host), "{host}");
+        }
+        for host in
+            ["evil.example", "evil.example:8080", "localhost.evil.example", "10.0.0.1:8080", "[::2]:1", ""]
+        {
+            assert!(!admitted(host), "{host}");
+        }
     }
 
     #[test]

@@ -292,7 +292,7 @@ impl Compiler<'_> {
     }
 
     pub(super) fn property(&mut self, whole: &Syntax, of: &Syntax, name: &syntax::Word) -> Typing {
-        let (of_code, known) = self.given(of);
+        let (of_code, known) = self.maybe(of);
         let fixed = |fields: &[(&'static str, Typed, bool)]| {
             fields
                 .iter()
@@ -327,7 +327,8 @@ impl Compiler<'_> {
         match found {
             Ok(found) => {
                 let path = narrowing::path(whole).unwrap_or_default();
-                let may_be_missing = found.may_be_missing && !self.given.contains(&path);
+                let either = found.may_be_missing || known.may_be_missing;
+                let may_be_missing = either && !self.given.contains(&path);
                 (Expression { span: whole.span, code }, Static { typed: found.typed, may_be_missing })
             }
             Err(names) => {

@@ -284,8 +284,11 @@ impl<'a> Machine<'a> {
             }
             Code::Call { function, arguments } => return self.call(*function, arguments, expression.span),
             Code::Property { of, name } => {
-                let of = self.value(of)?;
-                return self.property(&of, name, expression.span);
+                // What a missing map would hold is missing too: whoever needs it there fails on that.
+                return match self.evaluate(of)? {
+                    Value::Missing => Ok(Value::Missing),
+                    of => self.property(&of, name, expression.span),
+                };
             }
             Code::Index(sides) => {
                 let [of, index] = &**sides;

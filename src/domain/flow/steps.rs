@@ -16,6 +16,9 @@ use crate::domain::script::syntax::Operator;
 use crate::domain::value::{Field, Kind, Name, StepHandle, Value};
 use crate::domain::verdict::{Failure, RecordedBy, Score, Step};
 
+/// What a verb is charged: no loop can make a trace of more than a few thousand records.
+const TICKS_PER_RECORD: u32 = 16;
+
 /// What a model answered.
 #[derive(Debug, Clone)]
 pub(super) struct ModelResult {
@@ -147,6 +150,10 @@ impl<'a> Machine<'a> {
         span: Span,
     ) -> Result<Value, Stop> {
         let flow = self.flow;
+        // A record is kept whole in the trace, so it costs more than a step of the evaluation.
+        for _ in 0..TICKS_PER_RECORD {
+            self.tick(span)?;
+        }
         let mut codes = Vec::new();
         for reason in reasons {
             let value = self.value(reason)?;

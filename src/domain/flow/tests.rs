@@ -216,6 +216,19 @@ fn missing_is_never_zero_and_never_false() {
 }
 
 #[test]
+fn what_a_missing_map_holds_is_missing() {
+    let mut flow = declaration(r#"if is_given(employer.since) { decline("R1"); } else { approve(); }"#);
+    let fields = BTreeMap::from([("since".into(), Field { kind: Kind::Date, optional: false })]);
+    flow.inputs.push(input("employer", Kind::Map(Arc::new(fields)), true));
+    let (_, found) = Flow::compile(&flow);
+    assert!(!found.iter().any(|d| d.code == "T009"), "{found:#?}");
+    assert_eq!(&*decide(&compiled(&flow), &facts(&[])).outcome, "approve");
+    flow.script = text(r#"if employer.since < today { decline("R1"); } else { approve(); }"#);
+    assert!(Flow::compile(&flow).1.iter().any(|d| d.code == "T009"));
+    assert_eq!(decide(&compiled(&flow), &facts(&[])).failures[0].code, "missing_value");
+}
+
+#[test]
 fn an_early_return_narrows_what_follows() {
     let (_, found) = Flow::compile(&declaration(
         r#"if is_missing(phone) { review("R1"); return; } if phone.len() > 3 { decline("R1"); } approve();"#,

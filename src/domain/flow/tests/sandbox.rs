@@ -28,6 +28,7 @@ fn hostile_scripts_end_in_on_error_or_never_start() {
     }
     for (script, code) in [
         ("loop { }", "out_of_budget"),
+        ("loop { review(\"R900\"); }", "out_of_budget"),
         ("let x = 0; while true { x += 1; }", "out_of_budget"),
         ("fn f(x) { f(x) } f(1);", "out_of_budget"),
         ("let s = \"xx\"; loop { s = s + s; }", "out_of_budget"),
