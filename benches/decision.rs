@@ -1,11 +1,7 @@
 //! What one decision costs in this process: the body parsed, facts admitted, rules alone, the whole flow on either
 //! model, and the verdict's canonical form. Absent: HTTP and disk (`load.sh`).
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a benchmark that cannot go on should stop"
-)]
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on should stop")]
 
 use std::hint::black_box;
 use std::path::Path;

@@ -52,8 +52,13 @@ pub(super) async fn run(mut upkeep: Upkeep) {
 }
 
 /// Moves committed pages from the write-ahead log into the file, on a connection of its own, so that no group has to
-/// do it on its way. Passive: it waits for nobody and nobody waits for it.
-pub(super) async fn checkpoint(folder: PathBuf, mut committed: watch::Receiver<i64>) {
+/// do it on its way. Passive: it waits for nobody and nobody waits for it. Ends when `stop` is dropped or used; the
+/// writer, which closes last, then leaves one file behind.
+pub(super) async fn checkpoint(
+    folder: PathBuf,
+    mut committed: watch::Receiver<i64>,
+    mut stop: oneshot::Receiver<()>,
+) {
     let mut connection = match super::local::beside(&folder).await {
         Ok(connection) => connection,
         Err(error) => {
@@ -61,8 +66,15 @@ pub(super) async fn checkpoint(folder: PathBuf, mut committed: watch::Receiver<i
             return;
         }
     };
-    while committed.changed().await.is_ok() {
-        tokio::time::sleep(CHECKPOINT_EVERY).await;
+    loop {
+        tokio::select! {
+            changed = committed.changed() => if changed.is_err() { break },
+            _ = &mut stop => break,
+        }
+        tokio::select! {
+            () = tokio::time::sleep(CHECKPOINT_EVERY) => {}
+            _ = &mut stop => break,
+        }
         if let Err(error) = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&mut connection).await {
             tracing::debug!(%error, "a checkpoint in the background did not go through");
         }

@@ -3,11 +3,12 @@
 
 use std::future::Future;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::central::Central;
@@ -97,6 +98,7 @@ struct Inner {
     space: Arc<Space>,
     settings: StoreSettings,
     stop: watch::Sender<bool>,
+    checkpoints: Mutex<Option<(oneshot::Sender<()>, JoinHandle<()>)>>,
     handle: Handle,
     runtime: Option<Runtime>,
 }
@@ -171,7 +173,9 @@ impl Store {
             }
         };
         handle.spawn(writer.run());
-        handle.spawn(super::upkeep::checkpoint(settings.folder.clone(), committed.clone()));
+        let (stop_checkpoints, asked) = oneshot::channel();
+        let checkpoints =
+            handle.spawn(super::upkeep::checkpoint(settings.folder.clone(), committed.clone(), asked));
         handle.spawn(super::upkeep::run(super::upkeep::Upkeep {
             settings: settings.clone(),
             queue: queue.clone(),
@@ -192,6 +196,7 @@ impl Store {
             space,
             settings,
             stop,
+            checkpoints: Mutex::new(Some((stop_checkpoints, checkpoints))),
             handle,
             runtime: Some(runtime),
         };
@@ -436,6 +441,11 @@ impl Store {
 
     /// Commits what is queued, ships what it can until `deadline`, closes the file. Later appends are refused.
     pub async fn close(&self, deadline: Duration) {
+        let checkpoints = self.inner.checkpoints.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((stop, ended)) = checkpoints {
+            let _ = stop.send(());
+            let _ = ended.await;
+        }
         let (done, closed) = oneshot::channel();
         if self.inner.queue.chore(Chore::Close(done)).is_ok() {
             let _ = closed.await;

@@ -269,7 +269,9 @@ async fn requests_that_break_http_are_refused() {
     let home = Home::new();
     let process = serve(&home);
     let head = |more: &str| {
-        format!("POST /v1/decisions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{more}\r\n")
+        format!(
+            "POST /v1/decisions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{more}\r\n"
+        )
     };
     let close = "Connection: close\r\n";
     let long = format!("Content-Length: 2\r\n{close}X-Long: {}\r\n", "a".repeat(65_536));
@@ -278,7 +280,7 @@ async fn requests_that_break_http_are_refused() {
     let chunked = head("Transfer-Encoding: chunked\r\n");
     let utf16 =
         head(&format!("Content-Length: 2\r\n{close}")).replace("json\r\n", "json; charset=utf-16\r\n");
-    let address = format!("GET /v1/flows?{} HTTP/1.1\r\nHost: x\r\n{close}\r\n", "a".repeat(30_000));
+    let address = format!("GET /v1/flows?{} HTTP/1.1\r\nHost: localhost\r\n{close}\r\n", "a".repeat(30_000));
     let text = |text: String| text.into_bytes();
     let requests: Vec<(&str, Vec<u8>, u16, &str)> = vec![
         ("two ways to say how long", text(format!("{}2\r\n{{}}\r\n0\r\n\r\n", head(both))), 400, ""),
@@ -300,7 +302,7 @@ async fn requests_that_break_http_are_refused() {
             "malformed_body",
         ),
         ("no HTTP at all", text(format!("{MARK}\r\n\r\n")), 400, ""),
-        ("a bad method", b"P\x01ST / HTTP/1.1\r\nHost: x\r\n\r\n".to_vec(), 400, ""),
+        ("a bad method", b"P\x01ST / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(), 400, ""),
         ("TLS", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".to_vec(), 400, ""),
     ];
     // What is no request at all is answered by the server underneath, without a body.
@@ -319,7 +321,7 @@ async fn a_body_that_never_comes_is_not_waited_for_forever() {
     let process = serve(&home);
     let mut stream = TcpStream::connect(process.api.address()).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-    let head = "POST /v1/decisions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nExpect: 100-continue\r\n\
+    let head = "POST /v1/decisions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nExpect: 100-continue\r\n\
                 Content-Length: 20\r\nConnection: close\r\n\r\n";
     stream.write_all(head.as_bytes()).unwrap();
     assert_alive(&process, "a silent connection").await;
