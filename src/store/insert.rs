@@ -10,6 +10,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 use uuid::Uuid;
 
 use super::row::{Hash, KEY_LIFE_US, KeyHolder, KeyRow, Position, Row};
+use super::writer::Appended;
 
 /// An entry and the place that the writer gave it.
 pub(super) struct Placed<'a> {
@@ -20,11 +21,17 @@ pub(super) struct Placed<'a> {
     pub chain: Hash,
 }
 
+impl Placed<'_> {
+    pub fn appended(&self) -> Appended {
+        Appended { position: self.position, local: self.local }
+    }
+}
+
 /// Rows per statement; each length is one cached statement. A group takes the shortest that holds it, and the rows
 /// that it lacks are bound as nulls and passed over: one long statement costs less than several that fit.
 const LENGTHS: [usize; SIZES] = [1, 4, 16, 32, 64, 128];
 const SIZES: usize = 6;
-const LONGEST: usize = 128;
+pub(super) const LONGEST: usize = 128;
 
 const ENTRY: &str = "INSERT INTO entry (position, kind, id, epoch, sequence, at_us, recorded_us, caller, flow, \
      market, outcome, reasons, rules, models, reference, subject, revision, key, request_digest, degraded, durable, commitment, leaf, \
@@ -37,6 +44,14 @@ static ENTRY_SQL: LazyLock<[Arc<str>; SIZES]> =
     LazyLock::new(|| LENGTHS.map(|rows| padded(ENTRY, ENTRY_COLUMNS, rows)));
 static BODY_SQL: LazyLock<[Arc<str>; SIZES]> =
     LazyLock::new(|| LENGTHS.map(|rows| padded(BODY, BODY_COLUMNS, rows)));
+
+/// A whole transaction: every row of a group in both tables.
+static TRANSACTION_SQL: LazyLock<[Arc<str>; SIZES]> = LazyLock::new(|| {
+    LENGTHS.map(|rows| {
+        let (entries, bodies) = (padded(ENTRY, ENTRY_COLUMNS, rows), padded(BODY, BODY_COLUMNS, rows));
+        format!("BEGIN IMMEDIATE; {entries}; {bodies}; COMMIT").into()
+    })
+});
 
 fn padded(head: &str, columns: usize, rows: usize) -> Arc<str> {
     let rows = tuples(columns, rows);
@@ -56,28 +71,46 @@ fn fitting(statements: &[Arc<str>; SIZES], rows: usize) -> Option<(&Arc<str>, us
 /// Inserts a whole group; all or (by the caller's transaction) nothing.
 pub(super) async fn rows(connection: &mut SqliteConnection, group: &[Placed<'_>]) -> Result<(), sqlx::Error> {
     for chunk in group.chunks(LONGEST) {
-        let (Some((entry_sql, length)), Some((body_sql, _))) =
-            (fitting(&ENTRY_SQL, chunk.len()), fitting(&BODY_SQL, chunk.len()))
-        else {
-            continue;
-        };
-        let mut entries = sqlx::query(AssertSqlSafe(Arc::clone(entry_sql)));
-        let mut bodies = sqlx::query(AssertSqlSafe(Arc::clone(body_sql)));
-        for placed in chunk {
-            entries = bind_entry(entries, placed);
-            bodies = bodies
-                .bind(placed.local)
-                .bind(placed.row.public.clone())
-                .bind(placed.row.personal.clone())
-                .bind(placed.row.salt.map(Vec::from));
+        if let Some((sql, length)) = fitting(&ENTRY_SQL, chunk.len()) {
+            let entries = sqlx::query(AssertSqlSafe(Arc::clone(sql)));
+            bind_entries(entries, chunk, length).execute(&mut *connection).await?;
         }
-        let lacking = length.saturating_sub(chunk.len());
-        entries = nothing(entries, lacking.saturating_mul(ENTRY_COLUMNS));
-        bodies = nothing(bodies, lacking.saturating_mul(BODY_COLUMNS));
-        entries.execute(&mut *connection).await?;
-        bodies.execute(&mut *connection).await?;
+        if let Some((sql, length)) = fitting(&BODY_SQL, chunk.len()) {
+            let bodies = sqlx::query(AssertSqlSafe(Arc::clone(sql)));
+            bind_bodies(bodies, chunk, length).execute(&mut *connection).await?;
+        }
     }
     Ok(())
+}
+
+/// Begins, inserts a group of at most [`LONGEST`] rows, and commits, in one call. After an error a transaction may be
+/// open.
+pub(super) async fn transaction(
+    connection: &mut SqliteConnection,
+    group: &[Placed<'_>],
+) -> Result<(), sqlx::Error> {
+    let Some((sql, length)) = fitting(&TRANSACTION_SQL, group.len()) else { return Ok(()) };
+    let query = bind_entries(sqlx::query(AssertSqlSafe(Arc::clone(sql))), group, length);
+    bind_bodies(query, group, length).execute(connection).await?;
+    Ok(())
+}
+
+fn bind_entries<'q>(mut query: Statement<'q>, group: &[Placed<'_>], length: usize) -> Statement<'q> {
+    for placed in group {
+        query = bind_entry(query, placed);
+    }
+    nothing(query, length.saturating_sub(group.len()).saturating_mul(ENTRY_COLUMNS))
+}
+
+fn bind_bodies<'q>(mut query: Statement<'q>, group: &[Placed<'_>], length: usize) -> Statement<'q> {
+    for placed in group {
+        query = query
+            .bind(placed.local)
+            .bind(placed.row.public.clone())
+            .bind(placed.row.personal.clone())
+            .bind(placed.row.salt.map(Vec::from));
+    }
+    nothing(query, length.saturating_sub(group.len()).saturating_mul(BODY_COLUMNS))
 }
 
 /// Binds nulls.

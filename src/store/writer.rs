@@ -289,11 +289,12 @@ impl Writer {
     async fn commit(&mut self, rows: &[&Row]) -> Result<Vec<Result<Appended, AppendError>>, Trouble> {
         let started = std::time::Instant::now();
         let now_us = (self.now_us)();
-        let mut transaction =
-            self.connection.begin_with("BEGIN IMMEDIATE").await.map_err(|error| trouble(error, false))?;
-        let (tail, answers) =
-            fill(&mut transaction, self.tail, rows, now_us).await.map_err(|error| trouble(error, false))?;
-        transaction.commit().await.map_err(|error| trouble(error, true))?;
+        let is_plain = rows.len() <= insert::LONGEST && rows.iter().all(|row| row.key.is_none());
+        let (tail, answers) = if is_plain {
+            self.commit_plain(rows, now_us).await?
+        } else {
+            self.commit_keyed(rows, now_us).await?
+        };
         self.tail = tail;
         self.state.last.store(tail.local, Ordering::Release);
         self.committed.send_replace(tail.local);
@@ -303,6 +304,41 @@ impl Writer {
             .increment(u64::try_from(committed).unwrap_or_default());
         Ok(answers)
     }
+
+    /// A group without keys needs no answer on its way, so the whole transaction is one call to SQLite's thread: under
+    /// load, waiting for that thread's turn costs more than what it does.
+    async fn commit_plain(&mut self, rows: &[&Row], now_us: i64) -> Result<Filled, Trouble> {
+        let mut tail = self.tail;
+        let placed: Vec<Placed<'_>> = rows.iter().map(|row| place(&mut tail, row, now_us)).collect();
+        if let Err(error) = insert::transaction(&mut self.connection, &placed).await {
+            // Nothing of the group may stay behind open; when SQLite has rolled back by itself there is nothing to do.
+            let _ = sqlx::query("ROLLBACK").execute(&mut self.connection).await;
+            return Err(trouble(error, false));
+        }
+        Ok((tail, placed.iter().map(|placed| Ok(placed.appended())).collect()))
+    }
+
+    async fn commit_keyed(&mut self, rows: &[&Row], now_us: i64) -> Result<Filled, Trouble> {
+        let mut transaction =
+            self.connection.begin_with("BEGIN IMMEDIATE").await.map_err(|error| trouble(error, false))?;
+        let filled =
+            fill(&mut transaction, self.tail, rows, now_us).await.map_err(|error| trouble(error, false))?;
+        transaction.commit().await.map_err(|error| trouble(error, true))?;
+        Ok(filled)
+    }
+}
+
+/// The tail behind a group, and each row's answer.
+type Filled = (Tail, Vec<Result<Appended, AppendError>>);
+
+/// Gives a row its place behind `tail`, and moves the tail there.
+fn place<'a>(tail: &mut Tail, row: &'a Row, now_us: i64) -> Placed<'a> {
+    let sequence = tail.sequence.saturating_add(1);
+    let position = Position { node: tail.node, epoch: tail.epoch, sequence, recorded_us: now_us };
+    let (local, previous) = (tail.local.saturating_add(1), tail.chain);
+    let chain = chain(&previous, &position, &row.leaf);
+    *tail = Tail { sequence, local, chain, ..*tail };
+    Placed { row, local, position, previous, chain }
 }
 
 /// Inserts the rows behind `tail`; gives the new tail and each row's answer.
@@ -311,7 +347,7 @@ async fn fill(
     mut tail: Tail,
     rows: &[&Row],
     now_us: i64,
-) -> Result<(Tail, Vec<Result<Appended, AppendError>>), sqlx::Error> {
+) -> Result<Filled, sqlx::Error> {
     let claimed = insert::claim(transaction, rows, now_us).await?;
     let mut placed = Vec::with_capacity(rows.len());
     let mut answers = Vec::with_capacity(rows.len());
@@ -320,22 +356,9 @@ async fn fill(
             answers.push(Err(AppendError::KeyTaken(insert::holder(transaction, key).await?)));
             continue;
         }
-        let position = Position {
-            node: tail.node,
-            epoch: tail.epoch,
-            sequence: tail.sequence.saturating_add(1),
-            recorded_us: now_us,
-        };
-        let local = tail.local.saturating_add(1);
-        let chained = chain(&tail.chain, &position, &row.leaf);
-        placed.push(Placed { row, local, position, previous: tail.chain, chain: chained });
-        answers.push(Ok(Appended { position, local }));
-        tail = Tail {
-            sequence: position.sequence,
-            local,
-            chain: chain(&tail.chain, &position, &row.leaf),
-            ..tail
-        };
+        let one = place(&mut tail, row, now_us);
+        answers.push(Ok(one.appended()));
+        placed.push(one);
     }
     insert::rows(transaction, &placed).await?;
     Ok((tail, answers))
