@@ -216,8 +216,9 @@ impl Store {
         if durable == Durability::Central && self.inner.central.is_none() {
             return Err(AppendError::NotRecorded("`central` asks for a `database_url`"));
         }
-        // A key is only kept by a commit, so an entry with a key waits for it at least.
-        if durable == Durability::Memory && row.key.is_none() {
+        // A key is only kept by a commit, so an entry with a key waits for it at least; and so does everyone while the
+        // writer falls behind, for a stronger promise late is better than a refusal.
+        if durable == Durability::Memory && row.key.is_none() && !self.inner.queue.is_half_full() {
             self.inner.queue.append_unawaited(row)?;
             return Ok(None);
         }

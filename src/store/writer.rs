@@ -125,6 +125,13 @@ impl Queue {
         self.state.records.load(Ordering::Acquire)
     }
 
+    /// Whether more than half of the room is taken: time to slow those down who do not wait.
+    #[must_use]
+    pub fn is_half_full(&self) -> bool {
+        self.state.records.load(Ordering::Acquire) > self.limits.records / 2
+            || self.state.bytes.load(Ordering::Acquire) > self.limits.bytes / 2
+    }
+
     /// Entries that were answered from the queue and then lost.
     #[must_use]
     pub fn gaps(&self) -> usize {

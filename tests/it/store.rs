@@ -194,11 +194,14 @@ async fn a_full_queue_refuses_at_once_and_loses_nothing() {
     let limits = QueueLimits { records: 8, bytes: 1 << 20 };
     let audit = open_with(StoreSettings { queue: limits, ..StoreSettings::new(folder.path()) }).await;
     let records: Vec<_> =
-        (0..200).map(|n| samples::record(&audit, &format!("p{n}"), Durability::Memory)).collect();
-    let (mut taken, mut refused) = (BTreeSet::new(), 0);
+        (0..200).map(|n| samples::record(&audit, &format!("p{n}"), Durability::Local)).collect();
+    let (mut taken, mut refused, mut tasks) = (BTreeSet::new(), 0, Vec::new());
     for record in records {
-        let id = record.id();
-        match audit.append(record).await {
+        let (id, audit) = (record.id(), audit.clone());
+        tasks.push((id, tokio::spawn(async move { audit.append(record).await })));
+    }
+    for (id, task) in tasks {
+        match task.await.unwrap() {
             Ok(_) => drop(taken.insert(id)),
             Err(AppendError::Overloaded) => refused += 1,
             Err(error) => panic!("{error}"),
@@ -215,6 +218,23 @@ async fn a_full_queue_refuses_at_once_and_loses_nothing() {
     let audit = open_with(StoreSettings { queue: limits, ..StoreSettings::new(other.path()) }).await;
     let large = audit.append(samples::record(&audit, "p", Durability::Local)).await;
     assert_eq!(large, Err(AppendError::Overloaded), "bytes count too");
+}
+
+#[tokio::test]
+async fn who_does_not_wait_is_slowed_down_before_anyone_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = QueueLimits { records: 8, bytes: 1 << 20 };
+    let audit = open_with(StoreSettings { queue: limits, ..StoreSettings::new(folder.path()) }).await;
+    let mut waited = 0;
+    for n in 0..200 {
+        let recorded =
+            audit.append(samples::record(&audit, &format!("p{n}"), Durability::Memory)).await.unwrap();
+        waited += usize::from(recorded.appended.is_some());
+    }
+    assert!(waited > 0, "a queue of 8 must have been half full");
+    audit.close(Duration::ZERO).await;
+    let reopened = open(folder.path()).await;
+    assert_eq!(ids(&reopened).await.len(), 200);
 }
 
 #[tokio::test]

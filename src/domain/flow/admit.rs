@@ -28,15 +28,14 @@ impl Flow {
         };
         let mut problems = Vec::new();
         let mut out_of_range = Vec::new();
+        let mut sent = Sent { entries, next: 0, taken: 0 };
         let values = self
             .inputs
             .iter()
-            .map(|input| {
-                let sent = entries.iter().find(|(name, _)| **name == *input.name).map(|(_, value)| value);
-                admit_input(input, sent, &mut problems, &mut out_of_range)
-            })
+            .map(|input| admit_input(input, sent.take(&input.name), &mut problems, &mut out_of_range))
             .collect();
-        let unread = self.unknown(entries, &mut problems);
+        let all_known = sent.taken == entries.len();
+        let unread = if all_known { Vec::new() } else { self.unknown(entries, &mut problems) };
         if self.on_invalid.is_none() {
             problems.append(&mut out_of_range);
         }
@@ -69,6 +68,25 @@ impl Flow {
             }
         }
         unread
+    }
+}
+
+/// Facts as sent, looked up in the order in which most callers send them: the declared one.
+struct Sent<'a> {
+    entries: &'a [(String, Given)],
+    next: usize,
+    /// How many were found; names are unique, so as many were known.
+    taken: usize,
+}
+
+impl<'a> Sent<'a> {
+    fn take(&mut self, name: &str) -> Option<&'a Given> {
+        let (before, after) = self.entries.split_at_checked(self.next)?;
+        let ahead = after.iter().position(|(n, _)| n == name).map(|at| self.next + at);
+        let at = ahead.or_else(|| before.iter().position(|(n, _)| n == name))?;
+        self.next = at + 1;
+        self.taken += 1;
+        self.entries.get(at).map(|(_, value)| value)
     }
 }
 
