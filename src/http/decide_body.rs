@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use super::problem::{At, Fault};
 use crate::domain::facts::Given;
+use crate::domain::nearest::nearest;
 use crate::engine::TraceLevel;
 
 const FIELDS: &[&str] = &["flow", "market", "reference", "facts", "trace", "dry_run"];
@@ -164,15 +165,9 @@ pub(super) fn listed(names: &[&str]) -> String {
 
 /// What to say of a name that is not among `known`: the nearest one, or all.
 pub(super) fn unknown_detail(name: &str, known: &[&str]) -> String {
-    let cut: String = name.chars().take(64).collect();
-    let near = known
-        .iter()
-        .map(|k| (strsim::damerau_levenshtein(k, &cut), k))
-        .min()
-        .filter(|(distance, k)| *distance <= 1 + k.len() / 4);
-    near.map_or_else(
+    nearest(name, known.iter().copied()).map_or_else(
         || format!("is not known here; known are {}", listed(known)),
-        |(_, k)| format!("is not known here; did you mean `{k}`?"),
+        |near| format!("is not known here; did you mean `{near}`?"),
     )
 }
 

@@ -14,10 +14,10 @@ pub use reference::ResolveError;
 
 use super::artefact;
 use super::codes;
-use super::sample::nearest;
 use crate::documents::{Source, yaml};
 use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::model::Model;
+use crate::domain::nearest::nearest;
 use crate::domain::place::Place;
 use crate::domain::value::Name;
 
@@ -235,8 +235,8 @@ impl ModelLibrary {
     pub fn resolve(&self, written: &str) -> Result<Arc<Model>, ResolveError> {
         let (name, which) = reference::read(written)?;
         let model = self.models.get(name).ok_or_else(|| {
-            let known: Vec<&str> = self.models.keys().map(AsRef::as_ref).collect();
-            ResolveError::UnknownModel { name: name.to_owned(), nearest: nearest(name, &known) }
+            let nearest = nearest(name, self.models.keys().map(AsRef::as_ref)).map(str::to_owned);
+            ResolveError::UnknownModel { name: name.to_owned(), nearest }
         })?;
         let number = reference::number(name, which, model)?;
         let version = model.versions.get(&number).ok_or_else(|| ResolveError::UnknownVersion {

@@ -2,6 +2,7 @@
 //! Says lines and columns, never a cell: the rows are people.
 
 use crate::documents::table::{Table, TableError};
+use crate::domain::nearest::nearest;
 use crate::domain::value::Value;
 
 use super::recipe::{Recipe, read_cell};
@@ -37,7 +38,7 @@ pub(super) fn read(recipe: &Recipe, table: &Table) -> Result<Sample, SampleError
     let column = |name: &str| {
         table.columns.iter().position(|column| column == name).ok_or_else(|| SampleError::NoColumn {
             column: name.to_owned(),
-            nearest: nearest(name, &table.columns),
+            nearest: nearest(name, table.columns.iter().map(String::as_str)).map(str::to_owned),
         })
     };
     let places =
@@ -71,14 +72,4 @@ pub(super) fn read(recipe: &Recipe, table: &Table) -> Result<Sample, SampleError
         sample.lines.push(row.line);
     }
     Ok(sample)
-}
-
-/// The name most like `name`, if one is near enough to be meant.
-pub(super) fn nearest<S: AsRef<str>>(name: &str, known: &[S]) -> Option<String> {
-    known
-        .iter()
-        .map(|other| (strsim::damerau_levenshtein(name, other.as_ref()), other.as_ref()))
-        .filter(|(distance, other)| *distance <= name.len().max(other.len()) / 3)
-        .min()
-        .map(|(_, other)| other.to_owned())
 }

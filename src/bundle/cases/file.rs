@@ -8,11 +8,12 @@ use super::{Case, CaseFiles, Expectation, ExpectedScore};
 use crate::bundle::flow_file::probability;
 use crate::documents::Source;
 use crate::documents::yaml::shape::{Keys, Shape};
-use crate::documents::yaml::{Content, Literal, Node, nearest, read};
+use crate::documents::yaml::{Content, Literal, Node, read};
 use crate::domain::declaration::FlowDeclaration;
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::facts::Given;
 use crate::domain::flow::ModelPin;
+use crate::domain::nearest::nearest;
 use crate::domain::place::Located;
 use crate::domain::value::Name;
 
@@ -345,7 +346,7 @@ impl CaseReader<'_> {
         let known: Vec<&str> = known.into_iter().collect();
         let message = format!("there is no {what} `{}`", name.value.escape_debug());
         let finding = Diagnostic::error("B010", name.place, message);
-        self.shape.report(match nearest(&name.value, &known) {
+        self.shape.report(match nearest(&name.value, known.iter().copied()) {
             Some(near) => finding.help(format!("did you mean `{near}`?")),
             None => finding,
         });

@@ -12,7 +12,7 @@ mod typed;
 pub use scalar::{Literal, quoted};
 pub use serde_yaml::Spanned;
 pub use tree::{Content, Entry, Node, Scalar, Style, read};
-pub use typed::{nearest, parse, place};
+pub use typed::{parse, place};
 
 /// Bytes of one YAML file.
 pub const LARGEST_FILE: usize = 16 * 1024 * 1024;

@@ -4,10 +4,10 @@
 use super::pitfalls;
 use super::scalar::Literal;
 use super::tree::{Content, Entry, Node, shown};
-use super::typed::nearest;
 use crate::documents::Source;
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::facts::Given;
+use crate::domain::nearest::nearest;
 use crate::domain::place::{Located, Place};
 
 /// What is found while one file is taken apart.
@@ -156,7 +156,7 @@ impl<'s> Shape<'s> {
             return Some(*value);
         }
         let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-        let help = match nearest(&text.value, &known) {
+        let help = match nearest(&text.value, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("one of `{}`", known.join("`, `")),
         };
@@ -205,7 +205,7 @@ impl<'n> Keys<'n> {
         if found.is_none() {
             let message = format!("{} lacks the key `{key}`", self.what);
             let mut finding = Diagnostic::error("Y010", self.place, message);
-            let unknown = self.entries.iter().find(|entry| nearest(&entry.key.value, &[key]).is_some());
+            let unknown = self.entries.iter().find(|entry| nearest(&entry.key.value, [key]).is_some());
             if let Some(entry) = unknown {
                 finding = finding.help(format!("`{}` may be meant as it", shown(&entry.key.value)));
             }
@@ -227,7 +227,7 @@ impl<'n> Keys<'n> {
                 continue;
             }
             let message = format!("unknown key `{}` in {}", shown(&entry.key.value), self.what);
-            let help = match nearest(&entry.key.value, &self.known) {
+            let help = match nearest(&entry.key.value, self.known.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("known here: `{}`", self.known.join("`, `")),
             };

@@ -9,6 +9,7 @@ use super::tree::{read, shown};
 use super::{DEEPEST, MOST_NODES};
 use crate::documents::Source;
 use crate::domain::diagnostic::Diagnostic;
+use crate::domain::nearest::nearest;
 use crate::domain::place::{Place, Span};
 
 /// Fills `T` from one file; `file` is the number that places in it carry.
@@ -64,7 +65,7 @@ fn explained(file: u32, error: &Error) -> Diagnostic {
         }
         Error::SerdeUnknownVariant { variant, expected, .. } => {
             let finding = Diagnostic::error("Y011", place, format!("unknown value `{}`", shown(variant)));
-            match nearest(variant, expected) {
+            match nearest(variant, expected.iter().copied()) {
                 Some(near) => finding.help(format!("did you mean `{near}`?")),
                 None => finding.help(format!("one of `{}`", expected.join("`, `"))),
             }
@@ -97,7 +98,7 @@ fn explained(file: u32, error: &Error) -> Diagnostic {
 
 fn unknown_key(place: Place, field: &str, expected: &[&'static str]) -> Diagnostic {
     let finding = Diagnostic::error("Y009", place, format!("unknown key `{}`", shown(field)));
-    match nearest(field, expected) {
+    match nearest(field, expected.iter().copied()) {
         Some(near) => finding.help(format!("did you mean `{near}`?")),
         None if expected.is_empty() => finding,
         None => finding.help(format!("known here: `{}`", expected.join("`, `"))),
@@ -120,15 +121,4 @@ fn plain_words(unexpected: &str) -> String {
 
 fn first_line(message: &str) -> String {
     message.lines().next().unwrap_or_default().to_owned()
-}
-
-/// The known name that a mistyped one most likely means.
-pub fn nearest<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
-    let written = written.to_lowercase();
-    known
-        .iter()
-        .map(|name| (strsim::damerau_levenshtein(&written, name), *name))
-        .filter(|(distance, name)| *distance <= 1 + name.len() / 4 && *distance < name.len())
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
 }
