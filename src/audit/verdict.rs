@@ -136,7 +136,7 @@ pub(super) fn trace(json: &mut Json, steps: &[Step]) {
                 }
                 json.raw("{").key("id").string(&rule.id).raw(",").key("reads");
                 names(json, &rule.reads);
-                json.raw(",").key("result").string(result_word(rule.result)).raw("}");
+                json.raw(",").key("result").string(rule.result.word()).raw("}");
             });
             json.raw("}");
         }
@@ -182,14 +182,6 @@ fn recorded_by(json: &mut Json, by: &RecordedBy) {
         RecordedBy::OnError => json.raw("{\"on_error\":true}"),
         RecordedBy::OnInvalid => json.raw("{\"on_invalid\":true}"),
     };
-}
-
-pub(super) fn result_word(result: RuleResult) -> &'static str {
-    match result {
-        RuleResult::Hit => "hit",
-        RuleResult::Miss => "miss",
-        RuleResult::Failed => "failed",
-    }
 }
 
 #[cfg(test)]

@@ -100,3 +100,15 @@ pub enum RuleResult {
     Miss,
     Failed,
 }
+
+impl RuleResult {
+    /// The word for it in traces.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Miss => "miss",
+            Self::Failed => "failed",
+        }
+    }
+}

@@ -131,15 +131,10 @@ impl Serialize for OneRule<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("id", &*self.rule.id)?;
-        let result = match self.rule.result {
-            RuleResult::Hit => "hit",
-            RuleResult::Miss => "miss",
-            RuleResult::Failed => "failed",
-        };
         if self.detail == Detail::Full && self.rule.result != RuleResult::Miss {
             map.serialize_entry("reads", &texts(&self.rule.reads))?;
         }
-        map.serialize_entry("result", result)?;
+        map.serialize_entry("result", self.rule.result.word())?;
         map.end()
     }
 }

@@ -59,6 +59,15 @@ pub struct Scope {
     pub protected: Vec<(Name, Vec<String>)>,
 }
 
+impl Scope {
+    /// Whether an input, a feature or a threshold has this name.
+    #[must_use]
+    pub fn declares(&self, name: &str) -> bool {
+        self.inputs.iter().chain(&self.features).any(|(n, _)| &**n == name)
+            || self.thresholds.iter().any(|(n, _)| &**n == name)
+    }
+}
+
 /// What an expression stands for: it decides which names and words are open to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role<'a> {

@@ -163,10 +163,7 @@ impl Compiler<'_> {
 
     /// A local may not have the name of something that the flow declares: a reader could not tell them apart.
     pub(super) fn refuse_declared_name(&mut self, name: &str, span: Span) {
-        let scope = self.scope;
-        let declared = scope.inputs.iter().chain(&scope.features).any(|(n, _)| &**n == name)
-            || scope.thresholds.iter().any(|(n, _)| &**n == name);
-        if declared {
+        if self.scope.declares(name) {
             self.error(
                 "T027",
                 span,
@@ -207,10 +204,7 @@ impl Compiler<'_> {
             return Self::broken(span);
         };
         let Some(local) = self.locals.iter().rev().find(|l| l.name == *name).cloned() else {
-            let scope = self.scope;
-            let declared = scope.inputs.iter().chain(&scope.features).any(|(n, _)| **n == **name)
-                || scope.thresholds.iter().any(|(n, _)| **n == **name);
-            if declared {
+            if self.scope.declares(name) {
                 self.error(
                     "T013",
                     target.span,

@@ -6,6 +6,7 @@ use super::compile::Build;
 use crate::domain::declaration::{FlowDeclaration, ThresholdLiteral};
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::expression::ListWord;
+use crate::domain::expression::compile::article;
 use crate::domain::expression::words::WORDS;
 use crate::domain::place::{Located, Place};
 use crate::domain::script::{is_name, is_reserved};
@@ -50,7 +51,7 @@ impl<'a> Names<'a> {
             for (name, _) in &set.takes {
                 names.well_formed("name under `takes`", name);
                 if let Some((kind, _)) = names.seen.get(name.value.as_str()) {
-                    let message = format!("`{}` is already the name of {} {kind}", name.value, article(kind));
+                    let message = format!("`{}` is already the name of {}", name.value, article(kind));
                     names
                         .found
                         .push(Diagnostic::error("T025", name.place, message).help("choose another name"));
@@ -72,16 +73,13 @@ impl<'a> Names<'a> {
         let is_word = WORDS.iter().any(|(word, ..)| *word == name.value)
             || ["today", "decided_at", "is_given", "is_missing"].contains(&name.value.as_str());
         if is_word {
-            let message = format!(
-                "`{}` is a word of the language and cannot name {} {kind}",
-                name.value,
-                article(kind)
-            );
+            let message =
+                format!("`{}` is a word of the language and cannot name {}", name.value, article(kind));
             self.found.push(Diagnostic::error("T026", name.place, message).help("choose another name"));
         }
         match self.seen.get(name.value.as_str()) {
             Some((before, _)) => {
-                let message = format!("`{}` is already the name of {} {before}", name.value, article(before));
+                let message = format!("`{}` is already the name of {}", name.value, article(before));
                 self.found.push(Diagnostic::error("T025", name.place, message).help("choose another name"));
             }
             None => {
@@ -92,7 +90,7 @@ impl<'a> Names<'a> {
 
     fn well_formed(&mut self, kind: &str, name: &Located<String>) {
         if is_reserved(&name.value) {
-            let message = format!("`{}` is reserved and cannot name {} {kind}", name.value, article(kind));
+            let message = format!("`{}` is reserved and cannot name {}", name.value, article(kind));
             self.found.push(Diagnostic::error("T026", name.place, message).help("choose another name"));
         } else if !is_name(&name.value) {
             let message = format!("`{}` is not a name", name.value);
@@ -132,10 +130,6 @@ impl<'a> Names<'a> {
             seen.push(&name.value);
         }
     }
-}
-
-fn article(kind: &str) -> &'static str {
-    if kind.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" }
 }
 
 impl Build<'_> {

@@ -5,6 +5,7 @@ use rhai::{Expr, Position, SwitchCasesCollection};
 
 use super::convert::Converter;
 use super::syntax::{Arm, Node, Syntax};
+use super::text::quoted_length;
 use crate::domain::place::Span;
 
 impl Converter<'_> {
@@ -149,16 +150,7 @@ fn quoted_or_comment(rest: &str) -> Option<usize> {
         return Some(rest.find("*/").map_or(rest.len(), |at| at + 2));
     }
     let quote = rest.chars().next().filter(|c| "\"`'".contains(*c))?;
-    let mut escaped = false;
-    for (at, c) in rest.char_indices().skip(1) {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            c if c == quote => return Some(at + 1),
-            _ => {}
-        }
-    }
-    Some(rest.len())
+    Some(quoted_length(rest, quote))
 }
 
 /// The same text with blanks in the place of comments.

@@ -99,7 +99,8 @@ fn number_length(rest: &str) -> usize {
     end
 }
 
-fn quoted_length(rest: &str, quote: char) -> usize {
+/// Bytes of the quoted text at the start of `rest`, quotes included; all of it where the text is not closed.
+pub fn quoted_length(rest: &str, quote: char) -> usize {
     let mut escaped = false;
     for (at, c) in rest.char_indices().skip(1) {
         match c {
