@@ -27,7 +27,7 @@ pub(super) fn given() -> Given {
 
 pub(super) fn facts() -> Facts {
     let values = [Value::text("person-7"), Value::Decimal("2500.00".parse().unwrap()), Value::Integer(41)];
-    Facts { values: values.into(), unread: Vec::new(), invalid: Vec::new() }
+    Facts { values: values.into(), unread: Vec::new(), needs: Box::default(), invalid: Vec::new() }
 }
 
 pub(super) fn verdict() -> Verdict {
@@ -41,6 +41,7 @@ pub(super) fn verdict() -> Verdict {
         detail: "b is 0".to_owned(),
     };
     Verdict {
+        needs: Vec::new(),
         outcome: name("decline"),
         reasons: vec![name("R201"), name("R104")],
         output: vec![(name("limit"), Value::Decimal("0.00".parse().unwrap()))],

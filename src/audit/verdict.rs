@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value as Read;
 
 use super::json::Json;
-use crate::domain::verdict::{Failure, FeatureState, RecordedBy, RuleResult, Step, Verdict};
+use crate::domain::verdict::{BinTrace, Failure, FeatureState, RecordedBy, RuleResult, Step, Verdict};
 
 /// One place where a replayed verdict is not the recorded one.
 #[derive(Debug, Clone, PartialEq)]
@@ -120,7 +120,11 @@ pub(super) fn scores(json: &mut Json, verdict: &Verdict) {
 
 /// The trace, in order. A feature's value stands once, under `features`.
 pub(super) fn trace(json: &mut Json, steps: &[Step]) {
-    json.array(steps, |json, step| match step {
+    json.array(steps, step);
+}
+
+fn step(json: &mut Json, step: &Step) {
+    match step {
         Step::Feature { name, reads, .. } => {
             json.raw("{").key("feature").string(name).raw(",").key("reads");
             names(json, reads);
@@ -164,7 +168,59 @@ pub(super) fn trace(json: &mut Json, steps: &[Step]) {
             failure(json, item);
             json.raw("}");
         }
-    });
+        other => later_step(json, other),
+    }
+}
+
+/// Scorecards, tables, lists, other flows and what the caller was asked for.
+fn later_step(json: &mut Json, step: &Step) {
+    match step {
+        Step::Scorecard { name, points, bins } => {
+            json.raw("{").key("bins").array(bins, bin);
+            json.raw(",").key("points").integer(*points).raw(",").key("scorecard").string(name).raw("}");
+        }
+        Step::Table { name, rows, output: given, reads } => {
+            json.raw("{").key("output");
+            output(json, given);
+            json.raw(",").key("reads");
+            names(json, reads);
+            json.raw(",").key("rows").array(rows, |json, row| {
+                json.count((*row).into());
+            });
+            json.raw(",").key("table").string(name).raw("}");
+        }
+        Step::List { name, digest, is_listed } => {
+            json.raw("{").key("digest").string(digest).raw(",").key("list").string(name);
+            json.raw(",").key("listed").boolean(*is_listed).raw("}");
+        }
+        Step::SubFlow { name, outcome, reasons, degraded, trace: inner } => {
+            json.raw("{").key("degraded").boolean(*degraded).raw(",").key("flow").string(name);
+            json.raw(",").key("outcome").string(outcome).raw(",").key("reasons");
+            names(json, reasons);
+            json.raw(",").key("trace");
+            trace(json, inner);
+            json.raw("}");
+        }
+        Step::Need { asked, answer } => {
+            json.raw("{").key("answer");
+            match answer {
+                Some(answer) => json.value(answer),
+                None => json.null(),
+            };
+            json.raw(",").key("need").string(&asked.name).raw(",").key("with").value(&asked.with).raw("}");
+        }
+        _ => {}
+    }
+}
+
+fn bin(json: &mut Json, bin: &BinTrace) {
+    json.raw("{").key("bin").count(bin.bin.into());
+    json.raw(",").key("characteristic").string(&bin.characteristic);
+    json.raw(",").key("lost").integer(bin.lost).raw(",").key("points").integer(bin.points);
+    if let Some(reason) = &bin.reason {
+        json.raw(",").key("reason").string(reason);
+    }
+    json.raw("}");
 }
 
 fn names(json: &mut Json, names: &[Arc<str>]) {
@@ -179,6 +235,10 @@ fn recorded_by(json: &mut Json, by: &RecordedBy) {
         RecordedBy::Rule { rule_set, rule } => {
             json.raw("{").key("rule").string(rule).raw(",").key("rule_set").string(rule_set).raw("}")
         }
+        RecordedBy::Row { table, row } => {
+            json.raw("{").key("row").count((*row).into()).raw(",").key("table").string(table).raw("}")
+        }
+        RecordedBy::SubFlow(flow) => json.raw("{").key("flow").string(flow).raw("}"),
         RecordedBy::OnError => json.raw("{\"on_error\":true}"),
         RecordedBy::OnInvalid => json.raw("{\"on_invalid\":true}"),
     };

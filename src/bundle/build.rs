@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use super::cases::{CaseFiles, read_cases};
 use super::models::{self, Models};
+use super::parts::{Document, Parts, document};
 use super::revision::{ManifestFile, of_files};
-use super::{Bundle, Documents, FlowRevision, flow_file, rule_file};
+use super::{Bundle, Documents, FlowRevision, flow_file};
 use crate::documents::yaml::shape::Shape;
 use crate::documents::{Source, findings};
-use crate::domain::declaration::{FlowDeclaration, HitPolicy, RuleSetDeclaration};
+use crate::domain::declaration::FlowDeclaration;
 use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::flow::Flow;
 use crate::domain::place::{Located, Place, Span};
@@ -18,7 +19,7 @@ use crate::domain::value::Name;
 use crate::learn::library::ModelLibrary;
 
 /// Bytes of a document that is not YAML.
-const LARGEST_TEXT: usize = 4 * 1024 * 1024;
+pub(super) const LARGEST_TEXT: usize = 4 * 1024 * 1024;
 
 /// What came of one reading of the documents.
 #[derive(Debug, Clone)]
@@ -135,42 +136,6 @@ fn library_of(documents: &Documents) -> ModelLibrary {
     ModelLibrary::from_files(&files)
 }
 
-/// What one file of a flow folder is, by its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Document<'a> {
-    Flow,
-    Script,
-    RuleSet(&'a str),
-    Case,
-    /// A document of language.md that this version does not read.
-    Later,
-    /// It looks as if it were meant to be read.
-    Unread,
-    Other,
-}
-
-fn document(path_in_flow: &str) -> Document<'_> {
-    let extension = path_in_flow.rsplit_once('.').map_or("", |(_, extension)| extension);
-    match path_in_flow.split_once('/') {
-        None => {}
-        Some(("cases", name)) if extension == "yaml" && !name.contains('/') => return Document::Case,
-        Some(("markets", _)) if extension == "yaml" => return Document::Later,
-        Some(("cases" | "markets", _)) if extension == "yml" => return Document::Unread,
-        Some(_) => return Document::Other,
-    }
-    if let Some(name) = path_in_flow.strip_suffix(".rules.yaml") {
-        return Document::RuleSet(name);
-    }
-    let later = [".scorecard.yaml", ".table.csv", ".table.yaml", ".list.csv"];
-    match path_in_flow {
-        "flow.yaml" => Document::Flow,
-        "flow.rhai" => Document::Script,
-        name if later.iter().any(|ending| name.ends_with(ending)) => Document::Later,
-        _ if matches!(extension, "yaml" | "yml" | "rhai" | "csv") => Document::Unread,
-        _ => Document::Other,
-    }
-}
-
 /// Every folder in `rules/`, with the paths in it (also of what could not be read).
 fn flow_folders(documents: &Documents) -> BTreeMap<&str, BTreeSet<&str>> {
     let mut folders: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
@@ -191,10 +156,10 @@ fn flow_folders(documents: &Documents) -> BTreeMap<&str, BTreeSet<&str>> {
     folders
 }
 
-struct Builder<'d> {
-    documents: &'d Documents,
-    sources: Vec<Source>,
-    findings: Vec<Diagnostic>,
+pub(super) struct Builder<'d> {
+    pub(super) documents: &'d Documents,
+    pub(super) sources: Vec<Source>,
+    pub(super) findings: Vec<Diagnostic>,
 }
 
 /// A flow that checks: compiled, as declared, and the files of `rules/` that it was made from.
@@ -217,16 +182,6 @@ pub(super) fn one_flow(
     let paths: BTreeSet<&str> = documents.files.keys().map(String::as_str).collect();
     let FlowRead { good, findings, .. } = builder.read(name, &paths, models);
     (good, findings, builder.sources)
-}
-
-/// The parts of one flow as its files are read.
-struct Parts {
-    findings: Vec<Diagnostic>,
-    rule_sets: Vec<RuleSetDeclaration>,
-    files: Vec<ManifestFile>,
-    cases: Vec<u32>,
-    flow: Option<u32>,
-    script: Option<u32>,
 }
 
 impl<'d> Builder<'d> {
@@ -270,73 +225,6 @@ impl<'d> Builder<'d> {
         FlowRead { good, findings: parts.findings, cases: parts.cases }
     }
 
-    fn parts(&mut self, name: &str, paths: &BTreeSet<&str>) -> Parts {
-        let mut parts = Parts {
-            findings: Vec::new(),
-            rule_sets: Vec::new(),
-            files: Vec::new(),
-            cases: Vec::new(),
-            flow: None,
-            script: None,
-        };
-        let prefix = format!("rules/{name}/");
-        for path in paths {
-            let kind = document(path.strip_prefix(&prefix).unwrap_or_default());
-            if kind == Document::Other {
-                continue;
-            }
-            let Some(file) = self.open(path, &mut parts.findings) else { continue };
-            let here = Place { file, span: Span::default() };
-            match kind {
-                Document::Other => {}
-                Document::Case => parts.cases.push(file),
-                Document::Later => {
-                    let message = format!("`{path}` is a document that this version does not support");
-                    parts.findings.push(
-                        Diagnostic::error("B003", here, message)
-                            .help("remove it, or move it out of `rules/`"),
-                    );
-                }
-                Document::Unread => {
-                    let message = format!("`{path}` is not read");
-                    let help = "a flow has `flow.yaml`, `flow.rhai`, `NAME.rules.yaml` and `cases/NAME.yaml`";
-                    parts.findings.push(Diagnostic::warning("B009", here, message).help(help));
-                }
-                Document::Flow => parts.flow = Some(file),
-                Document::Script => parts.script = Some(file),
-                Document::RuleSet(set) => self.rule_set(file, set, &mut parts),
-            }
-            if matches!(kind, Document::Flow | Document::Script | Document::RuleSet(_))
-                && let Some(bytes) = self.documents.files.get(*path)
-            {
-                parts.files.push(ManifestFile::new(*path, Arc::clone(bytes)));
-            }
-        }
-        parts
-    }
-
-    fn rule_set(&self, file: u32, set: &str, parts: &mut Parts) {
-        let Some(source) = self.source(file) else { return };
-        let mut shape = Shape::new(source);
-        let here = Place { file, span: Span::default() };
-        if !super::names::is_identifier(set) {
-            let message = format!("`{set}` cannot be the name of a rule set");
-            shape.report(
-                Diagnostic::error("B005", here, message)
-                    .help("rename the file: letters, digits and `_` before `.rules.yaml`"),
-            );
-        }
-        // A set that cannot be read still has its name: scripts that say it are not wrong.
-        let empty = || RuleSetDeclaration {
-            name: Located::new(set.to_owned(), here),
-            hit_policy: HitPolicy::default(),
-            takes: Vec::new(),
-            rules: Vec::new(),
-        };
-        parts.rule_sets.push(rule_file::rule_set(&mut shape, file, set).unwrap_or_else(empty));
-        parts.findings.extend(shape.findings);
-    }
-
     fn declaration(&mut self, name: &str, parts: &mut Parts, models: &Models<'_>) -> Option<FlowDeclaration> {
         for (found, file_name) in [(parts.flow, "flow.yaml"), (parts.script, "flow.rhai")] {
             let path = format!("rules/{name}/{file_name}");
@@ -363,9 +251,9 @@ impl<'d> Builder<'d> {
             None => None,
         };
         let mut shape = Shape::new(source);
-        let rule_sets = std::mem::take(&mut parts.rule_sets);
+        let beside = std::mem::take(&mut parts.beside);
         let declared =
-            flow_file::flow(&mut shape, file, name, models, rule_sets, script.clone().unwrap_or_default());
+            flow_file::flow(&mut shape, file, name, models, beside, script.clone().unwrap_or_default());
         parts.findings.extend(shape.findings);
         // Without its script a flow's other files are still read for what is wrong with them.
         script.and(declared)
@@ -405,44 +293,5 @@ impl<'d> Builder<'d> {
             files.insert(finding.path.clone(), file);
         }
         library.diagnostics(|path| files.get(path).copied().unwrap_or(u32::MAX))
-    }
-
-    /// Takes a file's text among the sources; what cannot be text is a finding.
-    fn open(&mut self, path: &str, findings: &mut Vec<Diagnostic>) -> Option<u32> {
-        let place = self.unread(path);
-        if let Some(reason) = self.documents.unreadable.get(path) {
-            findings.push(Diagnostic::error("B002", place, format!("`{path}` cannot be read: {reason}")));
-            return None;
-        }
-        let bytes = self.documents.files.get(path)?;
-        if bytes.len() > LARGEST_TEXT && !path.ends_with(".yaml") {
-            let message = format!("`{path}` has more than {} MiB", LARGEST_TEXT / 1024 / 1024);
-            findings.push(Diagnostic::error("B002", place, message));
-            return None;
-        }
-        match std::str::from_utf8(bytes) {
-            Ok(text) => {
-                if let Some(source) = self.sources.last_mut() {
-                    source.text = Arc::from(text);
-                }
-                Some(place.file)
-            }
-            Err(error) => {
-                let message = format!("`{path}` is not UTF-8 (at byte {})", error.valid_up_to());
-                findings.push(Diagnostic::error("B002", place, message).help("save it as UTF-8"));
-                None
-            }
-        }
-    }
-
-    /// A place at the start of a file whose text is not shown.
-    fn unread(&mut self, path: &str) -> Place {
-        let file = u32::try_from(self.sources.len()).unwrap_or(u32::MAX);
-        self.sources.push(Source::new(path, ""));
-        Place { file, span: Span::default() }
-    }
-
-    fn source(&self, file: u32) -> Option<&Source> {
-        self.sources.get(usize::try_from(file).ok()?)
     }
 }

@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use super::declared;
 use super::models::Models;
 use super::names::{check_id, check_readable, check_unique};
+use super::parts::Beside;
 use crate::documents::yaml::shape::{Keys, Shape};
 use crate::documents::yaml::{Content, Literal, Node, read};
 use crate::domain::declaration::{
     FeatureDeclaration, FlowDeclaration, ModelUseDeclaration, OnErrorDeclaration, OnInvalid,
-    ReasonDeclaration, RuleSetDeclaration, ThresholdDeclaration, ThresholdLiteral, UnknownInputs,
+    ReasonDeclaration, ThresholdDeclaration, ThresholdLiteral, UnknownInputs,
 };
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::place::{Located, Place, Span};
@@ -27,7 +28,7 @@ pub(super) fn flow(
     file: u32,
     name: &str,
     models: &Models<'_>,
-    rule_sets: Vec<RuleSetDeclaration>,
+    beside: Beside,
     script: Located<String>,
 ) -> Option<FlowDeclaration> {
     let root = match read(file, shape.source) {
@@ -81,7 +82,16 @@ pub(super) fn flow(
         on_invalid,
         deadline_ms,
         place: Place { file, span: Span::default() },
-        rule_sets,
+        rule_sets: beside.rule_sets,
+        scorecards: beside.scorecards,
+        tables: beside.tables,
+        lists: Vec::new(),
+        needs: Vec::new(),
+        sub_flows: Vec::new(),
+        shared_functions: beside.shared_functions,
+        languages: Vec::new(),
+        market: None,
+        is_market_required: false,
         script,
     })
 }

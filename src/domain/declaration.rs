@@ -4,11 +4,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::flow::Flow;
+use super::list::List;
 use super::model::Model;
 use super::place::{Located, Place};
-use super::value::Kind;
+use super::value::{Field, Kind, Name};
 
-/// `flow.yaml`, `flow.rhai` and the rule sets of one flow.
+/// Every document of one flow, for one market: an overlay has been laid over it before it comes here.
 #[derive(Debug, Clone)]
 pub struct FlowDeclaration {
     pub name: Located<String>,
@@ -35,6 +37,22 @@ pub struct FlowDeclaration {
     /// Where `flow.yaml` begins, for findings about the whole document.
     pub place: Place,
     pub rule_sets: Vec<RuleSetDeclaration>,
+    pub scorecards: Vec<ScorecardDeclaration>,
+    pub tables: Vec<TableDeclaration>,
+    /// The flow's own lists, and those of `_shared/`.
+    pub lists: Vec<ListDeclaration>,
+    /// What the script may ask the caller for in the middle of a decision.
+    pub needs: Vec<NeedDeclaration>,
+    /// The flows that `flow("…")` in the script names, compiled.
+    pub sub_flows: Vec<SubFlowDeclaration>,
+    /// Texts of `rules/_shared/*.rhai`: functions only; each place starts at byte 0 of its file.
+    pub shared_functions: Vec<Located<String>>,
+    /// Languages that every reason must have a text in; none is asked for if empty.
+    pub languages: Vec<Located<String>>,
+    /// The market that this declaration is for; `None` is `base`.
+    pub market: Option<Located<String>>,
+    /// `market: required`: a request has to name one.
+    pub is_market_required: bool,
     /// The text of `flow.rhai`; its place starts at byte 0 of that file.
     pub script: Located<String>,
 }
@@ -163,4 +181,129 @@ pub struct RuleDeclaration {
     pub outcome: Option<Located<String>>,
     pub reason: Option<Located<String>>,
     pub points: Option<Located<i64>>,
+}
+
+/// `NAME.scorecard.yaml`: points for what an input or feature is, characteristic by characteristic.
+#[derive(Debug, Clone)]
+pub struct ScorecardDeclaration {
+    /// The file's name before its first dot.
+    pub name: Located<String>,
+    pub base_points: i64,
+    /// Values that the call hands over, beside inputs and features.
+    pub takes: Vec<(Located<String>, Kind)>,
+    pub characteristics: Vec<CharacteristicDeclaration>,
+}
+
+#[derive(Debug, Clone)]
+pub struct CharacteristicDeclaration {
+    /// An input, a feature, or what the call hands over.
+    pub name: Located<String>,
+    /// The first that matches gives its points.
+    pub bins: Vec<BinDeclaration>,
+}
+
+#[derive(Debug, Clone)]
+pub struct BinDeclaration {
+    pub test: BinTest,
+    pub points: Located<i64>,
+    pub reason: Option<Located<String>>,
+    /// The whole bin, for findings about it.
+    pub place: Place,
+}
+
+/// What a bin asks of its characteristic. Literals keep their source text; a bound may name a threshold.
+#[derive(Debug, Clone)]
+pub enum BinTest {
+    /// `is: x`, `in: [x, y]`
+    OneOf(Vec<Located<ThresholdLiteral>>),
+    /// `from: a` (inclusive), `below: b` (exclusive), or both.
+    Range {
+        from: Option<Located<String>>,
+        below: Option<Located<String>>,
+    },
+    Missing,
+    Otherwise,
+}
+
+/// `NAME.table.csv` and `NAME.table.yaml`.
+#[derive(Debug, Clone)]
+pub struct TableDeclaration {
+    /// The file's name before its first dot.
+    pub name: Located<String>,
+    pub hit_policy: TableHitPolicy,
+    /// Inputs first, then outputs, each in the order of the header.
+    pub columns: Vec<ColumnDeclaration>,
+    pub rows: Vec<RowDeclaration>,
+    /// Cells write `0,129` for 0.129.
+    pub is_decimal_comma: bool,
+    /// The header row, for findings about the whole table.
+    pub place: Place,
+}
+
+#[derive(Debug, Clone)]
+pub struct ColumnDeclaration {
+    pub name: Located<String>,
+    /// As declared in `NAME.table.yaml`; else what the cells are compared with decides.
+    pub kind: Option<Located<Kind>>,
+    pub is_output: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct RowDeclaration {
+    /// 1-based among the rows of the table, the header not counted.
+    pub number: u32,
+    /// One cell a column, as written, in the order of the columns; the place is that of the cell's text.
+    pub cells: Vec<Located<String>>,
+}
+
+/// Which matching rows answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TableHitPolicy {
+    #[default]
+    First,
+    /// At most one row may match.
+    Unique,
+    /// The matching row whose `-> outcome` is strictest, else the first.
+    Priority,
+    Collect(Collected),
+}
+
+/// What becomes of the outputs of all matching rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Collected {
+    /// A list for each output.
+    All,
+    Sum,
+    Min,
+    Max,
+    /// How many rows matched: `.count`.
+    Count,
+}
+
+/// A fixed list: an allow or block list that is part of the revision.
+#[derive(Debug, Clone)]
+pub struct ListDeclaration {
+    /// The file's name before its first dot.
+    pub name: Located<String>,
+    pub list: Arc<List>,
+    /// Of `rules/_shared/`: not using it is no finding.
+    pub is_shared: bool,
+}
+
+/// `needs: { bureau: { of: { score: integer }, with: { depth: text } } }`.
+#[derive(Debug, Clone)]
+pub struct NeedDeclaration {
+    pub name: Located<String>,
+    /// What the caller answers with.
+    pub of: BTreeMap<Name, Field>,
+    /// What `need("bureau", #{ … })` tells the caller.
+    pub with: BTreeMap<Name, Field>,
+}
+
+/// A flow that this one's script calls with `flow("NAME")`.
+#[derive(Debug, Clone)]
+pub struct SubFlowDeclaration {
+    pub name: String,
+    /// `None`: there is such a flow, and it does not check.
+    pub flow: Option<Arc<Flow>>,
 }

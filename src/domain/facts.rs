@@ -22,6 +22,8 @@ pub struct Facts {
     pub values: Box<[Value]>,
     /// Facts that the flow does not declare, kept only under `unknown_inputs: record`.
     pub unread: Vec<(String, Given)>,
+    /// One value for each declared need, in the declared order; `Missing` until the caller has given it.
+    pub needs: Box<[Value]>,
     /// Pointers and codes of values out of range, admitted only under an `on_invalid` outcome.
     pub invalid: Vec<FactProblem>,
 }

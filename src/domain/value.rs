@@ -38,6 +38,12 @@ pub enum StepHandle {
     RuleSet(u16),
     /// By its place among the flow's models.
     Model(u16),
+    /// What a scorecard gave, by its place among the results of this run.
+    Scorecard(u16),
+    /// What a table gave, by its place among the results of this run.
+    Table(u16),
+    /// What a sub-flow decided, by its place among the results of this run.
+    SubFlow(u16),
 }
 
 impl Value {

@@ -8,12 +8,14 @@ use super::value::{Name, Value};
 /// The answer of one evaluation of one flow. It always exists: a failure is part of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
+    /// Not empty: nothing is decided yet, the caller has to give these first. Outcome and reasons then mean nothing.
+    pub needs: Vec<NeedAsked>,
     pub outcome: Name,
     /// Ranked: strictest first, then by contribution, then in the order recorded. Codes are unique.
     pub reasons: Vec<Name>,
     /// In the declared order of the flow's outputs.
     pub output: Vec<(Name, Value)>,
-    /// Scores of models (and later scorecards) that were asked, in the order asked.
+    /// Scores of models and points of scorecards that were asked, in the order asked.
     pub scores: Vec<(Name, Score)>,
     /// One entry for each declared feature, in the declared order.
     pub features: Vec<(Name, FeatureState)>,
@@ -67,7 +69,17 @@ pub enum Step {
     Rules { name: Name, rules: Vec<RuleTrace>, points: i64 },
     /// A model was asked.
     Model { name: Name, model: Arc<str>, version: u32, score: Option<Score>, fallback: bool },
-    /// A verb or an applied rule set recorded an outcome.
+    /// A scorecard was evaluated; `bins` in the order of its characteristics.
+    Scorecard { name: Name, points: i64, bins: Vec<BinTrace> },
+    /// A table was asked; the 1-based numbers of the rows that answered, and what they gave.
+    Table { name: Name, rows: Vec<u32>, output: Vec<(Name, Value)>, reads: Arc<[Name]> },
+    /// Something was looked up in a list. The digest names the list's content.
+    List { name: Name, digest: Arc<str>, is_listed: bool },
+    /// Another flow was asked; its own trace is inside.
+    SubFlow { name: Name, outcome: Name, reasons: Vec<Name>, degraded: bool, trace: Vec<Step> },
+    /// The caller was asked for facts; `answer` is what it gave, `None` where that is still to come.
+    Need { asked: NeedAsked, answer: Option<Value> },
+    /// A verb or an applied step recorded an outcome.
     Record { outcome: Name, reasons: Vec<Name>, output: Vec<(Name, Value)>, by: RecordedBy, line: u32 },
     /// Something failed.
     Failed(Failure),
@@ -82,8 +94,35 @@ pub enum RecordedBy {
         rule_set: Name,
         rule: Name,
     },
+    /// `.apply()` of this table, for the row of this number.
+    Row {
+        table: Name,
+        row: u32,
+    },
+    /// `.apply()` of this sub-flow.
+    SubFlow(Name),
     OnError,
     OnInvalid,
+}
+
+/// What the caller is asked for: which need, and what the flow says with it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NeedAsked {
+    pub name: Name,
+    /// A map.
+    pub with: Value,
+}
+
+/// What one characteristic of a scorecard gave.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BinTrace {
+    pub characteristic: Name,
+    /// 1-based among the bins of the characteristic.
+    pub bin: u32,
+    pub points: i64,
+    /// Points that the best bin would have given beyond these.
+    pub lost: i64,
+    pub reason: Option<Name>,
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -211,6 +211,15 @@ mod tests {
             deadline_ms: 100,
             place: Place::default(),
             rule_sets: vec![],
+            scorecards: vec![],
+            tables: vec![],
+            lists: vec![],
+            needs: vec![],
+            sub_flows: vec![],
+            shared_functions: vec![],
+            languages: vec![],
+            market: None,
+            is_market_required: false,
             script: at(String::new()),
         }
     }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, SerializeSeq, Serializer};
 
 use crate::domain::value::{Name, Value};
-use crate::domain::verdict::{Failure, RecordedBy, RuleResult, RuleTrace, Step};
+use crate::domain::verdict::{BinTrace, Failure, RecordedBy, RuleResult, RuleTrace, Step};
 
 /// A value in an answer.
 pub(super) struct Shown<'a>(pub &'a Value);
@@ -99,6 +99,51 @@ impl Serialize for OneStep<'_> {
                 map.serialize_entry("reasons", &texts(reasons))?;
             }
             Step::Failed(failure) => map.serialize_entry("failed", &Failed(failure))?,
+            Step::Scorecard { name, points, bins } => {
+                map.serialize_entry("bins", &bins.iter().map(OneBin).collect::<Vec<_>>())?;
+                map.serialize_entry("points", points)?;
+                map.serialize_entry("scorecard", &**name)?;
+            }
+            Step::Table { name, rows, output, reads } => {
+                map.serialize_entry("output", &Named(output))?;
+                map.serialize_entry("reads", &texts(reads))?;
+                map.serialize_entry("rows", rows)?;
+                map.serialize_entry("table", &**name)?;
+            }
+            Step::List { name, digest, is_listed } => {
+                map.serialize_entry("digest", &**digest)?;
+                map.serialize_entry("list", &**name)?;
+                map.serialize_entry("listed", is_listed)?;
+            }
+            Step::SubFlow { name, outcome, reasons, degraded, trace } => {
+                map.serialize_entry("degraded", degraded)?;
+                map.serialize_entry("flow", &**name)?;
+                map.serialize_entry("outcome", &**outcome)?;
+                map.serialize_entry("reasons", &texts(reasons))?;
+                map.serialize_entry("trace", &Steps { steps: trace, detail: self.detail })?;
+            }
+            Step::Need { asked, answer } => {
+                map.serialize_entry("answer", &answer.as_ref().map(Shown))?;
+                map.serialize_entry("need", &*asked.name)?;
+                map.serialize_entry("with", &Shown(&asked.with))?;
+            }
+        }
+        map.end()
+    }
+}
+
+struct OneBin<'a>(&'a BinTrace);
+
+impl Serialize for OneBin<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let BinTrace { characteristic, bin, points, lost, reason } = self.0;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("bin", bin)?;
+        map.serialize_entry("characteristic", &**characteristic)?;
+        map.serialize_entry("lost", lost)?;
+        map.serialize_entry("points", points)?;
+        if let Some(reason) = reason {
+            map.serialize_entry("reason", &**reason)?;
         }
         map.end()
     }
@@ -152,6 +197,11 @@ impl Serialize for By<'_> {
                 map.serialize_entry("rule", &**rule)?;
                 map.serialize_entry("rule_set", &**rule_set)?;
             }
+            RecordedBy::Row { table, row } => {
+                map.serialize_entry("row", row)?;
+                map.serialize_entry("table", &**table)?;
+            }
+            RecordedBy::SubFlow(flow) => map.serialize_entry("flow", &**flow)?,
         }
         map.end()
     }

@@ -58,6 +58,7 @@ pub fn verdict() -> Verdict {
         points: 12,
     };
     Verdict {
+        needs: Vec::new(),
         outcome: name("decline"),
         reasons: vec![name("R201"), name("R104")],
         output: vec![(name("limit"), Value::Decimal(rust_decimal::Decimal::new(250_000, 2)))],
@@ -90,7 +91,7 @@ pub fn verdict() -> Verdict {
 }
 
 pub fn facts() -> Facts {
-    Facts { values: Box::new([]), unread: Vec::new(), invalid: Vec::new() }
+    Facts { values: Box::new([]), unread: Vec::new(), needs: Box::default(), invalid: Vec::new() }
 }
 
 pub fn provenance(applicant: &str, durable: Durability) -> Provenance {

@@ -150,6 +150,7 @@ mod tests {
 
     fn verdict() -> Verdict {
         Verdict {
+            needs: Vec::new(),
             outcome: Name::from("review"),
             reasons: vec![Name::from("R1"), Name::from("R2")],
             output: vec![

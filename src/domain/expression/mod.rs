@@ -87,6 +87,31 @@ pub enum Code {
     },
     /// `model("…")`
     Model(u16),
+    /// `scorecard("…")`
+    Scorecard {
+        index: u16,
+        takes: Box<[(u16, Expression)]>,
+    },
+    /// `table("…", #{ … })`
+    Table {
+        index: u16,
+        takes: Box<[(u16, Expression)]>,
+    },
+    /// `flow("…", #{ … })`
+    SubFlow {
+        index: u16,
+        takes: Box<[(u16, Expression)]>,
+    },
+    /// `need("…", #{ … })`
+    Need {
+        index: u16,
+        with: Box<[(Name, Expression)]>,
+    },
+    /// `x in blocked_phones`
+    InList {
+        item: Box<Expression>,
+        list: u16,
+    },
     Apply(Box<Expression>),
     Verb {
         outcome: u16,

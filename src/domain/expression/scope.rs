@@ -1,11 +1,12 @@
 //! The names that an expression may read, and what it did read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
 use super::typed::Static;
-use crate::domain::value::{Kind, Name, Value};
+use crate::domain::value::{Field, Kind, Name, Value};
 
 /// A threshold's value: exact as written.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +25,49 @@ pub struct ScopedRuleSet {
     pub name: Name,
     /// What the call hands over, by name and type.
     pub takes: Vec<(Name, Kind)>,
+}
+
+/// A scorecard as scripts call it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScopedScorecard {
+    pub name: Name,
+    pub takes: Vec<(Name, Kind)>,
+}
+
+/// A table as scripts call it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScopedTable {
+    pub name: Name,
+    /// Columns that are neither input nor feature: the call hands them over.
+    pub takes: Vec<(Name, Kind)>,
+    /// What `.name` of its result is.
+    pub outputs: Vec<(Name, Static)>,
+    /// It has `-> outcome`, so `.apply()` has something to record.
+    pub has_outcome: bool,
+}
+
+/// A flow that scripts call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScopedFlow {
+    pub name: Name,
+    /// Its inputs; those that the call does not hand over are read by name.
+    pub takes: Vec<(Name, Static)>,
+    pub outputs: Vec<(Name, Static)>,
+}
+
+/// What scripts may ask the caller for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScopedNeed {
+    pub name: Name,
+    pub of: Arc<BTreeMap<Name, Field>>,
+    pub with: BTreeMap<Name, Field>,
+}
+
+/// A list that conditions look things up in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScopedList {
+    pub name: Name,
+    pub is_shared: bool,
 }
 
 /// A declared reason as verbs name it.
@@ -51,6 +95,11 @@ pub struct Scope {
     pub thresholds: Vec<(Name, Threshold)>,
     pub models: Vec<Name>,
     pub rule_sets: Vec<ScopedRuleSet>,
+    pub scorecards: Vec<ScopedScorecard>,
+    pub tables: Vec<ScopedTable>,
+    pub flows: Vec<ScopedFlow>,
+    pub needs: Vec<ScopedNeed>,
+    pub lists: Vec<ScopedList>,
     /// Mildest first.
     pub outcomes: Vec<Name>,
     pub reasons: Vec<ScopedReason>,
@@ -60,11 +109,12 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// Whether an input, a feature or a threshold has this name.
+    /// Whether an input, a feature, a threshold or a list has this name.
     #[must_use]
     pub fn declares(&self, name: &str) -> bool {
         self.inputs.iter().chain(&self.features).any(|(n, _)| &**n == name)
             || self.thresholds.iter().any(|(n, _)| &**n == name)
+            || self.lists.iter().any(|list| &*list.name == name)
     }
 }
 
@@ -87,6 +137,11 @@ pub struct Usage {
     pub reads: BTreeSet<Name>,
     pub models: BTreeSet<Name>,
     pub rule_sets: BTreeSet<Name>,
+    pub scorecards: BTreeSet<Name>,
+    pub tables: BTreeSet<Name>,
+    pub flows: BTreeSet<Name>,
+    pub needs: BTreeSet<Name>,
+    pub lists: BTreeSet<Name>,
     pub outcomes: BTreeSet<Name>,
     pub reasons: BTreeSet<Name>,
 }
@@ -96,6 +151,11 @@ impl Usage {
         self.reads.extend(other.reads.iter().cloned());
         self.models.extend(other.models.iter().cloned());
         self.rule_sets.extend(other.rule_sets.iter().cloned());
+        self.scorecards.extend(other.scorecards.iter().cloned());
+        self.tables.extend(other.tables.iter().cloned());
+        self.flows.extend(other.flows.iter().cloned());
+        self.needs.extend(other.needs.iter().cloned());
+        self.lists.extend(other.lists.iter().cloned());
         self.outcomes.extend(other.outcomes.iter().cloned());
         self.reasons.extend(other.reasons.iter().cloned());
     }

@@ -25,6 +25,10 @@ pub enum Typed {
     Map(Option<Arc<BTreeMap<Name, Field>>>),
     RuleSet,
     Model,
+    /// By its place among the flow's scorecards, tables, sub-flows.
+    Scorecard(u16),
+    Table(u16),
+    SubFlow(u16),
     /// A statement without a value.
     Nothing,
 }
@@ -82,6 +86,9 @@ impl Typed {
             Self::Map(_) => "map",
             Self::RuleSet => "rule set",
             Self::Model => "model",
+            Self::Scorecard(_) => "scorecard",
+            Self::Table(_) => "table",
+            Self::SubFlow(_) => "flow",
             Self::Nothing => "nothing",
         }
     }

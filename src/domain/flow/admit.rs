@@ -40,7 +40,12 @@ impl Flow {
             problems.append(&mut out_of_range);
         }
         if problems.is_empty() {
-            return Ok(Facts { values, unread, invalid: out_of_range });
+            return Ok(Facts {
+                values,
+                unread,
+                needs: vec![Value::Missing; self.needs.len()].into(),
+                invalid: out_of_range,
+            });
         }
         let more = problems.len().saturating_sub(MOST_PROBLEMS);
         if more > 0 {

@@ -91,6 +91,13 @@ impl<'d> Build<'d> {
             thresholds,
             models,
             rule_sets,
+            scorecards: Vec::new(),
+            tables: Vec::new(),
+            lists: Vec::new(),
+            needs: Vec::new(),
+            sub_flows: Vec::new(),
+            market: declaration.market.as_ref().map(|market| Name::from(market.value.as_str())),
+            is_market_required: declaration.is_market_required,
             outcomes: self.scope.outcomes.clone(),
             reasons: declaration
                 .reasons

@@ -121,6 +121,7 @@ impl Machine<'_> {
             })
             .collect();
         Verdict {
+            needs: Vec::new(),
             outcome: flow.outcomes.get(usize::from(strictest)).cloned().unwrap_or_else(|| Name::from("")),
             reasons,
             output,

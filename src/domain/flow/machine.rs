@@ -303,6 +303,11 @@ impl<'a> Machine<'a> {
                 self.model(*index);
                 Value::Step(StepHandle::Model(*index))
             }
+            Code::Scorecard { index, takes } => return self.scorecard(*index, takes, expression.span),
+            Code::Table { index, takes } => return self.table(*index, takes, expression.span),
+            Code::SubFlow { index, takes } => return self.sub_flow(*index, takes, expression.span),
+            Code::Need { index, with } => return self.need(*index, with, expression.span),
+            Code::InList { item, list } => return self.in_list(item, *list, expression.span),
             Code::Apply(of) => {
                 let of = self.value(of)?;
                 return self.apply(&of, expression.span);

@@ -5,12 +5,17 @@ mod admit;
 mod blocks;
 mod compile;
 mod ending;
+mod lists;
 mod machine;
 mod models;
 mod names;
+mod needs;
 mod paths;
 mod rule_sets;
+mod scorecards;
 mod steps;
+mod sub_flows;
+mod tables;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,9 +29,12 @@ use super::expression::typed::Typed;
 use super::expression::words::Moment;
 use super::expression::{CompiledFunction, Expression};
 use super::facts::Facts;
+use super::list::List;
 use super::model::Model;
 use super::place::Span;
-use super::value::{Kind, Name, Value};
+use super::scorecard::Scorecard;
+use super::table::Table;
+use super::value::{Field, Kind, Name, Value};
 use super::verdict::Verdict;
 
 /// One compiled flow.
@@ -44,6 +52,11 @@ pub struct Flow {
     pub thresholds: Vec<(Name, Threshold)>,
     pub models: Vec<ModelUse>,
     pub rule_sets: Vec<RuleSet>,
+    pub scorecards: Vec<Scorecard>,
+    pub tables: Vec<Table>,
+    pub lists: Vec<(Name, Arc<List>)>,
+    pub needs: Vec<Need>,
+    pub sub_flows: Vec<SubFlow>,
     /// Mildest first.
     pub outcomes: Vec<Name>,
     pub reasons: Vec<Reason>,
@@ -52,7 +65,25 @@ pub struct Flow {
     /// `None`: facts out of range are refused.
     pub on_invalid: Option<Fallback>,
     pub deadline_ms: u64,
+    /// `None`: `base`.
+    pub market: Option<Name>,
+    pub is_market_required: bool,
     pub(super) script: Script,
+}
+
+/// What the script may ask the caller for.
+#[derive(Debug, Clone)]
+pub struct Need {
+    pub name: Name,
+    pub of: Arc<BTreeMap<Name, Field>>,
+    pub with: BTreeMap<Name, Field>,
+}
+
+/// A flow that the script asks, and where its inputs come from when the call does not hand them over.
+#[derive(Debug, Clone)]
+pub struct SubFlow {
+    pub name: Name,
+    pub flow: Arc<Flow>,
 }
 
 #[derive(Debug, Clone)]
@@ -181,6 +212,8 @@ impl std::fmt::Debug for Budget<'_> {
 pub struct Pins {
     /// By the name that the flow gives the model.
     pub models: BTreeMap<Name, ModelPin>,
+    /// Entries that a list has instead of its own.
+    pub lists: BTreeMap<Name, Arc<List>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]

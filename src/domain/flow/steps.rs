@@ -100,6 +100,9 @@ impl<'a> Machine<'a> {
         match of {
             Value::Step(StepHandle::RuleSet(index)) => self.set_property(*index, name, span),
             Value::Step(StepHandle::Model(index)) => self.model_property(*index, name, span),
+            Value::Step(StepHandle::Scorecard(index)) => self.scorecard_property(*index, name, span),
+            Value::Step(StepHandle::Table(index)) => self.table_property(*index, name, span),
+            Value::Step(StepHandle::SubFlow(index)) => self.sub_flow_property(*index, name, span),
             Value::Map(entries) => entries
                 .get(name)
                 .cloned()
@@ -134,6 +137,8 @@ impl<'a> Machine<'a> {
                 self.apply_set(*index, self.flow.script.line(span));
                 Ok(Value::Missing)
             }
+            Value::Step(StepHandle::Table(index)) => self.apply_table(*index, span),
+            Value::Step(StepHandle::SubFlow(index)) => self.apply_sub_flow(*index, span),
             other => {
                 let detail = format!("{} cannot be applied", other.type_word());
                 Err(Fault::new("wrong_type", detail, span).into())

@@ -63,6 +63,15 @@ fn declaration(script: &str) -> FlowDeclaration {
         deadline_ms: 50,
         place: Place::default(),
         rule_sets: vec![],
+        scorecards: vec![],
+        tables: vec![],
+        lists: vec![],
+        needs: vec![],
+        sub_flows: vec![],
+        shared_functions: vec![],
+        languages: vec![],
+        market: None,
+        is_market_required: false,
         script: text(script),
     }
 }
