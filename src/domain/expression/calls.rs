@@ -1,6 +1,7 @@
 //! Calls: words, words over lists, functions of the script, steps (`rules`, `model`) and properties.
 
 use super::compile::{Compiler, Typing, article};
+use super::needs::NEED;
 use super::scope::Role;
 use super::typed::{Static, Typed};
 use super::words::{WORDS, Word};
@@ -11,7 +12,7 @@ use crate::domain::script::syntax::{self, Node, Operator, Syntax};
 use crate::domain::value::{Kind, Name};
 
 /// Words of flows that a later version of the language brings.
-const LATER: &[&str] = &["scorecard", "table", "flow", "need"];
+const LATER: &[&str] = &["scorecard", "table", "flow"];
 
 impl Compiler<'_> {
     pub(super) fn call(&mut self, name: &syntax::Word, arguments: &[Syntax], span: Span) -> Typing {
@@ -29,6 +30,7 @@ impl Compiler<'_> {
             match word {
                 "rules" => return self.rule_set(arguments, span),
                 "model" => return self.model(arguments, span),
+                NEED => return self.need(arguments, span),
                 _ => {}
             }
             if let Some(at) = self.scope.outcomes.iter().position(|o| &**o == word) {
@@ -53,6 +55,9 @@ impl Compiler<'_> {
             self.error("T001", name.span, format!("`{word}` is not supported by this version of Tollgate"));
             return Self::broken(name.span);
         }
+        if word == NEED && !script {
+            return self.need_outside(name);
+        }
         if is_flow_word && !script {
             self.error("T001", name.span, format!("`{word}` can be called only in `flow.rhai`"));
             return Self::broken(name.span);
@@ -60,7 +65,7 @@ impl Compiler<'_> {
         let mut names: Vec<&str> = WORDS.iter().map(|(n, ..)| *n).collect();
         names.extend(["is_given", "is_missing", "count", "sum", "average", "any", "all", "latest", "filter"]);
         if script {
-            names.extend(["rules", "model"]);
+            names.extend(["rules", "model", NEED]);
             names.extend(self.scope.outcomes.iter().map(|o| &**o));
             names.extend(self.functions.iter().map(|f| f.name.as_str()));
         }
@@ -128,7 +133,7 @@ impl Compiler<'_> {
     }
 
     /// The literal name in `rules("knockout")`, found among `names` or reported.
-    fn step_name(
+    pub(super) fn step_name(
         &mut self,
         word: &str,
         kind: &str,
