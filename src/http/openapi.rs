@@ -13,7 +13,7 @@ use utoipa::{OpenApi, ToSchema};
 use super::access::Permission;
 use super::problem::Code;
 use super::routes::{ROUTES, Route};
-use super::{decision_body::Reason, decisions, flows, operations, records};
+use super::{continuing, decision_body::Reason, decisions, flows, operations, records};
 use crate::store::Role;
 
 #[derive(OpenApi)]
@@ -25,6 +25,7 @@ use crate::store::Role;
     ),
     paths(
         decisions::decide,
+        continuing::go_on,
         decisions::replay,
         records::list,
         records::search,

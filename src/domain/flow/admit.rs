@@ -58,6 +58,44 @@ impl Flow {
         Err(problems)
     }
 
+    /// Answers to needs alone, as a caller sends them to a decision that waits: the place of each need, and what is
+    /// said to it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them; other facts among them are.
+    pub fn admit_answers(&self, given: &Given) -> Result<Vec<(usize, NeedAnswer)>, Vec<FactProblem>> {
+        let Given::Map(entries) = given else {
+            return Err(vec![problem(&Path::Root, "wrong_type", "the facts are an object".to_owned())]);
+        };
+        let (mut problems, mut out_of_range, mut answers) = (Vec::new(), Vec::new(), Vec::new());
+        for (name, sent) in entries {
+            if let Some(at) = self.needs.iter().position(|need| *need.name == **name) {
+                let need = self.needs.get(at).into_iter();
+                answers.extend(
+                    need.map(|need| (at, admit_need(need, Some(sent), &mut problems, &mut out_of_range))),
+                );
+                continue;
+            }
+            let at = Path::Name(&Path::Root, shortened(name));
+            if self.inputs.iter().any(|input| *input.name == **name) {
+                let detail = "the decision stands on what was given at first; leave it out".to_owned();
+                problems.push(problem(&at, "not_asked", detail));
+            } else if problems.len() < MOST_PROBLEMS {
+                let near = nearest(name, self.needs.iter().map(|need| &*need.name));
+                let hint = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+                problems.push(problem(
+                    &at,
+                    "unknown",
+                    format!("flow `{}` has no such need{hint}", self.name),
+                ));
+            }
+        }
+        if self.on_invalid.is_none() {
+            problems.append(&mut out_of_range);
+        }
+        if problems.is_empty() { Ok(answers) } else { Err(problems) }
+    }
+
     /// What a fact may be called.
     fn names(&self) -> impl Iterator<Item = &Name> {
         self.inputs.iter().map(|input| &input.name).chain(self.needs.iter().map(|need| &need.name))
