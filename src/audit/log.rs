@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::entry::{self, Entry};
-use super::part::{OpenDecision, PartRecord, StoppedPart};
+use super::part::{self, OpenDecision, PartRecord, StoppedPart};
 use super::record::{DecisionRecord, Provenance};
 use super::stored::{Record, Unreadable};
 use super::subject::SubjectKey;
@@ -63,9 +63,19 @@ pub struct Page<T> {
     pub next: Option<String>,
 }
 
+/// How far the decisions that are looked for have come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SearchState {
+    #[default]
+    Decided,
+    /// They wait for their caller.
+    Needs,
+}
+
 /// What a search asks for, as a caller says it.
 #[derive(Debug, Clone, Default)]
 pub struct Search {
+    pub state: SearchState,
     pub filter: Filter,
     /// Whom the decision is about, in plain; searched as keyed hashes.
     pub subject: Option<String>,
@@ -166,8 +176,9 @@ impl Audit {
     /// When the log cannot be read.
     pub async fn open_decisions(&self, search: Search) -> Result<Page<OpenDecision>, ReadError> {
         let page = self.page(Kind::Part, search).await?;
-        let mut ids: Vec<Uuid> = page.items.iter().map(|stored| stored.row.stands_for()).collect();
-        ids.dedup();
+        // Each has exactly one first part.
+        let first = page.items.iter().filter(|stored| part::is_first(stored));
+        let ids: Vec<Uuid> = first.map(|stored| stored.row.stands_for()).collect();
         let decided = self.store.decided(ids.clone()).await?;
         let mut items: Vec<OpenDecision> = Vec::new();
         for id in ids.into_iter().filter(|id| !decided.contains(id)) {
@@ -272,7 +283,7 @@ impl Audit {
     }
 
     async fn page(&self, kind: Kind, search: Search) -> Result<Page<crate::store::Stored>, ReadError> {
-        let Search { mut filter, subject, cursor } = search;
+        let Search { state: _, mut filter, subject, cursor } = search;
         filter.limit = filter.limit.clamp(1, crate::store::PAGE_LIMIT);
         match cursor.as_deref().map(parse_cursor) {
             Some(Err(BadCursor)) => return Ok(Page { items: Vec::new(), next: None }),

@@ -15,7 +15,7 @@ mod verdict;
 mod verify;
 
 pub use entry::{CasesRun, Entry, ReadEntry, Refusal, Switch};
-pub use log::{Audit, BadCursor, FileToKeep, Page, ReadError, Recorded, Search};
+pub use log::{Audit, BadCursor, FileToKeep, Page, ReadError, Recorded, Search, SearchState};
 pub use part::{OpenDecision, PartRecord, StoppedPart};
 pub use record::{
     AnsweredPart, DecisionRecord, Provenance, ProvenanceKey, RECORD_VERSION, TRACE_VERSION, stamp,

@@ -57,6 +57,11 @@ fn part_id(decision: Uuid, number: u32) -> Uuid {
     Uuid::from_u128(head | (0b10 << 62) | (tail & ((1 << 62) - 1)))
 }
 
+/// Whether this is where a decision stopped first.
+pub(super) fn is_first(stored: &Stored) -> bool {
+    part_id(stored.row.stands_for(), 1) == stored.row.id
+}
+
 impl PartRecord {
     /// Builds the record of an evaluation that stopped to ask. `facts` are the admitted ones, `given` all that was sent
     /// so far; `None` if the verdict asks for nothing.

@@ -60,7 +60,7 @@ impl Replay {
                 limit: PAGE,
                 ..Filter::default()
             };
-            let (records, next) = page(&audit, Search { filter, subject: None, cursor }).await?;
+            let (records, next) = page(&audit, Search { filter, cursor, ..Search::default() }).await?;
             for record in &records {
                 let replayed = engine
                     .replay(record.id(), self.revision.as_deref())

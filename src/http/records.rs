@@ -17,7 +17,7 @@ use super::decisions::decision_id;
 use super::problem::Problem;
 use super::query::Filters;
 use crate::audit::{
-    Durability, Entry, OpenDecision, ReadEntry, ReadError, Record, RevisionFile, Search, Sight,
+    Durability, Entry, OpenDecision, ReadEntry, ReadError, Record, RevisionFile, Search, SearchState, Sight,
 };
 
 /// What of a record only auditors see.
@@ -124,9 +124,20 @@ async fn found(asked: Asked, mut search: Search) -> Result<HttpResponse, Problem
     if let Some(flow) = &search.filter.flow {
         asked.asker.check_flow(flow)?;
     }
+    if search.state == SearchState::Needs {
+        return found_open(asked, search, purpose).await;
+    }
     let found = asked.service()?.audit.search(search).await?;
     let seen = found.items.iter().filter(|record| may_see(&asked, record));
     let decisions = seen.map(Record::summary).collect::<Result<Vec<Json>, _>>().map_err(ReadError::from)?;
+    note_read(&asked, "search", None, decisions.len(), purpose).await?;
+    Ok(page(&Decisions { decisions, next: found.next }))
+}
+
+async fn found_open(asked: Asked, search: Search, purpose: Option<String>) -> Result<HttpResponse, Problem> {
+    let found = asked.service()?.audit.open_decisions(search).await?;
+    let seen = found.items.iter().filter(|open| may_see_of(&asked, &open.caller, &open.flow));
+    let decisions: Vec<Json> = seen.map(OpenDecision::summary).collect();
     note_read(&asked, "search", None, decisions.len(), purpose).await?;
     Ok(page(&Decisions { decisions, next: found.next }))
 }
