@@ -213,8 +213,10 @@ async fn facts_that_do_not_fit_leave_the_decision_open() {
     let path = format!("/v1/decisions/{id}/continue");
     api.post(&path, &json!({"fcats": {}})).await.assert_problem(422, "invalid_body");
     api.post_bytes(&path, "{").await.assert_problem(400, "malformed_body");
-    let refusals = api.pages("/v1/refusals", "refusals", "&flow=lending", 50).await;
-    assert_eq!((refusals.len(), &refusals[0]["reference"]), (9, &json!("a-1")));
+    // The answer to a refused request does not wait for the entry that says so.
+    let nine = |answer: &Answer| answer.json["refusals"].as_array().is_some_and(|all| all.len() == 9);
+    let refusals = api.until("/v1/refusals?flow=lending", nine).await;
+    assert_eq!(refusals.json["refusals"][0]["reference"], "a-1");
 
     // What the caller cannot give fails the flow, which then does what it does with failures.
     let failed = go_on(api, &id, json!({"bureau": null})).await.ok();
@@ -395,7 +397,7 @@ async fn only_the_same_caller_or_a_key_for_the_flow_goes_on() {
     other.get(&path).await.assert_problem(404, "unknown_decision");
     bureau.get(&path).await.assert_problem(404, "unknown_decision");
     let masked = auditor.get(&path).await.ok();
-    assert_eq!(masked["facts"], json!({"age": 41, "amount": 9000, "applicant_id": "***", "bureau": "***"}));
+    assert_eq!(masked["facts"], json!({"age": 41, "amount": "9000", "applicant_id": "***", "bureau": "***"}));
     assert!(!masked.to_string().contains("person-7") && !masked.to_string().contains("700"), "{masked}");
     let own = shop.get(&path).await.ok();
     assert_eq!((&own["facts"]["bureau"]["score"], &own["trace"]), (&json!(700), &Json::Null));
