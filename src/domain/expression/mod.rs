@@ -10,6 +10,7 @@ pub mod operations;
 pub mod operators;
 pub mod scope;
 pub mod statements;
+mod steps;
 pub mod typed;
 pub mod words;
 
