@@ -8,6 +8,7 @@ pub mod literals;
 pub mod narrowing;
 pub mod operations;
 pub mod operators;
+pub mod predicate;
 pub mod scope;
 pub mod statements;
 mod steps;

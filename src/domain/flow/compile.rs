@@ -13,6 +13,7 @@ use crate::domain::declaration::{
 };
 use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::expression::compile::{Compiler, Signature};
+use crate::domain::expression::predicate::Predicate;
 use crate::domain::expression::scope::{
     Role, Scope, ScopedOutput, ScopedReason, ScopedRuleSet, Threshold, Usage, position,
 };
@@ -22,6 +23,7 @@ use crate::domain::nearest::nearest;
 use crate::domain::place::{Located, Span};
 use crate::domain::script::Grammar;
 use crate::domain::value::{Kind, Name, Value};
+use crate::domain::verdict::RuleLabel;
 
 /// The parser goes a long way down for the 48 levels that an expression may have, further than a thread's usual
 /// stack allows in a build without optimisation.
@@ -289,9 +291,11 @@ impl<'d> Build<'d> {
         let mut sets = Vec::new();
         for declared in &declaration.rule_sets {
             let takes = takes_of(declared);
-            let rules =
+            let rules: Vec<Rule> =
                 declared.rules.iter().map(|rule| self.rule(rule, &declared.name.value, &takes)).collect();
+            let label = |rule: &Rule| RuleLabel { id: rule.id.clone(), reads: rule.reads.clone() };
             sets.push(RuleSet {
+                labels: rules.iter().map(label).collect(),
                 name: Name::from(declared.name.value.as_str()),
                 hit_policy: declared.hit_policy,
                 takes,
@@ -334,6 +338,10 @@ impl<'d> Build<'d> {
             points: rule.points.as_ref().map_or(0, |p| p.value),
             reads: compiled.reads,
             when: rule.when.value.clone(),
+            predicate: Predicate::of(&compiled.expression).map(|predicate| {
+                let ticks = predicate.most_ticks();
+                (predicate, ticks)
+            }),
             condition: compiled.expression,
             frame: compiled.frame,
         }
