@@ -198,12 +198,8 @@ impl<'t> Piece<'t> {
         while let Some((at, c)) = characters.next() {
             match (opened, c) {
                 (None, '\'') if may_open => opened = Some(at),
-                (Some(_), '\'') => {
-                    // Twice is the quote itself.
-                    if characters.next_if(|(_, next)| *next == '\'').is_none() {
-                        opened = None;
-                    }
-                }
+                // Twice is the quote itself.
+                (Some(_), '\'') if characters.next_if(|(_, next)| *next == '\'').is_none() => opened = None,
                 (None, c) => may_open = c.is_whitespace() || "|.<>=[(".contains(c),
                 _ => {}
             }
