@@ -11,6 +11,7 @@ pub mod operators;
 pub mod predicate;
 pub mod scope;
 pub mod statements;
+mod steps;
 pub mod typed;
 pub mod words;
 

@@ -69,7 +69,11 @@ impl<'d> Build<'d> {
         let features = self.features();
         let models = self.models();
         let rule_sets = self.rule_sets();
+        let table_heads = self.table_heads();
+        self.scope_scorecards();
         let script = self.script();
+        let tables = self.tables(table_heads);
+        let scorecards = self.scorecards();
         let time_zone = self.time_zone();
         let on_error = self.fallback(&declaration.on_error.outcome, &declaration.on_error.reason, "on_error");
         let on_invalid = match &declaration.on_invalid {
@@ -93,8 +97,8 @@ impl<'d> Build<'d> {
             thresholds,
             models,
             rule_sets,
-            scorecards: Vec::new(),
-            tables: Vec::new(),
+            scorecards,
+            tables,
             lists: Vec::new(),
             needs: Vec::new(),
             sub_flows: Vec::new(),
@@ -161,8 +165,16 @@ impl<'d> Build<'d> {
                 );
             }
             for set in sets {
-                if !declaration.rule_sets.iter().any(|r| r.name.value == set.value) {
-                    self.error("T010", set, format!("this flow has no rule set `{}`", set.value), None);
+                let steps = declaration.rule_sets.iter().map(|r| &r.name);
+                let steps = steps.chain(declaration.scorecards.iter().map(|s| &s.name));
+                let names: Vec<&str> = steps
+                    .chain(declaration.tables.iter().map(|t| &t.name))
+                    .map(|n| n.value.as_str())
+                    .collect();
+                if !names.contains(&set.value.as_str()) {
+                    let message = format!("this flow has no rule set, scorecard or table `{}`", set.value);
+                    let help = nearest(&set.value, names).map(|near| format!("did you mean `{near}`?"));
+                    self.error("T010", set, message, help);
                 }
             }
             let sets = sets.iter().map(|s| s.value.clone()).collect();
@@ -335,7 +347,7 @@ impl<'d> Build<'d> {
         }
     }
 
-    fn outcome(&mut self, outcome: &Located<String>) -> Option<u16> {
+    pub(super) fn outcome(&mut self, outcome: &Located<String>) -> Option<u16> {
         let found = self.scope.outcomes.iter().position(|o| **o == *outcome.value);
         if found.is_none() {
             let help = nearest(&outcome.value, self.scope.outcomes.iter().map(|o| &**o))
@@ -345,7 +357,7 @@ impl<'d> Build<'d> {
         found.and_then(|at| u16::try_from(at).ok())
     }
 
-    fn reason(&mut self, reason: &Located<String>) -> Option<u16> {
+    pub(super) fn reason(&mut self, reason: &Located<String>) -> Option<u16> {
         let found = self.scope.reasons.iter().position(|r| *r.code == *reason.value);
         match found.and_then(|at| self.scope.reasons.get(at)) {
             Some(known) => {

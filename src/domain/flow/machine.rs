@@ -8,7 +8,9 @@ use rust_decimal::Decimal;
 
 use super::blocks::{STACK, STACK_LEFT};
 use super::rule_sets::SetResult;
-use super::steps::{ModelResult, Recorded};
+use super::scorecards::CardResult;
+use super::steps::{AskedScore, ModelResult, Recorded};
+use super::tables::TableResult;
 use super::{Budget, Flow, Pins};
 use crate::domain::expression::operators::{self, Impossible};
 use crate::domain::expression::words::{self, Moment};
@@ -77,8 +79,11 @@ pub(super) struct Machine<'a> {
     /// In the order evaluated; a set stands here once for each different call.
     pub sets: Vec<SetResult>,
     pub models: Vec<Option<ModelResult>>,
-    /// In the order asked.
-    pub asked: Vec<u16>,
+    /// In the order evaluated, each once for each different call.
+    pub tables: Vec<TableResult>,
+    pub cards: Vec<CardResult>,
+    /// Models and scorecards, in the order asked.
+    pub asked: Vec<AskedScore>,
     pub records: Vec<Recorded>,
     pub trace: Vec<Step>,
     pub failures: Vec<Failure>,
@@ -109,6 +114,8 @@ impl<'a> Machine<'a> {
             features: vec![FeatureSlot::Unread; flow.features.len()],
             sets: Vec::new(),
             models: vec![None; flow.models.len()],
+            tables: Vec::new(),
+            cards: Vec::new(),
             asked: Vec::new(),
             records: Vec::new(),
             trace: Vec::with_capacity(16),

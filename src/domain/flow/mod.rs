@@ -12,9 +12,12 @@ mod names;
 mod needs;
 mod paths;
 mod rule_sets;
+mod scorecard_compile;
 mod scorecards;
 mod steps;
 mod sub_flows;
+mod table_compile;
+mod table_head;
 mod tables;
 
 use std::collections::BTreeMap;
