@@ -9,8 +9,10 @@ pub mod narrowing;
 pub mod needs;
 pub mod operations;
 pub mod operators;
+pub mod predicate;
 pub mod scope;
 pub mod statements;
+mod steps;
 pub mod typed;
 pub mod words;
 
