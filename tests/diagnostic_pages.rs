@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use tollgate::bundle::{Built, Documents, build};
+use tollgate::bundle::{Built, Documents, build, cases};
 use tollgate::domain::diagnostic::Severity;
 
 /// What no text on a page can show: unreadable or huge files, hidden characters, what comes up only later.
@@ -165,7 +165,8 @@ fn what_a_page_calls_wrong_gives_its_code_and_what_it_calls_right_checks() {
 #[test]
 fn the_examples_of_the_language_page_check_in_the_sample_flow() {
     let page = fs::read_to_string(root().join("docs/language.md")).unwrap();
-    let shown: Vec<Block> = blocks(&page).into_iter().filter(|(path, _)| !path.is_empty()).collect();
+    let is_of_sample = |(path, _): &Block| !path.is_empty() && !path.starts_with("rules/");
+    let shown: Vec<Block> = blocks(&page).into_iter().filter(is_of_sample).collect();
     let paths: Vec<&str> = shown.iter().map(|(path, _)| path.as_str()).collect();
     assert_eq!(paths, ["knockout.rules.yaml", "flow.rhai", "cases/knockout.yaml"]);
     let mut files = base("rules/personal_loan");
@@ -176,4 +177,22 @@ fn the_examples_of_the_language_page_check_in_the_sample_flow() {
     assert!(!built.has_errors(), "{}", said(&built));
     let report = built.flows.get("loan").unwrap();
     assert!(report.revision.is_some() && !report.cases.cases.is_empty());
+}
+
+#[test]
+fn whole_flows_on_the_language_page_check_clean_and_their_cases_hold() {
+    let page = fs::read_to_string(root().join("docs/language.md")).unwrap();
+    let mut files = Files::new();
+    for block in blocks(&page).into_iter().filter(|(path, _)| path.starts_with("rules/")) {
+        lay_over(&mut files, &block);
+    }
+    let built = build(&Documents::from_files(files));
+    assert!(built.diagnostics.is_empty(), "{}", said(&built));
+    for (flow, report) in &built.flows {
+        let revision = report.revision.as_ref().unwrap();
+        let (cases, now) = (&report.cases.cases, jiff::Timestamp::now());
+        assert!(!cases.is_empty(), "{flow} shows no case");
+        let (results, _) = cases::run(flow, &revision.flow, &revision.declaration, cases, now);
+        assert_eq!(cases::rendered(&results), "", "{flow}");
+    }
 }
