@@ -11,7 +11,7 @@ use crate::domain::script::syntax::{self, Node, Operator, Syntax};
 use crate::domain::value::{Kind, Name};
 
 /// Words of flows that a later version of the language brings.
-const LATER: &[&str] = &["scorecard", "table", "flow", "need"];
+const LATER: &[&str] = &["scorecard", "table", "need"];
 
 impl Compiler<'_> {
     pub(super) fn call(&mut self, name: &syntax::Word, arguments: &[Syntax], span: Span) -> Typing {
@@ -29,6 +29,7 @@ impl Compiler<'_> {
             match word {
                 "rules" => return self.rule_set(arguments, span),
                 "model" => return self.model(arguments, span),
+                "flow" => return self.sub_flow(arguments, span),
                 _ => {}
             }
             if let Some(at) = self.scope.outcomes.iter().position(|o| &**o == word) {
@@ -48,7 +49,7 @@ impl Compiler<'_> {
         let word = name.text.as_str();
         let script = matches!(self.role, Role::Script);
         let is_flow_word =
-            ["rules", "model"].contains(&word) || self.scope.outcomes.iter().any(|o| &**o == word);
+            ["rules", "model", "flow"].contains(&word) || self.scope.outcomes.iter().any(|o| &**o == word);
         if LATER.contains(&word) {
             self.error("T001", name.span, format!("`{word}` is not supported by this version of Tollgate"));
             return Self::broken(name.span);
@@ -60,7 +61,7 @@ impl Compiler<'_> {
         let mut names: Vec<&str> = WORDS.iter().map(|(n, ..)| *n).collect();
         names.extend(["is_given", "is_missing", "count", "sum", "average", "any", "all", "latest", "filter"]);
         if script {
-            names.extend(["rules", "model"]);
+            names.extend(["rules", "model", "flow"]);
             names.extend(self.scope.outcomes.iter().map(|o| &**o));
             names.extend(self.functions.iter().map(|f| f.name.as_str()));
         }
@@ -240,13 +241,15 @@ impl Compiler<'_> {
         match (name.text.as_str(), arguments) {
             ("apply", []) => {
                 let (of, known) = self.given(receiver);
-                if !matches!(known.typed, Typed::RuleSet | Typed::Any) {
+                if let Typed::SubFlow(at) = known.typed {
+                    self.applied_sub_flow(at, name.span);
+                } else if !matches!(known.typed, Typed::RuleSet | Typed::Any) {
                     self.error(
                         "T012",
                         name.span,
                         format!("{} cannot be applied", article(known.typed.word())),
                     )
-                    .help = Some("only the result of `rules(\"…\")` can".to_owned());
+                    .help = Some("only the result of `rules(\"…\")` or `flow(\"…\")` can".to_owned());
                 }
                 (Expression { span, code: Code::Apply(Box::new(of)) }, Static::given(Typed::Nothing))
             }
@@ -317,6 +320,7 @@ impl Compiler<'_> {
             Typed::Model => {
                 fixed(&[("probability", Typed::Number, false), ("failed", Typed::Boolean, false)])
             }
+            Typed::SubFlow(at) => self.sub_flow_property(*at, &name.text),
             Typed::Map(Some(fields)) => fields
                 .get(name.text.as_str())
                 .map(Static::field)

@@ -10,6 +10,7 @@ pub mod operations;
 pub mod operators;
 pub mod scope;
 pub mod statements;
+mod sub_flow;
 pub mod typed;
 pub mod words;
 

@@ -53,9 +53,18 @@ impl Compiler<'_> {
 
     /// `rules("x");` alone evaluates and forgets.
     fn warn_of_dropped_step(&mut self, syntax: &Syntax, typed: &Typed) {
-        if *typed == Typed::RuleSet && matches!(syntax.node, Node::Call { .. }) {
-            self.warning("T020", syntax.span, "the result of this rule set is neither applied nor read")
-                .help = Some("write `.apply()` behind it to record what it found".to_owned());
+        let what = match typed {
+            Typed::RuleSet => "rule set",
+            Typed::SubFlow(_) => "flow",
+            _ => return,
+        };
+        if matches!(syntax.node, Node::Call { .. }) {
+            self.warning(
+                "T020",
+                syntax.span,
+                format!("the result of this {what} is neither applied nor read"),
+            )
+            .help = Some("write `.apply()` behind it to record what it found".to_owned());
         }
     }
 

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 
 use super::names::Names;
-use super::{Fallback, Feature, Flow, Input, Output, Reason, Rule, RuleSet, Script};
+use super::{Fallback, Feature, Flow, Input, Output, Rule, RuleSet, Script};
 use crate::domain::declaration::{
     FlowDeclaration, OnInvalid, RuleDeclaration, RuleSetDeclaration, ThresholdLiteral,
 };
@@ -63,11 +63,13 @@ impl<'d> Build<'d> {
         let inputs = self.inputs();
         let thresholds = self.thresholds();
         self.reasons_and_outcomes();
+        self.scope.flows = super::sub_flows::scoped(declaration);
         let outputs = self.outputs();
         let features = self.features();
         let models = self.models();
         let rule_sets = self.rule_sets();
         let script = self.script();
+        let (sub_flows, reasons) = (self.sub_flows(), self.reasons());
         let time_zone = self.time_zone();
         let on_error = self.fallback(&declaration.on_error.outcome, &declaration.on_error.reason, "on_error");
         let on_invalid = match &declaration.on_invalid {
@@ -95,19 +97,12 @@ impl<'d> Build<'d> {
             tables: Vec::new(),
             lists: Vec::new(),
             needs: Vec::new(),
-            sub_flows: Vec::new(),
+            sub_flows,
+            languages: declaration.languages.iter().map(|language| language.value.clone()).collect(),
             market: declaration.market.as_ref().map(|market| Name::from(market.value.as_str())),
             is_market_required: declaration.is_market_required,
             outcomes: self.scope.outcomes.clone(),
-            reasons: declaration
-                .reasons
-                .iter()
-                .map(|r| Reason {
-                    code: Name::from(r.code.value.as_str()),
-                    texts: r.texts.clone(),
-                    is_score: r.is_score,
-                })
-                .collect(),
+            reasons,
             outputs,
             on_error: on_error?,
             on_invalid,

@@ -90,8 +90,9 @@ impl Machine<'_> {
         }
     }
 
-    fn verdict(self) -> Verdict {
+    fn verdict(mut self) -> Verdict {
         let flow = self.flow;
+        let asked = std::mem::take(&mut self.sub_flows);
         let strictest = self.records.iter().map(|r| r.outcome).max().unwrap_or(flow.on_error.outcome);
         let mut output: Vec<(Name, Value)> = Vec::new();
         let mut strict: Vec<&Recorded> = self.records.iter().filter(|r| r.outcome == strictest).collect();
@@ -120,7 +121,7 @@ impl Machine<'_> {
                 Some((flow.models.get(usize::from(*at))?.name.clone(), score))
             })
             .collect();
-        Verdict {
+        let mut verdict = Verdict {
             needs: Vec::new(),
             outcome: flow.outcomes.get(usize::from(strictest)).cloned().unwrap_or_else(|| Name::from("")),
             reasons,
@@ -138,6 +139,8 @@ impl Machine<'_> {
             trace: self.trace,
             ticks: self.ticks,
             stopped_at: self.stopped_at,
-        }
+        };
+        super::sub_flows::add_to(&mut verdict, flow, asked);
+        verdict
     }
 }

@@ -9,6 +9,7 @@ use rust_decimal::Decimal;
 use super::blocks::{STACK, STACK_LEFT};
 use super::rule_sets::SetResult;
 use super::steps::{ModelResult, Recorded};
+use super::sub_flows::SubFlowResult;
 use super::{Budget, Flow, Pins};
 use crate::domain::expression::operators::{self, Impossible};
 use crate::domain::expression::words::{self, Moment};
@@ -77,6 +78,8 @@ pub(super) struct Machine<'a> {
     pub models: Vec<Option<ModelResult>>,
     /// In the order asked.
     pub asked: Vec<u16>,
+    /// In the order asked; a sub-flow stands here once for each different call.
+    pub sub_flows: Vec<SubFlowResult>,
     pub records: Vec<Recorded>,
     pub trace: Vec<Step>,
     pub failures: Vec<Failure>,
@@ -107,6 +110,7 @@ impl<'a> Machine<'a> {
             sets: Vec::new(),
             models: vec![None; flow.models.len()],
             asked: Vec::new(),
+            sub_flows: Vec::new(),
             records: Vec::new(),
             trace: Vec::with_capacity(16),
             failures: Vec::new(),
