@@ -14,7 +14,7 @@ use super::verdict;
 use crate::domain::declaration::Personal;
 use crate::domain::facts::{Facts, Given};
 use crate::domain::value::Name;
-use crate::domain::verdict::{RuleResult, Step, Verdict};
+use crate::domain::verdict::{Step, Verdict};
 use crate::store::{Durability, Hash, KeyRow, Kind, Row, list};
 
 /// Version of the record's form. Grows when a field changes its meaning; new fields alone do not.
@@ -326,7 +326,7 @@ fn rules_that_hit(verdict: &Verdict) -> Option<Arc<str>> {
         for step in steps {
             match step {
                 Step::Rules { name, rules, .. } => {
-                    for rule in rules.iter().filter(|rule| rule.result == RuleResult::Hit) {
+                    for rule in rules.hits() {
                         names.push(rule.id.to_string());
                         names.push(format!("{below}{name}.{}", rule.id));
                     }

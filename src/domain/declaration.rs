@@ -280,6 +280,20 @@ pub enum Collected {
     Count,
 }
 
+impl Collected {
+    /// The word for it in hit policies and messages.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::All => "list",
+            Self::Sum => "sum",
+            Self::Min => "min",
+            Self::Max => "max",
+            Self::Count => "count",
+        }
+    }
+}
+
 /// A fixed list: an allow or block list that is part of the revision.
 #[derive(Debug, Clone)]
 pub struct ListDeclaration {

@@ -53,19 +53,24 @@ impl Compiler<'_> {
 
     /// `rules("x");` alone evaluates and forgets.
     fn warn_of_dropped_step(&mut self, syntax: &Syntax, typed: &Typed) {
-        let what = match typed {
-            Typed::RuleSet => "rule set",
-            Typed::SubFlow(_) => "flow",
+        let applicable = match typed {
+            Typed::RuleSet | Typed::SubFlow(_) => true,
+            Typed::Table(at) => {
+                self.scope.tables.get(usize::from(*at)).is_some_and(|table| table.has_outcome)
+            }
+            Typed::Scorecard(_) => false,
             _ => return,
         };
-        if matches!(syntax.node, Node::Call { .. }) {
-            self.warning(
-                "T020",
-                syntax.span,
-                format!("the result of this {what} is neither applied nor read"),
-            )
-            .help = Some("write `.apply()` behind it to record what it found".to_owned());
+        if !matches!(syntax.node, Node::Call { .. }) {
+            return;
         }
+        let (verbs, help) = if applicable {
+            ("neither applied nor read", "write `.apply()` behind it to record what it found")
+        } else {
+            ("not read", "give it a name (`let x = …`) and read what it gives, or remove it")
+        };
+        let message = format!("the result of this {} is {verbs}", typed.word());
+        self.warning("T020", syntax.span, message).help = Some(help.to_owned());
     }
 
     pub(super) fn statement(&mut self, syntax: &Syntax) -> Typing {

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use rust_decimal::Decimal;
 
 use super::{Flow, Input};
@@ -13,7 +12,7 @@ use crate::domain::expression::operators;
 use crate::domain::facts::{FactProblem, Facts, Given};
 use crate::domain::nearest::nearest;
 use crate::domain::script::limits;
-use crate::domain::value::{Field, Kind, Name, Value};
+use crate::domain::value::{self, Field, Kind, Name, Value};
 
 /// Problems that are listed one by one: an answer must not be many times as long as what was sent.
 const MOST_PROBLEMS: usize = 1_000;
@@ -219,25 +218,11 @@ fn choice(of: &Arc<[Name]>, text: &str) -> Result<Value, Refusal> {
 }
 
 fn date(text: &str) -> Result<Value, Refusal> {
-    let shaped = text.len() == 10
-        && text
-            .bytes()
-            .enumerate()
-            .all(|(at, b)| if at == 4 || at == 7 { b == b'-' } else { b.is_ascii_digit() });
-    text.parse()
-        .ok()
-        .filter(|_| shaped)
-        .map(Value::Date)
-        .ok_or_else(|| ("wrong_type", described(&Kind::Date)))
+    value::date(text).map(Value::Date).ok_or_else(|| ("wrong_type", described(&Kind::Date)))
 }
 
 fn time(text: &str) -> Result<Value, Refusal> {
-    let leap_second = text.get(17..19) == Some("60");
-    text.parse::<Timestamp>()
-        .ok()
-        .filter(|_| !leap_second && text.get(10..11) == Some("T"))
-        .map(Value::Time)
-        .ok_or_else(|| ("wrong_type", described(&Kind::Time)))
+    value::time(text).map(Value::Time).ok_or_else(|| ("wrong_type", described(&Kind::Time)))
 }
 
 fn admit_list(of: &Field, items: &[Given], at: &Path<'_>, problems: &mut Vec<FactProblem>) -> Value {

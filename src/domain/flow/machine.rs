@@ -8,8 +8,10 @@ use rust_decimal::Decimal;
 
 use super::blocks::{STACK, STACK_LEFT};
 use super::rule_sets::SetResult;
-use super::steps::{ModelResult, Recorded};
+use super::scorecards::CardResult;
+use super::steps::{AskedScore, ModelResult, Recorded};
 use super::sub_flows::SubFlowResult;
+use super::tables::TableResult;
 use super::{Budget, Flow, Pins};
 use crate::domain::expression::operators::{self, Impossible};
 use crate::domain::expression::words::{self, Moment};
@@ -21,7 +23,7 @@ use crate::domain::value::{StepHandle, Value};
 use crate::domain::verdict::{Failure, Step};
 
 /// Ticks between two looks at the wall-clock guard.
-const TICKS_BETWEEN_ALARMS: u64 = 32;
+const TICKS_BETWEEN_ALARMS: u64 = 256;
 
 /// Why evaluation left the ordinary path.
 #[derive(Debug)]
@@ -68,6 +70,8 @@ pub(super) struct Machine<'a> {
     pub budget: &'a Budget<'a>,
     pub pins: &'a Pins,
     pub ticks: u64,
+    /// No tick before this one can stop the evaluation.
+    quiet_until: u64,
     pub stopped_at: Option<u64>,
     pub(super) depth: usize,
     locals: Vec<Value>,
@@ -76,8 +80,11 @@ pub(super) struct Machine<'a> {
     /// In the order evaluated; a set stands here once for each different call.
     pub sets: Vec<SetResult>,
     pub models: Vec<Option<ModelResult>>,
-    /// In the order asked.
-    pub asked: Vec<u16>,
+    /// In the order evaluated, each once for each different call.
+    pub tables: Vec<TableResult>,
+    pub cards: Vec<CardResult>,
+    /// Models and scorecards, in the order asked.
+    pub asked: Vec<AskedScore>,
     /// In the order asked; a sub-flow stands here once for each different call.
     pub sub_flows: Vec<SubFlowResult>,
     pub records: Vec<Recorded>,
@@ -102,6 +109,7 @@ impl<'a> Machine<'a> {
             budget,
             pins,
             ticks: 0,
+            quiet_until: 0,
             stopped_at: None,
             depth: 0,
             locals: Vec::new(),
@@ -109,6 +117,8 @@ impl<'a> Machine<'a> {
             features: vec![FeatureSlot::Unread; flow.features.len()],
             sets: Vec::new(),
             models: vec![None; flow.models.len()],
+            tables: Vec::new(),
+            cards: Vec::new(),
             asked: Vec::new(),
             sub_flows: Vec::new(),
             records: Vec::new(),
@@ -133,6 +143,20 @@ impl<'a> Machine<'a> {
             return Err(Fault::new("out_of_time", "the evaluation was stopped", span).into());
         }
         Ok(())
+    }
+
+    /// Whether nothing can stop the evaluation within this many ticks.
+    #[inline]
+    pub(super) fn is_quiet_for(&mut self, ticks: u32) -> bool {
+        let end = self.ticks + u64::from(ticks);
+        if end < self.quiet_until {
+            return true;
+        }
+        let alarm = (self.ticks / TICKS_BETWEEN_ALARMS + 1) * TICKS_BETWEEN_ALARMS;
+        let stop = self.budget.stop_at.filter(|at| *at > self.ticks).unwrap_or(u64::MAX);
+        self.quiet_until =
+            if self.stopped_at.is_some() { 0 } else { alarm.min(stop).min(limits::OPERATIONS) };
+        end < self.quiet_until
     }
 
     /// Runs `inner` on a fresh frame of locals that begins with `arguments`.

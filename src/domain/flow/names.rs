@@ -49,13 +49,13 @@ impl<'a> Names<'a> {
             names.unique("rule", set.rules.iter().map(|r| &r.id));
             names.unique("name under `takes`", set.takes.iter().map(|(name, _)| name));
             for (name, _) in &set.takes {
-                names.well_formed("name under `takes`", name);
-                if let Some((kind, _)) = names.seen.get(name.value.as_str()) {
-                    let message = format!("`{}` is already the name of {}", name.value, article(kind));
-                    names
-                        .found
-                        .push(Diagnostic::error("T025", name.place, message).help("choose another name"));
-                }
+                names.handed_over(name);
+            }
+        }
+        for card in &flow.scorecards {
+            names.unique("name under `takes`", card.takes.iter().map(|(name, _)| name));
+            for (name, _) in &card.takes {
+                names.handed_over(name);
             }
         }
         for reason in &flow.reasons {
@@ -85,6 +85,15 @@ impl<'a> Names<'a> {
             None => {
                 self.seen.insert(&name.value, (kind, name.place));
             }
+        }
+    }
+
+    /// What a call hands over may not hide what everybody reads.
+    fn handed_over(&mut self, name: &Located<String>) {
+        self.well_formed("name under `takes`", name);
+        if let Some((kind, _)) = self.seen.get(name.value.as_str()) {
+            let message = format!("`{}` is already the name of {}", name.value, article(kind));
+            self.found.push(Diagnostic::error("T025", name.place, message).help("choose another name"));
         }
     }
 
@@ -171,6 +180,12 @@ impl Build<'_> {
         }
         for set in &flow.rule_sets {
             warn("rule set", &set.name, usage.rule_sets.contains(set.name.value.as_str()));
+        }
+        for card in &flow.scorecards {
+            warn("scorecard", &card.name, usage.scorecards.contains(card.name.value.as_str()));
+        }
+        for table in &flow.tables {
+            warn("table", &table.name, usage.tables.contains(table.name.value.as_str()));
         }
         for outcome in &flow.outcomes {
             warn("outcome", outcome, usage.outcomes.contains(outcome.value.as_str()));
