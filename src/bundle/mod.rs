@@ -14,6 +14,7 @@ mod order;
 mod overlay;
 mod parts;
 mod rebuild;
+mod replaced;
 mod revision;
 mod rule_file;
 
