@@ -84,7 +84,7 @@ impl Laying<'_> {
                 continue;
             }
             let Some(part) = whole.iter().find(|part| (kind.name)(part).value == by.value) else {
-                self.not_there(kind, by, &whole_names);
+                self.not_there(kind, (replaced, by), &whole_names);
                 continue;
             };
             if let (Some(slot), Some(file)) = (laid.get_mut(at), files_of.get_mut(at)) {
@@ -96,12 +96,19 @@ impl Laying<'_> {
         laid
     }
 
-    fn not_there<T>(&mut self, kind: &Kind<T>, name: &Located<String>, known: &[String]) {
+    fn not_there<T>(
+        &mut self,
+        kind: &Kind<T>,
+        (changed, name): (&Located<String>, &Located<String>),
+        known: &[String],
+    ) {
         let message = format!(
             "the market `{}` brings the {} `{}`, which is not there",
             self.market, kind.word, name.value
         );
-        let help = nearest(&name.value, known.iter().map(String::as_str)).map_or_else(
+        // Not what it changes: `knockout_mx` is not meant as `knockout`.
+        let others = known.iter().map(String::as_str).filter(|known| *known != changed.value);
+        let help = nearest(&name.value, others).map_or_else(
             || format!("write `rules/{}/{}{}`", self.flow, name.value, kind.ending),
             |near| format!("did you mean `{near}`?"),
         );
@@ -131,7 +138,7 @@ impl Laying<'_> {
             }
             for also in more {
                 match whole.rule_sets.iter().find(|there| there.name.value == also.value) {
-                    None => self.not_there(&RULE_SETS, also, &there),
+                    None => self.not_there(&RULE_SETS, (name, also), &there),
                     Some(brought) => {
                         self.add_rules(set, brought, also);
                         files.insert(also.value.clone());
