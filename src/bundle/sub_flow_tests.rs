@@ -109,6 +109,12 @@ fn a_flow_asks_another_on_its_own_facts_and_applies_what_it_found() {
 }
 
 #[test]
+fn what_is_applied_is_an_outcome() {
+    let built = build(&documents("flow(\"fraud_check\", #{ hour: hour ?? 12 }).apply();\n", &[]));
+    assert!(!told(&built).contains("T021"), "{}", told(&built));
+}
+
+#[test]
 fn what_a_flow_answered_can_be_read() {
     let script = "let fraud = flow(\"fraud_check\", #{ hour: hour ?? 12, amount: amount / 2 });
 if fraud.outcome == \"decline\" { decline(fraud.reasons); }

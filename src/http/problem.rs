@@ -299,12 +299,11 @@ impl From<DecideError> for Problem {
             DecideError::MarketRequired { markets } => {
                 let known = markets.join("`, `");
                 let detail = format!("is required by this flow; it decides for `{known}`");
-                Self::new(Code::InvalidBody, "1 thing is wrong with the request; `errors` lists all")
-                    .with_faults(vec![Fault {
-                        at: At::Pointer("/market".to_owned()),
-                        code: "missing",
-                        detail,
-                    }])
+                Self::new(Code::InvalidBody, format!("`market` {detail}")).with_faults(vec![Fault {
+                    at: At::Pointer("/market".to_owned()),
+                    code: "missing",
+                    detail,
+                }])
             }
             DecideError::InvalidFacts(problems) => Self::new(
                 Code::InvalidFacts,
