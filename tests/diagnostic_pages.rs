@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tollgate::bundle::{Built, Documents, build, cases};
 use tollgate::domain::diagnostic::Severity;
@@ -168,7 +169,20 @@ fn the_examples_of_the_language_page_check_in_the_sample_flow() {
     let is_of_sample = |(path, _): &Block| !path.is_empty() && !path.starts_with("rules/");
     let shown: Vec<Block> = blocks(&page).into_iter().filter(is_of_sample).collect();
     let paths: Vec<&str> = shown.iter().map(|(path, _)| path.as_str()).collect();
-    assert_eq!(paths, ["knockout.rules.yaml", "flow.rhai", "cases/knockout.yaml"]);
+    assert_eq!(
+        paths,
+        [
+            "knockout.rules.yaml",
+            "flow.rhai",
+            "markets/mx.yaml",
+            "curp_checks.rules.yaml",
+            "rules/fraud_check/flow.yaml",
+            "rules/fraud_check/flow.rhai",
+            "rules/small_loan/flow.yaml",
+            "rules/small_loan/flow.rhai",
+            "cases/knockout.yaml"
+        ]
+    );
     let mut files = base("rules/personal_loan");
     let flow = String::from_utf8(files.remove("rules/loan/flow.yaml").unwrap()).unwrap();
     let flow = flow.replace("flow: personal_loan", "flow: loan");
@@ -176,7 +190,13 @@ fn the_examples_of_the_language_page_check_in_the_sample_flow() {
     let built = built_on(files, &shown);
     assert!(!built.has_errors(), "{}", said(&built));
     let report = built.flows.get("loan").unwrap();
-    assert!(report.revision.is_some() && !report.cases.cases.is_empty());
+    let revision = report.revision.as_ref().unwrap();
+    assert_eq!(revision.market_names(), ["base", "mx"]);
+    assert!(built.bundle.flow("small_loan").is_some());
+    let shown = report.cases.cases.iter().filter(|case| case.path.ends_with("cases/knockout.yaml")).cloned();
+    let now = "2026-11-22T12:00:00Z".parse().unwrap();
+    let (results, _) = cases::run(&Arc::from("loan"), revision, &shown.collect::<Vec<_>>(), now);
+    assert_eq!((results.len(), cases::rendered(&results)), (3, String::new()));
 }
 
 #[test]
@@ -192,7 +212,7 @@ fn whole_flows_on_the_language_page_check_clean_and_their_cases_hold() {
         let revision = report.revision.as_ref().unwrap();
         let (cases, now) = (&report.cases.cases, jiff::Timestamp::now());
         assert!(!cases.is_empty(), "{flow} shows no case");
-        let (results, _) = cases::run(flow, &revision.flow, &revision.declaration, cases, now);
+        let (results, _) = cases::run(flow, revision, cases, now);
         assert_eq!(cases::rendered(&results), "", "{flow}");
     }
 }

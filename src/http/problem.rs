@@ -300,6 +300,15 @@ impl From<DecideError> for Problem {
                 Code::UnknownMarket,
                 format!("the flow has no market {}{}", quoted(&market), nearest_hint(nearest.as_deref())),
             ),
+            DecideError::MarketRequired { markets } => {
+                let known = markets.join("`, `");
+                let detail = format!("is required by this flow; it decides for `{known}`");
+                Self::new(Code::InvalidBody, format!("`market` {detail}")).with_faults(vec![Fault {
+                    at: At::Pointer("/market".to_owned()),
+                    code: "missing",
+                    detail,
+                }])
+            }
             DecideError::InvalidFacts(problems) => Self::new(
                 Code::InvalidFacts,
                 format!("{} with the facts; `errors` lists all", count_of_faults(problems.len())),

@@ -12,10 +12,10 @@ use crate::domain::script::syntax::{self, Node, Operator, Syntax};
 use crate::domain::value::Name;
 
 /// Words of flows that a later version of the language brings.
-const LATER: &[&str] = &["flow"];
+const LATER: &[&str] = &[];
 
 /// Words that name a step of the flow: only its script has them.
-const STEPS: &[&str] = &["rules", "model", "scorecard", "table", NEED];
+const STEPS: &[&str] = &["rules", "model", "scorecard", "table", "flow", NEED];
 
 impl Compiler<'_> {
     pub(super) fn call(&mut self, name: &syntax::Word, arguments: &[Syntax], span: Span) -> Typing {
@@ -33,6 +33,7 @@ impl Compiler<'_> {
             match word {
                 "rules" => return self.rule_set(arguments, span),
                 "model" => return self.model(arguments, span),
+                "flow" => return self.sub_flow(arguments, span),
                 "scorecard" => return self.scorecard(arguments, span),
                 "table" => return self.table(arguments, span),
                 NEED => return self.need(arguments, span),
@@ -222,6 +223,7 @@ impl Compiler<'_> {
             Typed::Model => {
                 fixed(&[("probability", Typed::Number, false), ("failed", Typed::Boolean, false)])
             }
+            Typed::SubFlow(at) => self.sub_flow_property(*at, &name.text),
             Typed::Map(Some(fields)) => fields
                 .get(name.text.as_str())
                 .map(Static::field)

@@ -10,6 +10,7 @@ use super::blocks::{STACK, STACK_LEFT};
 use super::rule_sets::SetResult;
 use super::scorecards::CardResult;
 use super::steps::{AskedScore, ModelResult, Recorded};
+use super::sub_flows::SubFlowResult;
 use super::tables::TableResult;
 use super::{Budget, Flow, Pins};
 use crate::domain::expression::operators::{self, Impossible};
@@ -86,6 +87,8 @@ pub(super) struct Machine<'a> {
     pub cards: Vec<CardResult>,
     /// Models and scorecards, in the order asked.
     pub asked: Vec<AskedScore>,
+    /// In the order asked; a sub-flow stands here once for each different call.
+    pub sub_flows: Vec<SubFlowResult>,
     pub records: Vec<Recorded>,
     /// What the caller was asked for: each need once.
     pub needs: Vec<NeedAsked>,
@@ -123,6 +126,7 @@ impl<'a> Machine<'a> {
             tables: Vec::new(),
             cards: Vec::new(),
             asked: Vec::new(),
+            sub_flows: Vec::new(),
             records: Vec::new(),
             needs: Vec::new(),
             open: Vec::new(),
