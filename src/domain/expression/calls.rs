@@ -11,9 +11,6 @@ use crate::domain::place::Span;
 use crate::domain::script::syntax::{self, Node, Operator, Syntax};
 use crate::domain::value::Name;
 
-/// Words of flows that a later version of the language brings.
-const LATER: &[&str] = &[];
-
 /// Words that name a step of the flow: only its script has them.
 const STEPS: &[&str] = &["rules", "model", "scorecard", "table", "flow", NEED];
 
@@ -56,10 +53,6 @@ impl Compiler<'_> {
         let word = name.text.as_str();
         let script = matches!(self.role, Role::Script);
         let is_flow_word = STEPS.contains(&word) || self.scope.outcomes.iter().any(|o| &**o == word);
-        if LATER.contains(&word) {
-            self.error("T001", name.span, format!("`{word}` is not supported by this version of Tollgate"));
-            return Self::broken(name.span);
-        }
         if word == NEED && !script {
             return self.need_outside(name);
         }
