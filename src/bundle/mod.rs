@@ -10,6 +10,7 @@ mod market_file;
 mod markets;
 mod models;
 mod names;
+mod needs;
 mod order;
 mod overlay;
 mod parts;

@@ -19,6 +19,7 @@ mod hostile;
 mod idempotency;
 mod inputs;
 mod markets;
+mod needs;
 mod postgres;
 mod reloads;
 mod samples;

@@ -80,6 +80,7 @@ pub(super) struct KnownNames {
     outcomes: BTreeSet<String>,
     reasons: BTreeSet<String>,
     outputs: BTreeSet<String>,
+    needs: BTreeSet<String>,
     /// `base` first, if the flow can be asked without a market.
     markets: Vec<String>,
     is_market_required: bool,
@@ -119,6 +120,9 @@ impl KnownNames {
     fn add(&mut self, flow: &Flow) {
         let texts = |names: Vec<&Name>| names.into_iter().map(ToString::to_string).collect::<Vec<_>>();
         self.inputs.extend(texts(flow.inputs.iter().map(|input| &input.name).collect()));
+        let needs = texts(flow.needs.iter().map(|need| &need.name).collect());
+        self.inputs.extend(needs.iter().cloned());
+        self.needs.extend(needs);
         self.models.extend(flow.model_names());
         self.outcomes.extend(texts(flow.outcomes.iter().collect()));
         self.reasons.extend(texts(flow.reasons.iter().map(|reason| &reason.code).collect()));
@@ -262,9 +266,11 @@ impl CaseReader<'_> {
         let output = keys.optional("output").map(|node| self.output(node)).unwrap_or_default();
         let scores = keys.optional("scores").map(|node| self.scores(node)).unwrap_or_default();
         let degraded = keys.optional("degraded").and_then(|node| self.shape.boolean(node));
+        let needs = keys.optional("needs").map(|node| self.needs(node));
         let place = keys.place();
         keys.finish(&mut self.shape);
         let expect = Expectation {
+            needs,
             outcome: outcome.map(|o| o.value),
             reasons,
             reasons_include,
@@ -272,6 +278,11 @@ impl CaseReader<'_> {
             scores,
             degraded,
         };
+        if expect.asks_and_decides() {
+            let finding =
+                Diagnostic::error("B051", place, "a case that stops to ask the caller has no decision");
+            self.shape.report(finding.help("expect `needs:` alone, or give what is needed under `given:`"));
+        }
         if expect.is_empty() {
             let finding = Diagnostic::error("Y010", place, "this case expects nothing");
             self.shape.report(finding.help("say at least `outcome:`"));
@@ -285,6 +296,17 @@ impl CaseReader<'_> {
             if let Some(code) = self.shape.text(item) {
                 self.check(&code, "reason", |known| &known.reasons);
                 all.push(code.value);
+            }
+        }
+        all
+    }
+
+    fn needs(&mut self, node: &Node) -> Vec<String> {
+        let mut all = Vec::new();
+        for item in self.shape.list(node).unwrap_or_default() {
+            if let Some(name) = self.shape.text(item) {
+                self.check(&name, "need", |known| &known.needs);
+                all.push(name.value);
             }
         }
         all
@@ -379,8 +401,14 @@ impl CaseReader<'_> {
 }
 
 impl Expectation {
+    fn asks_and_decides(&self) -> bool {
+        let decides = Self { needs: None, ..self.clone() };
+        self.needs.as_ref().is_some_and(|needs| !needs.is_empty()) && !decides.is_empty()
+    }
+
     fn is_empty(&self) -> bool {
         self.outcome.is_none()
+            && self.needs.is_none()
             && self.reasons.is_none()
             && self.reasons_include.is_none()
             && self.output.is_empty()

@@ -67,6 +67,7 @@ impl<'d> Build<'d> {
         self.reasons_and_outcomes();
         self.scope.flows = super::sub_flows::scoped(declaration);
         let outputs = self.outputs();
+        let needs = self.needs();
         let features = self.features();
         let models = self.models();
         let rule_sets = self.rule_sets();
@@ -102,7 +103,7 @@ impl<'d> Build<'d> {
             scorecards,
             tables,
             lists: Vec::new(),
-            needs: Vec::new(),
+            needs,
             sub_flows,
             languages: declaration.languages.iter().map(|language| language.value.clone()).collect(),
             market: declaration.market.as_ref().map(|market| Name::from(market.value.as_str())),
@@ -178,7 +179,7 @@ impl<'d> Build<'d> {
         inputs
     }
 
-    fn bound(&mut self, bound: Option<&Located<String>>, kind: &Kind) -> Option<Value> {
+    pub(super) fn bound(&mut self, bound: Option<&Located<String>>, kind: &Kind) -> Option<Value> {
         let bound = bound?;
         let text = bound.value.as_str();
         let value = match kind {

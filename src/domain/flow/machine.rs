@@ -20,7 +20,7 @@ use crate::domain::facts::Facts;
 use crate::domain::place::Span;
 use crate::domain::script::limits;
 use crate::domain::value::{StepHandle, Value};
-use crate::domain::verdict::{Failure, Step};
+use crate::domain::verdict::{Failure, NeedAsked, Step};
 
 /// Ticks between two looks at the wall-clock guard.
 const TICKS_BETWEEN_ALARMS: u64 = 256;
@@ -32,6 +32,8 @@ pub(super) enum Stop {
     Break,
     Continue,
     Return(Value),
+    /// The caller has to give this first. Nothing catches it, and nothing has failed.
+    Needs(Box<NeedAsked>),
 }
 
 /// Something that could not be evaluated, and where.
@@ -88,6 +90,10 @@ pub(super) struct Machine<'a> {
     /// In the order asked; a sub-flow stands here once for each different call.
     pub sub_flows: Vec<SubFlowResult>,
     pub records: Vec<Recorded>,
+    /// What the caller was asked for: each need once.
+    pub needs: Vec<NeedAsked>,
+    /// What of it the caller still has to give.
+    pub open: Vec<NeedAsked>,
     pub trace: Vec<Step>,
     pub failures: Vec<Failure>,
 }
@@ -122,6 +128,8 @@ impl<'a> Machine<'a> {
             asked: Vec::new(),
             sub_flows: Vec::new(),
             records: Vec::new(),
+            needs: Vec::new(),
+            open: Vec::new(),
             trace: Vec::with_capacity(16),
             failures: Vec::new(),
         }
@@ -355,7 +363,9 @@ impl<'a> Machine<'a> {
             }
             Code::Switch { on, arms } => return self.switch(on, arms),
             Code::Set { local, value } => {
-                let value = self.value(value)?;
+                // What the caller cannot give is missing, and a variable may hold that: the script asks it.
+                let is_need = matches!(value.code, Code::Need { .. });
+                let value = if is_need { self.evaluate(value)? } else { self.value(value)? };
                 self.set(*local, value);
                 Value::Missing
             }

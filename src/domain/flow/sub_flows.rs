@@ -16,7 +16,7 @@ use crate::domain::expression::Expression;
 use crate::domain::expression::operators::Impossible;
 use crate::domain::expression::scope::{ScopedAnswers, ScopedFlow, ScopedSubFlow};
 use crate::domain::expression::words::Moment;
-use crate::domain::facts::{FactProblem, Facts};
+use crate::domain::facts::{FactProblem, Facts, NeedAnswer};
 use crate::domain::place::Span;
 use crate::domain::script::limits;
 use crate::domain::value::{Field, Kind, Name, StepHandle, Value};
@@ -187,7 +187,7 @@ impl<'a> Machine<'a> {
                 *slot = value;
             }
         }
-        let needs = vec![Value::Missing; flow.needs.len()].into();
+        let needs = vec![NeedAnswer::Awaited; flow.needs.len()].into();
         Ok(Facts { values: values.into(), unread: Vec::new(), needs, invalid })
     }
 
