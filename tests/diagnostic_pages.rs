@@ -166,7 +166,8 @@ fn what_a_page_calls_wrong_gives_its_code_and_what_it_calls_right_checks() {
 #[test]
 fn the_examples_of_the_language_page_check_in_the_sample_flow() {
     let page = fs::read_to_string(root().join("docs/language.md")).unwrap();
-    let shown: Vec<Block> = blocks(&page).into_iter().filter(|(path, _)| !path.is_empty()).collect();
+    let is_of_sample = |(path, _): &Block| !path.is_empty() && !path.starts_with("rules/");
+    let shown: Vec<Block> = blocks(&page).into_iter().filter(is_of_sample).collect();
     let paths: Vec<&str> = shown.iter().map(|(path, _)| path.as_str()).collect();
     assert_eq!(
         paths,
@@ -196,4 +197,22 @@ fn the_examples_of_the_language_page_check_in_the_sample_flow() {
     let now = "2026-11-22T12:00:00Z".parse().unwrap();
     let (results, _) = cases::run(&Arc::from("loan"), revision, &shown.collect::<Vec<_>>(), now);
     assert_eq!((results.len(), cases::rendered(&results)), (3, String::new()));
+}
+
+#[test]
+fn whole_flows_on_the_language_page_check_clean_and_their_cases_hold() {
+    let page = fs::read_to_string(root().join("docs/language.md")).unwrap();
+    let mut files = Files::new();
+    for block in blocks(&page).into_iter().filter(|(path, _)| path.starts_with("rules/")) {
+        lay_over(&mut files, &block);
+    }
+    let built = build(&Documents::from_files(files));
+    assert!(built.diagnostics.is_empty(), "{}", said(&built));
+    for (flow, report) in &built.flows {
+        let revision = report.revision.as_ref().unwrap();
+        let (cases, now) = (&report.cases.cases, jiff::Timestamp::now());
+        assert!(!cases.is_empty(), "{flow} shows no case");
+        let (results, _) = cases::run(flow, revision, cases, now);
+        assert_eq!(cases::rendered(&results), "", "{flow}");
+    }
 }

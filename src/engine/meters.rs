@@ -34,8 +34,10 @@ impl Meters {
         let meters = self.of(&decision.flow, &decision.market);
         if !decision.needs.is_empty() {
             for need in &decision.needs {
-                let (flow, need) = (meters.flow.clone(), need.input.to_string());
-                metrics::counter!("tollgate_needs_total", "flow" => flow, "need" => need).increment(1);
+                let (flow, market) = (decision.flow.to_string(), decision.market.to_string());
+                let need = need.input.to_string();
+                metrics::counter!("tollgate_needs_total", "flow" => flow, "market" => market, "need" => need)
+                    .increment(1);
             }
             return;
         }

@@ -273,7 +273,6 @@ fn evaluate_first(
     let question = Question {
         revision: &bundle.revision,
         flow: revision,
-        market: revision.flow.market.clone().unwrap_or_else(|| Name::from(BASE)),
         reference: request.reference.as_deref(),
         languages: &request.languages,
         trace: request.trace,
@@ -286,7 +285,6 @@ fn evaluate_first(
 struct Question<'q> {
     revision: &'q Arc<str>,
     flow: &'q FlowRevision,
-    market: Name,
     reference: Option<&'q str>,
     languages: &'q [String],
     trace: TraceLevel,
@@ -304,7 +302,7 @@ fn evaluate(question: &Question<'_>, facts: Facts) -> Evaluated {
     let decision = Decision {
         decision_id,
         flow: flow.name.clone(),
-        market: Arc::clone(&question.market),
+        market: flow.market.clone().unwrap_or_else(|| Name::from(BASE)),
         reference: question.reference.map(str::to_owned),
         revision: Arc::clone(question.revision),
         flow_revision: Arc::clone(&question.flow.flow_revision),

@@ -83,7 +83,7 @@ impl Engine {
         }
         let open = self.audit.open_decision(request.decision_id).await.map_err(read)?;
         let open = open.filter(|open| may(&open.caller, &open.flow)).ok_or(ContinueError::UnknownDecision)?;
-        self.from_open(request, &open).await.map_err(|error| NotContinued {
+        self.continue_open(request, &open).await.map_err(|error| NotContinued {
             error,
             flow: Some(Arc::clone(&open.flow)),
             market: Some(Arc::clone(&open.market)),
@@ -115,7 +115,7 @@ impl Engine {
         Ok(Decision::repeated(answer, reference, trace.map_err(|e| unreadable(&e))?))
     }
 
-    async fn from_open(
+    async fn continue_open(
         &self,
         request: &ContinueRequest,
         open: &OpenDecision,
@@ -134,7 +134,6 @@ impl Engine {
         let question = Question {
             revision: &open.revision,
             flow: &flow,
-            market: Arc::clone(&open.market),
             reference: open.reference.as_deref(),
             languages: &request.languages,
             trace: request.trace,

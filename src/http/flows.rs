@@ -62,6 +62,9 @@ pub(super) struct FlowBody {
     /// JSON Schema of `facts`.
     #[schema(value_type = Object)]
     inputs: Json,
+    /// What it may ask its caller for: name → `with`, `of` (JSON Schemas), `optional`.
+    #[schema(value_type = Object)]
+    needs: Json,
     #[schema(value_type = Object)]
     outputs: Json,
     /// Mildest first.
@@ -171,6 +174,7 @@ pub(super) async fn read(asked: Asked) -> Result<HttpResponse, Problem> {
         status: status_word(name, Some(flow), &status),
         diagnostics: broken(name, &status),
         inputs: flow_body::inputs_schema(declared),
+        needs: flow_body::needs(declared),
         outputs: flow_body::outputs_schema(declared),
         outcomes: declared.outcomes.iter().map(|o| o.value.clone()).collect(),
         on_error,

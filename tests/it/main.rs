@@ -20,6 +20,7 @@ mod idempotency;
 mod inputs;
 mod markets;
 mod needs;
+mod needs_shared;
 mod postgres;
 mod reloads;
 mod samples;
