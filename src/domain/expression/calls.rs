@@ -1,6 +1,7 @@
 //! Calls: words, words over lists, functions of the script, and properties. Steps (`rules`, `model`, …) are `steps`'.
 
 use super::compile::{Compiler, Typing, article};
+use super::needs::NEED;
 use super::scope::Role;
 use super::typed::{Static, Typed};
 use super::words::{WORDS, Word};
@@ -11,10 +12,10 @@ use crate::domain::script::syntax::{self, Node, Operator, Syntax};
 use crate::domain::value::Name;
 
 /// Words of flows that a later version of the language brings.
-const LATER: &[&str] = &["flow", "need"];
+const LATER: &[&str] = &["flow"];
 
 /// Words that name a step of the flow: only its script has them.
-const STEPS: &[&str] = &["rules", "model", "scorecard", "table"];
+const STEPS: &[&str] = &["rules", "model", "scorecard", "table", NEED];
 
 impl Compiler<'_> {
     pub(super) fn call(&mut self, name: &syntax::Word, arguments: &[Syntax], span: Span) -> Typing {
@@ -34,6 +35,7 @@ impl Compiler<'_> {
                 "model" => return self.model(arguments, span),
                 "scorecard" => return self.scorecard(arguments, span),
                 "table" => return self.table(arguments, span),
+                NEED => return self.need(arguments, span),
                 _ => {}
             }
             if let Some(at) = self.scope.outcomes.iter().position(|o| &**o == word) {
@@ -56,6 +58,9 @@ impl Compiler<'_> {
         if LATER.contains(&word) {
             self.error("T001", name.span, format!("`{word}` is not supported by this version of Tollgate"));
             return Self::broken(name.span);
+        }
+        if word == NEED && !script {
+            return self.need_outside(name);
         }
         if is_flow_word && !script {
             self.error("T001", name.span, format!("`{word}` can be called only in `flow.rhai`"));

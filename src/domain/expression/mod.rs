@@ -6,6 +6,7 @@ pub mod compile;
 pub mod list_words;
 pub mod literals;
 pub mod narrowing;
+pub mod needs;
 pub mod operations;
 pub mod operators;
 pub mod predicate;

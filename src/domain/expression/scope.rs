@@ -62,6 +62,8 @@ pub struct ScopedNeed {
     pub name: Name,
     pub of: Arc<BTreeMap<Name, Field>>,
     pub with: BTreeMap<Name, Field>,
+    /// It may be missing.
+    pub optional: bool,
 }
 
 /// A list that conditions look things up in.

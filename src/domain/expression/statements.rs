@@ -188,7 +188,7 @@ impl Compiler<'_> {
     }
 
     fn declaration(&mut self, name: &syntax::Word, value: &Syntax, constant: bool, span: Span) -> Typing {
-        let (value, mut known) = self.given(value);
+        let (value, mut known) = if Self::is_need(value) { self.maybe(value) } else { self.given(value) };
         known.typed = known.typed.settled();
         self.refuse_declared_name(&name.text, name.span);
         if self.locals.len() >= limits::VARIABLES {

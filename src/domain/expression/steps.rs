@@ -22,7 +22,7 @@ type Takes = [(Name, Option<Kind>)];
 
 impl Compiler<'_> {
     /// The literal name in `rules("knockout")`, found among `names` or reported.
-    fn step_name(
+    pub(super) fn step_name(
         &mut self,
         word: &str,
         kind: &str,

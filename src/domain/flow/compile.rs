@@ -66,6 +66,7 @@ impl<'d> Build<'d> {
         let thresholds = self.thresholds();
         self.reasons_and_outcomes();
         let outputs = self.outputs();
+        let needs = self.needs();
         let features = self.features();
         let models = self.models();
         let rule_sets = self.rule_sets();
@@ -100,7 +101,7 @@ impl<'d> Build<'d> {
             scorecards,
             tables,
             lists: Vec::new(),
-            needs: Vec::new(),
+            needs,
             sub_flows: Vec::new(),
             market: declaration.market.as_ref().map(|market| Name::from(market.value.as_str())),
             is_market_required: declaration.is_market_required,
@@ -183,7 +184,7 @@ impl<'d> Build<'d> {
         inputs
     }
 
-    fn bound(&mut self, bound: Option<&Located<String>>, kind: &Kind) -> Option<Value> {
+    pub(super) fn bound(&mut self, bound: Option<&Located<String>>, kind: &Kind) -> Option<Value> {
         let bound = bound?;
         let text = bound.value.as_str();
         let value = match kind {

@@ -60,6 +60,11 @@ impl Machine<'_> {
                 }
                 self.check_outputs();
             }
+            // Not decided yet: nothing of this run is the verdict's.
+            Err(Stop::Needs(asked)) => {
+                self.open.push(*asked);
+                return;
+            }
             Err(Stop::Fault(fault)) => {
                 let line = flow.script.line(fault.span);
                 self.fail("flow.rhai".to_owned(), Stop::Fault(fault), line);
@@ -115,7 +120,7 @@ impl Machine<'_> {
         }
         let scores = self.scores();
         Verdict {
-            needs: Vec::new(),
+            needs: self.open,
             outcome: flow.outcomes.get(usize::from(strictest)).cloned().unwrap_or_else(|| Name::from("")),
             reasons,
             output,

@@ -19,7 +19,7 @@ use crate::domain::facts::Facts;
 use crate::domain::place::Span;
 use crate::domain::script::limits;
 use crate::domain::value::{StepHandle, Value};
-use crate::domain::verdict::{Failure, Step};
+use crate::domain::verdict::{Failure, NeedAsked, Step};
 
 /// Ticks between two looks at the wall-clock guard.
 const TICKS_BETWEEN_ALARMS: u64 = 256;
@@ -31,6 +31,8 @@ pub(super) enum Stop {
     Break,
     Continue,
     Return(Value),
+    /// The caller has to give this first. Nothing catches it, and nothing has failed.
+    Needs(Box<NeedAsked>),
 }
 
 /// Something that could not be evaluated, and where.
@@ -85,6 +87,10 @@ pub(super) struct Machine<'a> {
     /// Models and scorecards, in the order asked.
     pub asked: Vec<AskedScore>,
     pub records: Vec<Recorded>,
+    /// What the caller was asked for: each need once.
+    pub needs: Vec<NeedAsked>,
+    /// What of it the caller still has to give.
+    pub open: Vec<NeedAsked>,
     pub trace: Vec<Step>,
     pub failures: Vec<Failure>,
 }
@@ -118,6 +124,8 @@ impl<'a> Machine<'a> {
             cards: Vec::new(),
             asked: Vec::new(),
             records: Vec::new(),
+            needs: Vec::new(),
+            open: Vec::new(),
             trace: Vec::with_capacity(16),
             failures: Vec::new(),
         }
@@ -351,7 +359,9 @@ impl<'a> Machine<'a> {
             }
             Code::Switch { on, arms } => return self.switch(on, arms),
             Code::Set { local, value } => {
-                let value = self.value(value)?;
+                // What the caller cannot give is missing, and a variable may hold that: the script asks it.
+                let is_need = matches!(value.code, Code::Need { .. });
+                let value = if is_need { self.evaluate(value)? } else { self.value(value)? };
                 self.set(*local, value);
                 Value::Missing
             }

@@ -79,8 +79,11 @@ pub struct Flow {
 #[derive(Debug, Clone)]
 pub struct Need {
     pub name: Name,
-    pub of: Arc<BTreeMap<Name, Field>>,
+    /// What the caller answers with, in the declared order.
+    pub of: Vec<Input>,
     pub with: BTreeMap<Name, Field>,
+    /// The caller may answer `null`: it is then missing, and the script asks.
+    pub optional: bool,
 }
 
 /// A flow that the script asks, and where its inputs come from when the call does not hand them over.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::compile::Build;
-use crate::domain::declaration::{FlowDeclaration, ThresholdLiteral};
+use crate::domain::declaration::{FlowDeclaration, NeedDeclaration, ThresholdLiteral};
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::expression::ListWord;
 use crate::domain::expression::compile::article;
@@ -40,6 +40,9 @@ impl<'a> Names<'a> {
                     "this threshold has no value",
                 ));
             }
+        }
+        for need in &flow.needs {
+            names.need(need);
         }
         names.outcomes(flow);
         names.unique("reason", flow.reasons.iter().map(|r| &r.code));
@@ -94,6 +97,15 @@ impl<'a> Names<'a> {
         if let Some((kind, _)) = self.seen.get(name.value.as_str()) {
             let message = format!("`{}` is already the name of {}", name.value, article(kind));
             self.found.push(Diagnostic::error("T025", name.place, message).help("choose another name"));
+        }
+    }
+
+    /// What answers a need stands among the facts under the need's name.
+    fn need(&mut self, need: &'a NeedDeclaration) {
+        self.readable("need", &need.name);
+        self.unique("name under `of`", need.of.iter().map(|field| &field.name));
+        for field in &need.of {
+            self.well_formed("name under `of`", &field.name);
         }
     }
 
@@ -159,7 +171,7 @@ impl Build<'_> {
     pub(super) fn unused(&mut self) {
         let flow = self.declaration;
         let usage = &self.usage;
-        let mut found = Vec::new();
+        let (mut found, mut found_needs) = (Vec::new(), Vec::new());
         let mut warn = |kind: &str, name: &Located<String>, used: bool| {
             if !used {
                 let message = format!("the {kind} `{}` is never used", name.value);
@@ -187,9 +199,15 @@ impl Build<'_> {
         for table in &flow.tables {
             warn("table", &table.name, usage.tables.contains(table.name.value.as_str()));
         }
+        for need in flow.needs.iter().filter(|need| !usage.needs.contains(need.name.value.as_str())) {
+            let name = &need.name.value;
+            let message = format!("the need `{name}` is never asked for");
+            let help = format!("write `need(\"{name}\")` in `flow.rhai`, or remove it");
+            found_needs.push(Diagnostic::warning("T088", need.name.place, message).help(help));
+        }
         for outcome in &flow.outcomes {
             warn("outcome", outcome, usage.outcomes.contains(outcome.value.as_str()));
         }
-        self.diagnostics.extend(found);
+        self.diagnostics.extend(found.into_iter().chain(found_needs));
     }
 }
