@@ -167,7 +167,17 @@ fn the_examples_of_the_language_page_check_in_the_sample_flow() {
     let page = fs::read_to_string(root().join("docs/language.md")).unwrap();
     let shown: Vec<Block> = blocks(&page).into_iter().filter(|(path, _)| !path.is_empty()).collect();
     let paths: Vec<&str> = shown.iter().map(|(path, _)| path.as_str()).collect();
-    assert_eq!(paths, ["knockout.rules.yaml", "flow.rhai", "cases/knockout.yaml"]);
+    let wanted = [
+        "knockout.rules.yaml",
+        "application.scorecard.yaml",
+        "pricing.table.csv",
+        "pricing.table.yaml",
+        "limits.table.csv",
+        "fees.table.yaml",
+        "flow.rhai",
+        "cases/knockout.yaml",
+    ];
+    assert_eq!(paths, wanted);
     let mut files = base("rules/personal_loan");
     let flow = String::from_utf8(files.remove("rules/loan/flow.yaml").unwrap()).unwrap();
     let flow = flow.replace("flow: personal_loan", "flow: loan");

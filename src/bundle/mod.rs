@@ -91,4 +91,6 @@ impl Bundle {
 }
 
 #[cfg(test)]
+mod table_tests;
+#[cfg(test)]
 mod tests;

@@ -75,6 +75,8 @@ struct Known {
 struct KnownNames {
     inputs: BTreeSet<String>,
     models: BTreeSet<String>,
+    /// Models and scorecards: what gives a score.
+    scores: BTreeSet<String>,
     outcomes: BTreeSet<String>,
     reasons: BTreeSet<String>,
     outputs: BTreeSet<String>,
@@ -92,6 +94,13 @@ impl Known {
                 .collect(),
             needs: flow.needs.iter().map(|need| need.name.value.clone()).collect(),
             models: flow.models.iter().map(|model| model.name.value.clone()).collect(),
+            scores: flow
+                .models
+                .iter()
+                .map(|model| &model.name)
+                .chain(flow.scorecards.iter().map(|card| &card.name))
+                .map(|name| name.value.clone())
+                .collect(),
             outcomes: flow.outcomes.iter().map(|outcome| outcome.value.clone()).collect(),
             reasons: flow.reasons.iter().map(|reason| reason.code.value.clone()).collect(),
             outputs: flow.outputs.iter().map(|output| output.name.value.clone()).collect(),
@@ -309,7 +318,7 @@ impl CaseReader<'_> {
     fn scores(&mut self, node: &Node) -> Vec<(String, ExpectedScore)> {
         let mut all = Vec::new();
         for entry in self.shape.entries(node).unwrap_or_default() {
-            self.check(&entry.key, "model", |known| &known.models);
+            self.check(&entry.key, "model or scorecard", |known| &known.scores);
             if let Some(score) = self.score(&entry.value) {
                 all.push((entry.key.value.clone(), score));
             }

@@ -11,6 +11,7 @@ mod models;
 mod names;
 mod needs;
 mod paths;
+mod protected;
 mod rule_sets;
 mod scorecard_compile;
 mod scorecards;

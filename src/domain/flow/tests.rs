@@ -2,6 +2,8 @@
 
 mod facts;
 mod sandbox;
+mod scorecards;
+mod tables;
 
 use std::collections::BTreeMap;
 
