@@ -15,7 +15,7 @@ use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::expression::compile::{Compiler, Signature};
 use crate::domain::expression::predicate::Predicate;
 use crate::domain::expression::scope::{
-    Role, Scope, ScopedOutput, ScopedReason, ScopedRuleSet, Threshold, Usage, position,
+    Role, Scope, ScopedOutput, ScopedReason, ScopedRuleSet, Threshold, Usage,
 };
 use crate::domain::expression::typed::{Static, Typed};
 use crate::domain::expression::{Code, CompiledFunction, Expression};
