@@ -71,6 +71,10 @@ impl Builder<'_> {
                     .help("write `markets/NAME.yaml`, or remove `market: required`"),
             );
         }
+        if overlays.is_empty() {
+            let files = Files::of(&whole);
+            return vec![Variant { declaration: whole, files, overlay: None, findings: Vec::new() }];
+        }
         let only_in_markets = only_in_markets(&whole, &overlays);
         let base = only_in_markets.left_out_of(whole.clone());
         let mut variants = vec![Variant {
@@ -129,43 +133,49 @@ pub(super) fn compiled(variants: &[Variant]) -> (Vec<Option<Flow>>, Vec<Diagnost
     (flows, told)
 }
 
+/// What makes two findings one.
+type Key<'f> = (Place, &'static str, &'f str, Option<&'f str>);
+
+fn key(finding: &Diagnostic) -> Key<'_> {
+    (finding.place, finding.code, &finding.message, finding.help.as_deref())
+}
+
 fn merged(variants: &[Variant], found: &[Vec<Diagnostic>]) -> Vec<Diagnostic> {
+    let Some((base, in_markets)) = found.split_first() else { return Vec::new() };
+    if in_markets.is_empty() {
+        return base.clone();
+    }
     let lists = used_only_as_replacement(variants);
-    let everywhere = |finding: &Diagnostic| found.iter().all(|all| all.contains(finding));
-    let (Some(base), Some(in_markets)) = (found.first(), found.get(1..)) else { return Vec::new() };
+    let in_markets: Vec<BTreeMap<Key<'_>, &Diagnostic>> =
+        in_markets.iter().map(|all| all.iter().map(|finding| (key(finding), finding)).collect()).collect();
     // What is used in any market is used.
-    let mut told: Vec<Diagnostic> = base
-        .iter()
-        .filter(|finding| finding.code != NEVER_USED || everywhere(finding))
-        .filter(|finding| finding.code != NEVER_USED || !lists.contains(&finding.place))
-        .cloned()
-        .collect();
-    let mut only: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
-    let mut kinds: Vec<&Diagnostic> = Vec::new();
-    for (variant, found) in variants.iter().skip(1).zip(in_markets) {
-        for finding in found {
+    let is_unused = |finding: &Diagnostic| {
+        !lists.contains(&finding.place) && in_markets.iter().all(|all| all.contains_key(&key(finding)))
+    };
+    let in_base: BTreeSet<Key<'_>> = base.iter().map(key).collect();
+    let mut told: Vec<Diagnostic> =
+        base.iter().filter(|finding| finding.code != NEVER_USED || is_unused(finding)).cloned().collect();
+    let mut elsewhere: BTreeMap<Key<'_>, (&Diagnostic, Vec<&str>)> = BTreeMap::new();
+    for (variant, found) in variants.iter().skip(1).zip(&in_markets) {
+        for (key, finding) in found {
             let is_here = variant.overlay.is_some_and(|overlay| overlay.file == finding.place.file);
-            if base.contains(finding) || (finding.code == NEVER_USED && !is_here) {
+            if in_base.contains(key) || (finding.code == NEVER_USED && !is_here) {
                 continue;
             }
             if is_here {
-                told.push(finding.clone());
-                continue;
+                told.push((*finding).clone());
+            } else {
+                let (_, markets) = elsewhere.entry(*key).or_insert_with(|| (finding, Vec::new()));
+                markets.push(variant.market().unwrap_or_default());
             }
-            let at = kinds.iter().position(|known| *known == finding).unwrap_or_else(|| {
-                kinds.push(finding);
-                kinds.len() - 1
-            });
-            only.entry(at).or_default().push(variant.market().unwrap_or_default());
         }
     }
-    for (at, markets) in only {
-        let Some(finding) = kinds.get(at) else { continue };
+    told.extend(elsewhere.into_values().map(|(finding, markets)| {
         let quoted: Vec<String> = markets.iter().map(|market| format!("`{market}`")).collect();
         let which = if quoted.len() == 1 { "market" } else { "markets" };
         let message = format!("{} (in the {which} {})", finding.message, quoted.join(", "));
-        told.push(Diagnostic { message, ..(*finding).clone() });
-    }
+        Diagnostic { message, ..finding.clone() }
+    }));
     told
 }
 

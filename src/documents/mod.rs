@@ -3,6 +3,7 @@
 //! the rooms above.
 
 pub mod findings;
+pub mod grid;
 pub mod json;
 mod source;
 pub mod table;

@@ -15,7 +15,7 @@ use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::expression::compile::{Compiler, Signature};
 use crate::domain::expression::predicate::Predicate;
 use crate::domain::expression::scope::{
-    Role, Scope, ScopedOutput, ScopedReason, ScopedRuleSet, Threshold, Usage, position,
+    Role, Scope, ScopedOutput, ScopedReason, ScopedRuleSet, Threshold, Usage,
 };
 use crate::domain::expression::typed::{Static, Typed};
 use crate::domain::expression::{Code, CompiledFunction, Expression};
@@ -149,33 +149,7 @@ impl<'d> Build<'d> {
             }
         });
         let inputs = inputs.collect();
-        for (input, sets) in &declaration.protected {
-            if position(&self.scope.inputs, &input.value).is_none() {
-                let names = declaration.inputs.iter().map(|i| i.name.value.as_str());
-                let help = nearest(&input.value, names).map(|n| format!("did you mean `{n}`?"));
-                self.error(
-                    "T004",
-                    input,
-                    format!("`protected` names an unknown input `{}`", input.value),
-                    help,
-                );
-            }
-            for set in sets {
-                let steps = declaration.rule_sets.iter().map(|r| &r.name);
-                let steps = steps.chain(declaration.scorecards.iter().map(|s| &s.name));
-                let names: Vec<&str> = steps
-                    .chain(declaration.tables.iter().map(|t| &t.name))
-                    .map(|n| n.value.as_str())
-                    .collect();
-                if !names.contains(&set.value.as_str()) {
-                    let message = format!("this flow has no rule set, scorecard or table `{}`", set.value);
-                    let help = nearest(&set.value, names).map(|near| format!("did you mean `{near}`?"));
-                    self.error("T010", set, message, help);
-                }
-            }
-            let sets = sets.iter().map(|s| s.value.clone()).collect();
-            self.scope.protected.push((Name::from(input.value.as_str()), sets));
-        }
+        self.protected();
         inputs
     }
 
@@ -457,7 +431,7 @@ impl<'d> Build<'d> {
         found.1.add(&compiler.usage);
         self.diagnostics.append(&mut found.0);
         self.usage.add(&found.1);
-        super::paths::check(&program, &self.scope.outcomes, source.place, &mut self.diagnostics);
+        super::paths::check(&program, &self.scope, source.place, &mut self.diagnostics);
         let mut lines = vec![0];
         lines.extend(
             source.value.match_indices('\n').map(|(at, _)| u32::try_from(at + 1).unwrap_or(u32::MAX)),

@@ -11,6 +11,7 @@ mod models;
 mod names;
 mod needs;
 mod paths;
+mod protected;
 mod reasons;
 mod rule_sets;
 mod scorecard_compile;

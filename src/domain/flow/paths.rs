@@ -1,22 +1,25 @@
 //! Whether every way through a script records an outcome.
 
 use crate::domain::diagnostic::Diagnostic;
+use crate::domain::expression::scope::{Scope, ScopedTable};
 use crate::domain::place::{Place, Span};
 use crate::domain::script::syntax::{Function, Node, Program, Syntax};
 use crate::domain::value::Name;
 
 /// Warns where a script can end without having recorded anything. One without a single statement is no decision but a
 /// file that was emptied, perhaps a moment before it is written again: it never comes into force.
-pub(super) fn check(program: &Program, outcomes: &[Name], place: Place, found: &mut Vec<Diagnostic>) {
-    let body = &program.body;
+pub(super) fn check(program: &Program, scope: &Scope, place: Place, found: &mut Vec<Diagnostic>) {
+    let (body, outcomes) = (&program.body, scope.outcomes.as_slice());
     if body.is_empty() {
         let milder = outcomes.first().map_or("approve", |o| &**o);
         let help = format!("record an outcome, such as `{milder}(…)`");
         found.push(Diagnostic::error("T021", place, "the script decides nothing: it is empty").help(help));
         return;
     }
-    let recorders = recorders(&program.functions, outcomes);
-    let mut walk = Walk { outcomes, recorders: &recorders, ends: Vec::new() };
+    let deciders = deciders(scope);
+    let recorders = recorders(&program.functions, outcomes, &deciders);
+    let mut walk =
+        Walk { outcomes, recorders: &recorders, deciders: &deciders, decided: Vec::new(), ends: Vec::new() };
     let state = walk.block(body, State::Open { recorded: false });
     if let State::Open { recorded: false } = state {
         let end = body.last().map_or(Span::default(), |last| last.span);
@@ -30,15 +33,24 @@ pub(super) fn check(program: &Program, outcomes: &[Name], place: Place, found: &
     }
 }
 
+/// The tables of which any row records an outcome when it is applied; one that fails records `on_error`.
+fn deciders(scope: &Scope) -> Vec<&str> {
+    let always = |table: &&ScopedTable| {
+        table.outputs.iter().any(|(name, known)| &**name == "outcome" && !known.may_be_missing)
+    };
+    scope.tables.iter().filter(always).map(|table| &*table.name).collect()
+}
+
 /// The functions that record an outcome on every way through them, whatever they are called with.
-fn recorders<'p>(functions: &'p [Function], outcomes: &[Name]) -> Vec<&'p str> {
+fn recorders<'p>(functions: &'p [Function], outcomes: &[Name], deciders: &[&str]) -> Vec<&'p str> {
     let mut known: Vec<&str> = Vec::new();
     loop {
         let more: Vec<&str> = functions
             .iter()
             .filter(|function| !known.contains(&function.name.as_str()))
             .filter(|function| {
-                let mut walk = Walk { outcomes, recorders: &known, ends: Vec::new() };
+                let mut walk =
+                    Walk { outcomes, recorders: &known, deciders, decided: Vec::new(), ends: Vec::new() };
                 let state = walk.block(&function.body, State::Open { recorded: false });
                 state != State::Open { recorded: false } && walk.ends.is_empty()
             })
@@ -62,19 +74,35 @@ enum State {
 struct Walk<'a> {
     outcomes: &'a [Name],
     recorders: &'a [&'a str],
+    deciders: &'a [&'a str],
+    /// Variables that hold the result of a table that decides.
+    decided: Vec<&'a str>,
     /// Where a `return` ends the script with nothing recorded.
     ends: Vec<Span>,
 }
 
-impl Walk<'_> {
-    fn block(&mut self, body: &[Syntax], mut state: State) -> State {
+impl<'a> Walk<'a> {
+    fn block(&mut self, body: &'a [Syntax], mut state: State) -> State {
         for syntax in body {
             state = self.statement(syntax, state);
         }
         state
     }
 
-    fn statement(&mut self, syntax: &Syntax, state: State) -> State {
+    /// `table("x")` of a table that decides, another flow, or a variable that holds its result.
+    fn is_decided(&self, syntax: &Syntax) -> bool {
+        match &syntax.node {
+            Node::Name(name) => self.decided.contains(&name.as_str()),
+            Node::Call { name, arguments } if name.text == "table" => arguments.first().is_some_and(
+                |first| matches!(&first.node, Node::Text(table) if self.deciders.contains(&table.as_str())),
+            ),
+            // What another flow decided is always an outcome.
+            Node::Call { name, .. } => name.text == "flow",
+            _ => false,
+        }
+    }
+
+    fn statement(&mut self, syntax: &'a Syntax, state: State) -> State {
         let State::Open { recorded } = state else { return state };
         match &syntax.node {
             Node::Call { name, .. }
@@ -83,12 +111,14 @@ impl Walk<'_> {
             {
                 State::Open { recorded: true }
             }
-            // What another flow decided is always an outcome.
-            Node::Method { receiver, name, .. }
-                if name.text == "apply"
-                    && matches!(&receiver.node, Node::Call { name, .. } if name.text == "flow") =>
-            {
+            Node::Method { receiver, name, .. } if name.text == "apply" && self.is_decided(receiver) => {
                 State::Open { recorded: true }
+            }
+            Node::Let { name, value, .. } => {
+                if self.is_decided(value) {
+                    self.decided.push(&name.text);
+                }
+                state
             }
             Node::Block(body) => self.block(body, state),
             Node::If(branch) => {

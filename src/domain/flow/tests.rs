@@ -3,6 +3,8 @@
 mod facts;
 mod needs;
 mod sandbox;
+mod scorecards;
+mod tables;
 
 use std::collections::BTreeMap;
 
