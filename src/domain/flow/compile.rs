@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 
 use super::names::Names;
 use super::{Fallback, Feature, Flow, Input, Output, Reason, Rule, RuleSet, Script};
+use crate::domain::analysis::{self, Coverage};
 use crate::domain::declaration::{
     FlowDeclaration, OnInvalid, RuleDeclaration, RuleSetDeclaration, ThresholdLiteral,
 };
@@ -34,7 +35,16 @@ impl Flow {
     pub fn compile(declaration: &FlowDeclaration) -> (Option<Flow>, Vec<Diagnostic>) {
         let (flow, mut diagnostics) = stacker::maybe_grow(STACK_LEFT, STACK, || {
             let mut build = Build::new(declaration);
-            (build.flow(), build.diagnostics)
+            let mut flow = build.flow();
+            // Of what does not compile nothing can be said that would stay true.
+            if let Some(flow) = &mut flow
+                && !build.diagnostics.iter().any(|d| d.severity == Severity::Error)
+            {
+                let (found, coverage) = analysis::check(flow, declaration);
+                build.diagnostics.extend(found);
+                flow.coverage = coverage;
+            }
+            (flow, build.diagnostics)
         });
         diagnostics.sort_by_key(|d| (d.place.file, d.place.span.start, d.code));
         diagnostics.dedup();
@@ -109,6 +119,7 @@ impl<'d> Build<'d> {
                 })
                 .collect(),
             outputs,
+            coverage: Coverage::default(),
             on_error: on_error?,
             on_invalid,
             deadline_ms: declaration.deadline_ms,

@@ -23,6 +23,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::analysis::Coverage;
 use super::declaration::{HitPolicy, Personal, UnknownInputs};
 use super::expression::scope::Threshold;
 use super::expression::typed::Typed;
@@ -68,7 +69,9 @@ pub struct Flow {
     /// `None`: `base`.
     pub market: Option<Name>,
     pub is_market_required: bool,
-    pub(super) script: Script,
+    /// What of it could be analysed for what can never happen.
+    pub coverage: Coverage,
+    pub(in crate::domain) script: Script,
 }
 
 /// What the script may ask the caller for.
@@ -145,7 +148,7 @@ pub struct Rule {
     pub reads: Arc<[Name]>,
     /// The condition as written.
     pub when: String,
-    pub(super) condition: Expression,
+    pub(in crate::domain) condition: Expression,
     pub(super) frame: u16,
 }
 
@@ -177,7 +180,7 @@ pub struct Fallback {
 
 /// `flow.rhai`, compiled.
 #[derive(Debug)]
-pub(super) struct Script {
+pub(in crate::domain) struct Script {
     pub body: Expression,
     pub frame: u16,
     pub functions: Vec<CompiledFunction>,
