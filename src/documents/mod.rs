@@ -4,6 +4,8 @@
 
 pub mod findings;
 pub mod json;
+pub mod pages;
+pub mod sarif;
 mod source;
 pub mod table;
 pub mod yaml;

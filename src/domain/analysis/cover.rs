@@ -139,7 +139,7 @@ impl<'i> Walk<'i> {
             return Ok(());
         };
         if active.is_empty() {
-            let rest = self.order.iter().skip(depth).filter_map(|(axis, of)| Some((*axis, of.first()?)));
+            let rest = self.order.iter().skip(depth).filter_map(|(axis, of)| Some((*axis, of.least()?)));
             let rest: Vec<(usize, u32)> = rest.collect();
             self.found.gap = Some(self.point.iter().copied().chain(rest).collect());
             return Ok(());

@@ -216,7 +216,7 @@ impl Line {
         match (from, to) {
             (Cut::Whole(from), Cut::Whole(to)) if from < to => self.counted(*from, *to),
             (Cut::Decimal(low, Side::Before), to) if *from < *to && *low > Decimal::MIN => {
-                Some(Value::Decimal(*low))
+                Some(Value::Decimal(low.normalize()))
             }
             (Cut::Decimal(low, _), Cut::Decimal(high, side)) if from < to => {
                 plain_decimal(*low, *high, *side).map(Value::Decimal)

@@ -3,12 +3,17 @@
 //! with constants; everything else is counted as not analysed, and nothing is claimed of it. Features and values
 //! handed over count as values of their own, whatever their formulas could give. Findings are warnings.
 
+mod branches;
+mod cells;
 mod cover;
 mod formula;
 mod line;
+mod order;
 mod region;
 mod rule_sets;
+mod scorecards;
 mod space;
+mod tables;
 
 #[cfg(test)]
 mod tests;
@@ -46,6 +51,7 @@ pub struct Unanalysed {
 }
 
 const NOT_COMPARISONS: &str = "more than comparisons of one name with constants";
+const UNORDERED: &str = "a column of a type without an order";
 const OUT_OF_BUDGET: &str = "too many combinations to go through";
 
 impl Share {
@@ -79,6 +85,9 @@ impl Coverage {
 pub fn check(flow: &Flow, declaration: &FlowDeclaration) -> (Vec<Diagnostic>, Coverage) {
     let mut analysis = Analysis { flow, declaration, found: Vec::new(), coverage: Coverage::default() };
     analysis.rule_sets();
+    analysis.tables();
+    analysis.scorecards();
+    analysis.branches();
     (analysis.found, analysis.coverage)
 }
 

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::cover::{BUDGET, Found, Item, Walk};
+use super::cover::Item;
 use super::formula::{Formula, Reader};
+use super::order::{self, Reach};
 use super::region::{Area, Region};
 use super::space::{Atoms, Space};
 use super::{Analysis, FlowNames, NOT_COMPARISONS, OUT_OF_BUDGET};
@@ -11,11 +12,6 @@ use crate::domain::declaration::{HitPolicy, RuleDeclaration, RuleSetDeclaration}
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::flow::RuleSet;
 use crate::domain::place::{Place, Span};
-
-/// Work for one rule alone, when the whole set was too much for one walk.
-const RULE_BUDGET: u64 = 50_000;
-/// Names of shadowing rules or rows in a message.
-const MOST_NAMED: usize = 3;
 
 impl Analysis<'_> {
     pub(super) fn rule_sets(&mut self) {
@@ -47,7 +43,7 @@ impl Analysis<'_> {
         }
         self.repeated(declared, &regions, &dead);
         if set.hit_policy == HitPolicy::First {
-            self.shadowed(set, declared, &regions, &dead, &sizes);
+            self.shadowed(set, declared, &regions, &sizes);
         }
     }
 
@@ -87,48 +83,24 @@ impl Analysis<'_> {
     }
 
     /// Under `first`: rules behind others that hit (or fail) wherever they would.
-    fn shadowed(
-        &mut self,
-        set: &RuleSet,
-        declared: &RuleSetDeclaration,
-        regions: &[Region],
-        dead: &[bool],
-        sizes: &[u32],
-    ) {
-        if sizes.contains(&0) {
-            return;
-        }
-        let items = items(regions);
-        let domain: Vec<Atoms> = sizes.iter().map(|size| Atoms(vec![(0, *size)])).collect();
-        let (found, is_whole) = match Walk::new(&items, &domain, false, BUDGET).run() {
-            Ok(found) => (found, true),
-            Err(found) => (found, false),
-        };
-        let mut budget = BUDGET;
-        for (at, (rule, is_dead)) in declared.rules.iter().zip(dead).enumerate() {
-            let owner = u32::try_from(at).unwrap_or(u32::MAX);
-            let Some(region) = regions.get(at).filter(|_| !*is_dead) else { continue };
-            if found.reached.contains(&owner) {
-                continue;
-            }
-            let spent = if is_whole { BUDGET } else { RULE_BUDGET };
-            budget = if is_whole { budget } else { budget.saturating_sub(RULE_BUDGET) };
-            let before = first_within(&items, owner, &region.holds.0, &domain, spent);
-            let Some(before) = before.filter(|_| budget > 0) else {
-                self.coverage.leave(format!("rule {} in {}", rule.id.value, set.name), OUT_OF_BUDGET);
-                continue;
+    fn shadowed(&mut self, set: &RuleSet, declared: &RuleSetDeclaration, regions: &[Region], sizes: &[u32]) {
+        let domain: Vec<Atoms> = sizes.iter().map(|size| Atoms::first(*size)).collect();
+        let areas: Vec<Vec<Area>> = regions.iter().map(|region| region.holds.0.clone()).collect();
+        let reaches = order::reaches(&items(regions), &areas, &domain);
+        for (rule, reach) in declared.rules.iter().zip(reaches) {
+            let id = &rule.id.value;
+            let before = match reach {
+                Reach::Reached => continue,
+                Reach::Unknown => {
+                    self.coverage.leave(format!("order of rule {id} in {}", set.name), OUT_OF_BUDGET);
+                    continue;
+                }
+                Reach::Hidden(before) => before,
             };
-            if before.reached.contains(&owner) {
-                continue;
-            }
-            let names: Vec<String> = before
-                .reached
-                .iter()
-                .filter_map(|owner| declared.rules.get(usize::try_from(*owner).ok()?))
-                .map(|rule| format!("`{}`", rule.id.value))
-                .collect();
-            let message =
-                format!("rule `{}` is never reached: {}", rule.id.value, stand_before(&names, "rule"));
+            let name = |owner: u32| declared.rules.get(usize::try_from(owner).ok()?);
+            let names: Vec<String> =
+                before.into_iter().filter_map(name).map(|rule| format!("`{}`", rule.id.value)).collect();
+            let message = format!("rule `{id}` is never reached: {}", order::stand_before(&names, "rule"));
             self.found.push(
                 Diagnostic::warning("T092", rule.when.place, message)
                     .help("under `hit_policy: first` move it before them, or narrow their conditions"),
@@ -152,48 +124,8 @@ fn items(regions: &[Region]) -> Vec<Item> {
     items
 }
 
-/// Which owners up to this one come first somewhere in these areas; `None` when the budget did not suffice.
-pub(super) fn first_within(
-    items: &[Item],
-    owner: u32,
-    areas: &[Area],
-    domain: &[Atoms],
-    budget: u64,
-) -> Option<Found> {
-    let mut all = Found::default();
-    for area in areas {
-        let mut within: Vec<Item> = Vec::new();
-        for item in items.iter().take_while(|item| item.owner <= owner) {
-            // Whoever stands in the way is named, also where it fails.
-            let Some(common) = item.area.intersection(area) else { continue };
-            let rest = common.0.into_iter().filter(|(axis, atoms)| area.on(*axis) != Some(atoms)).collect();
-            let reaches = item.blocks || item.owner == owner;
-            within.push(Item { reaches, area: Area(rest), ..item.clone() });
-        }
-        let of = |(axis, all): (usize, &Atoms)| area.on(axis).unwrap_or(all).clone();
-        let narrowed: Vec<Atoms> = domain.iter().enumerate().map(of).collect();
-        let found = Walk::new(&within, &narrowed, false, budget).run().ok()?;
-        all.reached.extend(found.reached);
-    }
-    Some(all)
-}
-
-/// `rule `a` comes before it and hits wherever it would`, with at most three names.
-pub(super) fn stand_before(names: &[String], kind: &str) -> String {
-    match names {
-        [only] => format!("{kind} {only} comes first wherever it would match"),
-        [] => format!("an earlier {kind} comes first wherever it would match"),
-        many => {
-            let shown = many.get(..MOST_NAMED.min(many.len())).unwrap_or_default().join(", ");
-            let more = many.len().saturating_sub(MOST_NAMED);
-            let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-            format!("{kind}s {shown}{more} together come first wherever it would match")
-        }
-    }
-}
-
 /// Comparisons that can never hold or always do; true when the whole condition can never hold.
-pub(super) fn says_nothing(
+fn says_nothing(
     of: &str,
     formula: &Formula,
     region: &Region,
@@ -201,10 +133,31 @@ pub(super) fn says_nothing(
     place: Place,
     found: &mut Vec<Diagnostic>,
 ) -> bool {
-    let sizes = space.sizes();
+    let is_new = !useless_tests(of, formula, space, place, found);
+    let whole = place.part(Span { start: 0, end: place.span.end.saturating_sub(place.span.start) });
+    if region.holds.is_empty() {
+        if is_new {
+            found.push(never(whole, format!("the condition of {of} can never hold"), None));
+        }
+        return true;
+    }
+    if is_new && region.misses.is_empty() && !matches!(formula, Formula::Constant { .. }) {
+        found.push(always(whole, format!("the condition of {of} always holds"), None));
+    }
+    false
+}
+
+/// Reports each comparison that can never hold, or always does, by itself; whether there was one.
+pub(super) fn useless_tests(
+    of: &str,
+    formula: &Formula,
+    space: &Space,
+    place: Place,
+    found: &mut Vec<Diagnostic>,
+) -> bool {
+    let (sizes, before) = (space.sizes(), found.len());
     let mut tests = Vec::new();
     formula.tests(&mut tests);
-    let before = found.len();
     for test in tests {
         let alone = test.region(space, &sizes);
         let (span, name) = match test {
@@ -218,19 +171,7 @@ pub(super) fn says_nothing(
             found.push(always(place.part(span), format!("this comparison in {of} always holds"), name));
         }
     }
-    let is_new = found.len() == before;
-    let whole = Span { start: 0, end: place.span.end.saturating_sub(place.span.start) };
-    if region.holds.is_empty() {
-        if is_new {
-            found.push(never(place.part(whole), format!("the condition of {of} can never hold"), None));
-        }
-        return true;
-    }
-    let is_literal = matches!(formula, Formula::Constant { .. });
-    if is_new && region.misses.is_empty() && !is_literal {
-        found.push(always(place.part(whole), format!("the condition of {of} always holds"), None));
-    }
-    false
+    found.len() > before
 }
 
 fn never(place: Place, message: String, name: Option<&str>) -> Diagnostic {

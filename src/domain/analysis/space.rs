@@ -99,6 +99,12 @@ impl Axis {
         Atoms::of(ranges.filter(|(from, to)| from < to).collect())
     }
 
+    /// All that is given.
+    #[must_use]
+    pub fn any(&self) -> Atoms {
+        Atoms::first(self.given())
+    }
+
     #[must_use]
     pub fn missing(&self) -> Atoms {
         Atoms::of(if self.may_be_missing { vec![(self.given(), self.size())] } else { Vec::new() })
@@ -153,8 +159,14 @@ impl Atoms {
         self.0.is_empty()
     }
 
+    /// The first so many atoms.
     #[must_use]
-    pub fn first(&self) -> Option<u32> {
+    pub fn first(count: u32) -> Self {
+        Self(if count == 0 { Vec::new() } else { vec![(0, count)] })
+    }
+
+    #[must_use]
+    pub fn least(&self) -> Option<u32> {
         self.0.first().map(|(from, _)| *from)
     }
 
@@ -186,6 +198,26 @@ impl Atoms {
             };
         }
         Self(found)
+    }
+
+    /// These without the others.
+    #[must_use]
+    pub fn without(&self, others: &Self) -> Self {
+        let mut rest = Vec::new();
+        for (from, to) in &self.0 {
+            let mut from = *from;
+            for (start, end) in others.0.iter().filter(|(start, _)| start < to) {
+                if from < *start {
+                    rest.push((from, *start));
+                }
+                from = from.max(*end);
+            }
+            // What begins behind the end of a range cuts nothing from it.
+            if from < *to {
+                rest.push((from, *to));
+            }
+        }
+        Self(rest)
     }
 
     #[must_use]

@@ -4,7 +4,7 @@ use super::compile::{Compiler, Typing, article};
 use super::scope::Role;
 use super::typed::{Static, Typed};
 use super::words::{WORDS, Word};
-use super::{Code, Expression, ListWord, literals, narrowing};
+use super::{Code, Expression, ListWord, literals, meant, narrowing};
 use crate::domain::nearest::nearest;
 use crate::domain::place::Span;
 use crate::domain::script::syntax::{self, Node, Operator, Syntax};
@@ -64,7 +64,8 @@ impl Compiler<'_> {
             names.extend(self.scope.outcomes.iter().map(|o| &**o));
             names.extend(self.functions.iter().map(|f| f.name.as_str()));
         }
-        let help = nearest(word, names).map(|near| format!("did you mean `{near}`?"));
+        let help = meant::function(word, self.scope, self.role)
+            .or_else(|| nearest(word, names).map(|near| format!("did you mean `{near}`?")));
         self.error("T001", name.span, format!("there is no function `{word}`")).help = help;
         Self::broken(name.span)
     }
@@ -145,10 +146,12 @@ impl Compiler<'_> {
         let found = names.iter().position(|n| **n == **wanted);
         if found.is_none() {
             let near = nearest(wanted, names.iter().map(|n| &**n));
-            let help = near.map_or_else(
-                || format!("this flow has {}", listed(names)),
-                |near| format!("did you mean `\"{near}\"`?"),
-            );
+            let help = meant::step(word, wanted, self.scope).unwrap_or_else(|| {
+                near.map_or_else(
+                    || format!("this flow has {}", listed(names)),
+                    |near| format!("did you mean `\"{near}\"`?"),
+                )
+            });
             self.error(code, *at, format!("this flow has no {kind} `{wanted}`")).help = Some(help);
         }
         found.and_then(|at| u16::try_from(at).ok())

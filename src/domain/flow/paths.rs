@@ -1,4 +1,4 @@
-//! Whether every way through a script records an outcome.
+//! Whether every way through a script records an outcome, and whether what a verb records can ever count.
 
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::place::{Place, Span};
@@ -16,7 +16,7 @@ pub(super) fn check(program: &Program, outcomes: &[Name], place: Place, found: &
         return;
     }
     let recorders = recorders(&program.functions, outcomes);
-    let mut walk = Walk { outcomes, recorders: &recorders, ends: Vec::new() };
+    let mut walk = Walk { outcomes, recorders: &recorders, ends: Vec::new(), breaks: Vec::new() };
     let state = walk.block(body, State::Open { recorded: false });
     if let State::Open { recorded: false } = state {
         let end = body.last().map_or(Span::default(), |last| last.span);
@@ -28,6 +28,70 @@ pub(super) fn check(program: &Program, outcomes: &[Name], place: Place, found: &
         let help = format!("record one on every path, such as a last line `{milder}(…)`");
         found.push(Diagnostic::warning("T021", place.part(*end), message).help(help));
     }
+    let mut later = Later { outcomes, place, found };
+    later.block(body, None, None);
+    for function in &program.functions {
+        later.block(&function.body, None, None);
+    }
+}
+
+/// Goes through a script from its end: which outcome is surely recorded after each line.
+struct Later<'a> {
+    outcomes: &'a [Name],
+    place: Place,
+    found: &'a mut Vec<Diagnostic>,
+}
+
+/// Index of the strictest outcome that every way from here records.
+type Sure = Option<usize>;
+
+impl Later<'_> {
+    /// What is sure before these lines, when `after` is behind them and `broken` behind the loop around them.
+    fn block(&mut self, body: &[Syntax], after: Sure, broken: Sure) -> Sure {
+        body.iter().rev().fold(after, |after, syntax| self.statement(syntax, after, broken))
+    }
+
+    fn statement(&mut self, syntax: &Syntax, after: Sure, broken: Sure) -> Sure {
+        match &syntax.node {
+            Node::Call { name, .. } => match self.outcomes.iter().position(|o| **o == *name.text) {
+                Some(outcome) => self.verb(&name.text, outcome, name.span, after),
+                None => after,
+            },
+            Node::Block(body) => self.block(body, after, broken),
+            Node::If(branch) => {
+                let then = self.block(&branch.then, after, broken);
+                then.min(self.block(&branch.otherwise, after, broken))
+            }
+            Node::Switch { arms, .. } => {
+                let whole = arms.iter().map(|arm| self.statement(&arm.value, after, broken)).min().flatten();
+                let has_default = arms.iter().any(|arm| arm.labels.is_empty() && arm.condition.is_none());
+                if has_default { whole } else { whole.min(after) }
+            }
+            // A loop may run no round, or another one.
+            Node::While { body, .. } | Node::For { body, .. } => {
+                self.block(body, after, after);
+                after
+            }
+            Node::Return(Some(value)) => self.statement(value, None, None),
+            Node::Return(None) => None,
+            Node::Break | Node::Continue => broken,
+            _ => after,
+        }
+    }
+
+    fn verb(&mut self, name: &str, outcome: usize, span: Span, after: Sure) -> Sure {
+        let stricter = after.filter(|after| *after > outcome).and_then(|after| self.outcomes.get(after));
+        if let Some(stricter) = stricter {
+            let message =
+                format!("what `{name}` records here never counts: `{stricter}` follows on every path");
+            self.found.push(
+                Diagnostic::warning("T033", self.place.part(span), message).help(
+                    "the strictest outcome wins whatever the order: remove it, or make one conditional",
+                ),
+            );
+        }
+        after.max(Some(outcome))
+    }
 }
 
 /// The functions that record an outcome on every way through them, whatever they are called with.
@@ -38,7 +102,7 @@ fn recorders<'p>(functions: &'p [Function], outcomes: &[Name]) -> Vec<&'p str> {
             .iter()
             .filter(|function| !known.contains(&function.name.as_str()))
             .filter(|function| {
-                let mut walk = Walk { outcomes, recorders: &known, ends: Vec::new() };
+                let mut walk = Walk { outcomes, recorders: &known, ends: Vec::new(), breaks: Vec::new() };
                 let state = walk.block(&function.body, State::Open { recorded: false });
                 state != State::Open { recorded: false } && walk.ends.is_empty()
             })
@@ -64,6 +128,8 @@ struct Walk<'a> {
     recorders: &'a [&'a str],
     /// Where a `return` ends the script with nothing recorded.
     ends: Vec<Span>,
+    /// What was recorded where `break` leaves each loop around.
+    breaks: Vec<State>,
 }
 
 impl Walk<'_> {
@@ -96,13 +162,17 @@ impl Walk<'_> {
             }
             // A loop may run no round at all.
             Node::While { condition: Some(_), body } | Node::For { body, .. } => {
+                self.breaks.push(State::Closed);
                 self.block(body, state);
+                self.breaks.pop();
                 state
             }
-            Node::While { condition: None, body } => match self.block(body, state) {
-                State::Closed => State::Open { recorded },
-                open => open,
-            },
+            // Only `break` leads out of it.
+            Node::While { condition: None, body } => {
+                self.breaks.push(State::Closed);
+                self.block(body, state);
+                self.breaks.pop().unwrap_or(state)
+            }
             Node::Return(value) => {
                 let records = value
                     .as_ref()
@@ -112,7 +182,13 @@ impl Walk<'_> {
                 }
                 State::Closed
             }
-            Node::Break | Node::Continue => State::Closed,
+            Node::Break => {
+                if let Some(left) = self.breaks.last_mut() {
+                    *left = meet(*left, state);
+                }
+                State::Closed
+            }
+            Node::Continue => State::Closed,
             _ => state,
         }
     }
