@@ -42,6 +42,8 @@ pub struct Compiler<'a> {
     pub diagnostics: Vec<Diagnostic>,
     pub usage: Usage,
     pub(super) in_loop: bool,
+    /// In a `|row| …`.
+    pub(super) in_row: bool,
 }
 
 /// A compiled node and what is known of it.
@@ -62,6 +64,7 @@ impl<'a> Compiler<'a> {
             diagnostics: Vec::new(),
             usage: Usage::default(),
             in_loop: false,
+            in_row: false,
         };
         if let Role::Condition { takes, .. } = role {
             for (name, kind) in takes {
@@ -296,7 +299,7 @@ impl<'a> Compiler<'a> {
             Role::Feature => "this feature",
             Role::Condition { .. } => "this condition",
         };
-        let help = meant::name(name, scope, self.role).or(help);
+        let help = self.need_unasked(name).or_else(|| meant::name(name, scope, self.role)).or(help);
         self.error("T004", span, format!("{here} reads an unknown name `{name}`")).help = help;
         Self::broken(span)
     }

@@ -95,7 +95,7 @@ pub(super) fn date(a: &Typed, b: &Typed, left: &Syntax, right: &Syntax) -> Optio
     let literal = match (a, b) {
         (Typed::Date, _) => right,
         (_, Typed::Date) => left,
-        (Typed::Time, Typed::Date | Typed::Text) | (Typed::Text, Typed::Time) => {
+        (Typed::Time, Typed::Text) | (Typed::Text, Typed::Time) => {
             return Some("a time holds more than a day: compare `date(…)` of it with a date".to_owned());
         }
         _ => return None,

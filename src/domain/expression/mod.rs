@@ -7,10 +7,13 @@ pub mod list_words;
 pub mod literals;
 mod meant;
 pub mod narrowing;
+pub mod needs;
 pub mod operations;
 pub mod operators;
+pub mod predicate;
 pub mod scope;
 pub mod statements;
+mod steps;
 pub mod typed;
 pub mod words;
 

@@ -1,11 +1,16 @@
 //! A compiled decision table: typed cells, and an index that finds the matching rows without a scan. What becomes of
 //! the matching rows (hit policies, records) is `flow::tables`'.
 
+pub mod cell;
+pub mod damage;
 mod index;
+pub mod literal;
 mod test;
 
 pub use index::Index;
 pub use test::{Bound, Test, order};
+
+use std::sync::Arc;
 
 use super::declaration::TableHitPolicy;
 use super::place::Place;
@@ -23,6 +28,8 @@ pub struct Table {
     /// There is a column `-> outcome`: `.apply()` records it.
     pub has_outcome: bool,
     pub rows: Vec<Row>,
+    /// Inputs and features among the columns.
+    pub reads: Arc<[Name]>,
     /// The header row.
     pub place: Place,
     pub(super) index: Index,
@@ -96,15 +103,16 @@ pub struct Parts {
     pub outputs: Vec<Given>,
     pub has_outcome: bool,
     pub rows: Vec<Row>,
+    pub reads: Arc<[Name]>,
     pub place: Place,
 }
 
 impl Table {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { name, hit_policy, columns, outputs, has_outcome, rows, place } = parts;
+        let Parts { name, hit_policy, columns, outputs, has_outcome, rows, reads, place } = parts;
         let index = Index::new(columns.len(), &rows);
-        Self { name, hit_policy, columns, outputs, has_outcome, rows, place, index }
+        Self { name, hit_policy, columns, outputs, has_outcome, rows, reads, place, index }
     }
 
     /// Calls `found` with each matching row, by its place, in order, until it says `false`. `values` has one value for
@@ -120,6 +128,11 @@ impl Table {
                 return;
             }
         }
+    }
+
+    /// The columns that the call hands over, in their order there.
+    pub fn taken(&self) -> impl Iterator<Item = &Column> {
+        self.columns.iter().filter(|column| matches!(column.source, Source::Taken(_)))
     }
 
     /// Bytes that the index takes.
