@@ -139,7 +139,7 @@ pub(super) fn facts(values: &[Value]) -> Facts {
 fn results(flow: &Flow, point: &[Value]) -> Vec<RuleResult> {
     let verdict = flow.decide(&facts(point), "2026-11-22T09:00:00Z".parse().unwrap(), &Budget::default());
     let rules = verdict.trace.iter().find_map(|step| match step {
-        Step::Rules { rules, .. } => Some(rules.iter().map(|rule| rule.result).collect()),
+        Step::Rules { rules, .. } => Some(rules.iter().map(|(_, result)| result).collect()),
         _ => None,
     });
     rules.unwrap()
@@ -308,6 +308,7 @@ mod of_tables {
             columns: columns.collect(),
             outputs: vec![],
             has_outcome: false,
+            reads: [].into(),
             rows: rows.collect(),
             place: Place::default(),
         })
