@@ -3,6 +3,7 @@
 //! the rooms above.
 
 pub mod findings;
+pub mod grid;
 pub mod json;
 pub mod pages;
 pub mod sarif;

@@ -83,6 +83,9 @@ impl Compiler<'_> {
         };
         let Some(table) = self.scope.tables.get(usize::from(index)) else { return Self::broken(span) };
         self.usage.tables.insert(table.name.clone());
+        if table.outputs.is_empty() {
+            return Self::broken(span);
+        }
         let called = Called { word: "table", kind: "table", name: &table.name };
         let takes = self.handed_over(&called, &table.takes, arguments, span);
         (Expression { span, code: Code::Table { index, takes } }, Static::given(Typed::Table(index)))
