@@ -19,6 +19,7 @@ mod sub_flows;
 mod table_compile;
 mod table_head;
 mod tables;
+mod thresholds;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -11,6 +11,7 @@ mod text;
 use rhai::{Engine, LexError, OptimizationLevel, ParseErrorType};
 
 use self::convert::Converter;
+pub use self::habits::plain_number;
 use self::syntax::{Program, Syntax};
 use self::text::SourceText;
 use super::diagnostic::Diagnostic;
