@@ -164,7 +164,7 @@ proptest! {
 
 /// 20 by 20 by 20 rows over two decimals and an integer.
 #[test]
-fn a_table_of_eight_thousand_rows_is_analysed_whole_and_fast() {
+fn a_table_of_eight_thousand_rows_is_analysed_whole() {
     let decimal = |n: i64| Value::Decimal(rust_decimal::Decimal::new(n, 2));
     let cell = |at: i64, last: i64, value: &dyn Fn(i64) -> Value| {
         let (low, high) = (Some((value(at * 5), true)), Some((value(at * 5 + 5), false)));
@@ -186,10 +186,8 @@ fn a_table_of_eight_thousand_rows_is_analysed_whole_and_fast() {
     for (at, column) in table.columns.iter_mut().enumerate() {
         column.source = Source::Taken(u16::try_from(at).unwrap());
     }
-    let started = std::time::Instant::now();
     let (found, coverage) = analysed(table.clone());
     assert!(found.is_empty() && coverage.tables.analysed == 1, "{found:#?} {coverage:?}");
-    assert!(started.elapsed().as_secs() < 5, "{:?}", started.elapsed());
     table.hit_policy = TableHitPolicy::Unique;
     let (found, _) = analysed(table.clone());
     assert!(found.is_empty(), "{found:#?}");
