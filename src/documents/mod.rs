@@ -5,6 +5,8 @@
 pub mod findings;
 pub mod grid;
 pub mod json;
+pub mod pages;
+pub mod sarif;
 mod source;
 pub mod table;
 pub mod yaml;

@@ -1,4 +1,4 @@
-//! Whether every way through a script records an outcome.
+//! Whether every way through a script records an outcome, and whether what a verb records can ever count.
 
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::expression::scope::{Scope, ScopedTable};
@@ -18,8 +18,7 @@ pub(super) fn check(program: &Program, scope: &Scope, place: Place, found: &mut 
     }
     let deciders = deciders(scope);
     let recorders = recorders(&program.functions, outcomes, &deciders);
-    let mut walk =
-        Walk { outcomes, recorders: &recorders, deciders: &deciders, decided: Vec::new(), ends: Vec::new() };
+    let mut walk = Walk::new(outcomes, &recorders, &deciders);
     let state = walk.block(body, State::Open { recorded: false });
     if let State::Open { recorded: false } = state {
         let end = body.last().map_or(Span::default(), |last| last.span);
@@ -30,6 +29,70 @@ pub(super) fn check(program: &Program, scope: &Scope, place: Place, found: &mut 
         let message = "the flow can end here without an outcome; `on_error` is then recorded";
         let help = format!("record one on every path, such as a last line `{milder}(…)`");
         found.push(Diagnostic::warning("T021", place.part(*end), message).help(help));
+    }
+    let mut later = Later { outcomes, place, found };
+    later.block(body, None, None);
+    for function in &program.functions {
+        later.block(&function.body, None, None);
+    }
+}
+
+/// Goes through a script from its end: which outcome is surely recorded after each line.
+struct Later<'a> {
+    outcomes: &'a [Name],
+    place: Place,
+    found: &'a mut Vec<Diagnostic>,
+}
+
+/// Index of the strictest outcome that every way from here records.
+type Sure = Option<usize>;
+
+impl Later<'_> {
+    /// What is sure before these lines, when `after` is behind them and `broken` behind the loop around them.
+    fn block(&mut self, body: &[Syntax], after: Sure, broken: Sure) -> Sure {
+        body.iter().rev().fold(after, |after, syntax| self.statement(syntax, after, broken))
+    }
+
+    fn statement(&mut self, syntax: &Syntax, after: Sure, broken: Sure) -> Sure {
+        match &syntax.node {
+            Node::Call { name, .. } => match self.outcomes.iter().position(|o| **o == *name.text) {
+                Some(outcome) => self.verb(&name.text, outcome, name.span, after),
+                None => after,
+            },
+            Node::Block(body) => self.block(body, after, broken),
+            Node::If(branch) => {
+                let then = self.block(&branch.then, after, broken);
+                then.min(self.block(&branch.otherwise, after, broken))
+            }
+            Node::Switch { arms, .. } => {
+                let whole = arms.iter().map(|arm| self.statement(&arm.value, after, broken)).min().flatten();
+                let has_default = arms.iter().any(|arm| arm.labels.is_empty() && arm.condition.is_none());
+                if has_default { whole } else { whole.min(after) }
+            }
+            // A loop may run no round, or another one.
+            Node::While { body, .. } | Node::For { body, .. } => {
+                self.block(body, after, after);
+                after
+            }
+            Node::Return(Some(value)) => self.statement(value, None, None),
+            Node::Return(None) => None,
+            Node::Break | Node::Continue => broken,
+            _ => after,
+        }
+    }
+
+    fn verb(&mut self, name: &str, outcome: usize, span: Span, after: Sure) -> Sure {
+        let stricter = after.filter(|after| *after > outcome).and_then(|after| self.outcomes.get(after));
+        if let Some(stricter) = stricter {
+            let message =
+                format!("what `{name}` records here never counts: `{stricter}` follows on every path");
+            self.found.push(
+                Diagnostic::warning("T033", self.place.part(span), message).help(
+                    "the strictest outcome wins whatever the order: remove it, or make one conditional",
+                ),
+            );
+        }
+        after.max(Some(outcome))
     }
 }
 
@@ -49,8 +112,7 @@ fn recorders<'p>(functions: &'p [Function], outcomes: &[Name], deciders: &[&str]
             .iter()
             .filter(|function| !known.contains(&function.name.as_str()))
             .filter(|function| {
-                let mut walk =
-                    Walk { outcomes, recorders: &known, deciders, decided: Vec::new(), ends: Vec::new() };
+                let mut walk = Walk::new(outcomes, &known, deciders);
                 let state = walk.block(&function.body, State::Open { recorded: false });
                 state != State::Open { recorded: false } && walk.ends.is_empty()
             })
@@ -79,9 +141,15 @@ struct Walk<'a> {
     decided: Vec<&'a str>,
     /// Where a `return` ends the script with nothing recorded.
     ends: Vec<Span>,
+    /// What was recorded where `break` leaves each loop around.
+    breaks: Vec<State>,
 }
 
 impl<'a> Walk<'a> {
+    fn new(outcomes: &'a [Name], recorders: &'a [&'a str], deciders: &'a [&'a str]) -> Self {
+        Self { outcomes, recorders, deciders, decided: Vec::new(), ends: Vec::new(), breaks: Vec::new() }
+    }
+
     fn block(&mut self, body: &'a [Syntax], mut state: State) -> State {
         for syntax in body {
             state = self.statement(syntax, state);
@@ -133,13 +201,17 @@ impl<'a> Walk<'a> {
             }
             // A loop may run no round at all.
             Node::While { condition: Some(_), body } | Node::For { body, .. } => {
+                self.breaks.push(State::Closed);
                 self.block(body, state);
+                self.breaks.pop();
                 state
             }
-            Node::While { condition: None, body } => match self.block(body, state) {
-                State::Closed => State::Open { recorded },
-                open => open,
-            },
+            // Only `break` leads out of it.
+            Node::While { condition: None, body } => {
+                self.breaks.push(State::Closed);
+                self.block(body, state);
+                self.breaks.pop().unwrap_or(state)
+            }
             Node::Return(value) => {
                 let records = value
                     .as_ref()
@@ -149,7 +221,13 @@ impl<'a> Walk<'a> {
                 }
                 State::Closed
             }
-            Node::Break | Node::Continue => State::Closed,
+            Node::Break => {
+                if let Some(left) = self.breaks.last_mut() {
+                    *left = meet(*left, state);
+                }
+                State::Closed
+            }
+            Node::Continue => State::Closed,
             _ => state,
         }
     }
