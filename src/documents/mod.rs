@@ -3,6 +3,7 @@
 //! the rooms above.
 
 pub mod findings;
+pub mod outline;
 pub mod json;
 mod source;
 pub mod table;

@@ -9,6 +9,7 @@ pub mod flow;
 pub mod list;
 pub mod model;
 pub mod nearest;
+pub mod outline;
 pub mod place;
 pub mod scorecard;
 pub mod script;
