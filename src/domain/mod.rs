@@ -3,6 +3,7 @@
 
 pub mod declaration;
 pub mod diagnostic;
+pub mod difference;
 pub mod expression;
 pub mod facts;
 pub mod flow;
