@@ -5,6 +5,7 @@ mod audit;
 mod check;
 mod decide;
 mod declared;
+mod diff;
 mod init;
 mod keys;
 mod migrate;
@@ -97,6 +98,8 @@ enum Command {
     Decide(decide::Decide),
     /// What a flow does, step by step, as text, JSON or a picture
     Show(show::Show),
+    /// What differs in meaning between folders, revisions or markets
+    Diff(diff::Diff),
     /// Fit the next version of a model from models/MODEL/train.yaml
     Train(train::Train),
     /// The models, their versions and cards
@@ -149,6 +152,7 @@ fn run(cli: Cli, say: &Say) -> Result<ExitCode, Trouble> {
         Command::Test(command) => command.run(flags, say),
         Command::Decide(command) => command.run(&settings(&flags)?, say),
         Command::Show(command) => command.run(&settings(&flags)?, say),
+        Command::Diff(command) => wait(command.run(&settings(&flags)?, say)),
         Command::Train(command) => command.run(&settings(&flags)?, say),
         Command::Models(command) => command.run(&settings(&flags)?, say),
         Command::Replay(command) => wait(command.run(&settings(&flags)?, say)),

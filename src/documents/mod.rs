@@ -2,9 +2,10 @@
 //! and the findings in them shown to people and to programs. No meaning: what a flow or a recipe *is* belongs to
 //! the rooms above.
 
+pub mod difference;
 pub mod findings;
-pub mod outline;
 pub mod json;
+pub mod outline;
 mod source;
 pub mod table;
 pub mod yaml;

@@ -5,6 +5,7 @@ mod journal;
 mod meters;
 mod replay;
 mod request;
+mod stored;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -15,6 +16,8 @@ use moka::sync::Cache;
 
 pub use journal::journal;
 pub use replay::{Replay, ReplayError};
+pub use stored::{RevisionError, flows_of, revision_called};
+
 pub use request::{
     DecideError, DecideRequest, Decision, DecisionOutput, DecisionTrace, IdempotencyKey, Origin, TraceLevel,
 };
