@@ -206,8 +206,12 @@ fn text(found: &[FlowDifference]) -> String {
     let mut out = String::new();
     for difference in found {
         match difference.kind {
-            ChangeKind::Added => out.push_str(&format!("{}: only the second has this flow\n", difference.flow)),
-            ChangeKind::Removed => out.push_str(&format!("{}: only the first has this flow\n", difference.flow)),
+            ChangeKind::Added => {
+                out.push_str(&format!("{}: only the second has this flow\n", difference.flow))
+            }
+            ChangeKind::Removed => {
+                out.push_str(&format!("{}: only the first has this flow\n", difference.flow))
+            }
             _ => out.push_str(&format!("{}\n", difference.flow)),
         }
         out.push_str(&shown::text(&difference.changes, "  ", colour));

@@ -13,6 +13,7 @@ mod models;
 mod openapi;
 mod replay;
 mod say;
+mod schema;
 mod serve;
 mod show;
 mod test;
@@ -100,6 +101,8 @@ enum Command {
     Show(show::Show),
     /// What differs in meaning between folders, revisions or markets
     Diff(diff::Diff),
+    /// JSON Schemas of facts and documents, definitions for editors
+    Schema(schema::Schema),
     /// Fit the next version of a model from models/MODEL/train.yaml
     Train(train::Train),
     /// The models, their versions and cards
@@ -153,6 +156,7 @@ fn run(cli: Cli, say: &Say) -> Result<ExitCode, Trouble> {
         Command::Decide(command) => command.run(&settings(&flags)?, say),
         Command::Show(command) => command.run(&settings(&flags)?, say),
         Command::Diff(command) => wait(command.run(&settings(&flags)?, say)),
+        Command::Schema(command) => command.run(&settings(&flags)?, say),
         Command::Train(command) => command.run(&settings(&flags)?, say),
         Command::Models(command) => command.run(&settings(&flags)?, say),
         Command::Replay(command) => wait(command.run(&settings(&flags)?, say)),
@@ -169,6 +173,7 @@ impl Command {
     fn check_format(&self, format: Format) -> Result<(), Trouble> {
         let (name, more): (&str, &[Format]) = match self {
             Self::Show(_) => ("show", &[Format::Mermaid, Format::Svg]),
+            Self::Schema(_) => ("schema", &[Format::Rhai]),
             _ => ("this command", &[]),
         };
         let takes = [Format::Text, Format::Json].iter().chain(more);

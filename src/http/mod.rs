@@ -11,7 +11,7 @@ mod digest;
 mod dispatch;
 #[cfg(test)]
 mod door_tests;
-mod flow_body;
+pub mod flow_body;
 mod flows;
 mod language;
 pub mod openapi;

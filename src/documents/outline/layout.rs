@@ -37,11 +37,23 @@ pub(super) enum Shape {
         look: Look,
     },
     /// Corners of a line; an arrow at its end if it leads to something.
-    Line { points: Vec<(f64, f64)>, arrow: bool },
+    Line {
+        points: Vec<(f64, f64)>,
+        arrow: bool,
+    },
     /// Text beside a line.
-    Label { x: f64, y: f64, text: String },
+    Label {
+        x: f64,
+        y: f64,
+        text: String,
+    },
     /// The frame around a loop.
-    Frame { x: f64, y: f64, width: f64, height: f64 },
+    Frame {
+        x: f64,
+        y: f64,
+        width: f64,
+        height: f64,
+    },
 }
 
 /// A part of the picture: entered at the top and left at the bottom, both at `axis`.

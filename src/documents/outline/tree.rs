@@ -14,7 +14,8 @@ pub fn tree(outline: &Outline, colour: Colour) -> String {
     let market = outline.market.as_deref().unwrap_or("base");
     let title = outline.title.as_ref().map(|title| format!(": {title}")).unwrap_or_default();
     out.push_str(&format!("{}{title} (market {market})\n", ink.bold(&outline.flow)));
-    let outcomes: Vec<String> = outline.outcomes.iter().map(|outcome| ink.outcome(outcome, outcome)).collect();
+    let outcomes: Vec<String> =
+        outline.outcomes.iter().map(|outcome| ink.outcome(outcome, outcome)).collect();
     out.push_str(&format!("outcomes, mildest first: {}\n", outcomes.join(", ")));
     if !outline.features.is_empty() {
         let features = outline.features.iter().map(|feature| {

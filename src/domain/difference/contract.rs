@@ -123,7 +123,12 @@ fn inputs(found: &mut Found, before: &FlowDeclaration, after: &FlowDeclaration) 
         |input| kind(&input.kind),
         |found, was: &InputDeclaration, is: &InputDeclaration| {
             let about = About::new(Part::Input, &is.name.value);
-            found.field(&about, "type", Some(Said::plain(kind(&was.kind))), Some(Said::plain(kind(&is.kind))));
+            found.field(
+                &about,
+                "type",
+                Some(Said::plain(kind(&was.kind))),
+                Some(Said::plain(kind(&is.kind))),
+            );
             found.field(&about, "optional", yes(was.optional), yes(is.optional));
             found.field(&about, "min", number(was.min.as_ref()), number(is.min.as_ref()));
             found.field(&about, "max", number(was.max.as_ref()), number(is.max.as_ref()));

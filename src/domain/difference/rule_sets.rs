@@ -73,9 +73,8 @@ fn rules(found: &mut Found, before: &RuleSetDeclaration, after: &RuleSetDeclarat
         found.expressions(&about, "when", &was.when, &is.when);
         found.field(&about, "outcome", plain(was.outcome.as_ref()), plain(is.outcome.as_ref()));
         found.field(&about, "reason", plain(was.reason.as_ref()), plain(is.reason.as_ref()));
-        let points = |rule: &RuleDeclaration| {
-            rule.points.as_ref().map(|points| Said::plain(points.value.to_string()))
-        };
+        let points =
+            |rule: &RuleDeclaration| rule.points.as_ref().map(|points| Said::plain(points.value.to_string()));
         found.field(&about, "points", points(was), points(is));
     });
     if after.hit_policy == HitPolicy::First {
@@ -100,11 +99,7 @@ pub(super) fn moves(found: &mut Found, (part, within): (Part, &str), before: &[S
     }
 }
 
-pub(super) fn scorecards(
-    found: &mut Found,
-    before: &[ScorecardDeclaration],
-    after: &[ScorecardDeclaration],
-) {
+pub(super) fn scorecards(found: &mut Found, before: &[ScorecardDeclaration], after: &[ScorecardDeclaration]) {
     found.named(
         (before, after),
         |card| About::new(Part::Scorecard, &card.name.value),
@@ -149,9 +144,8 @@ fn bins(
 
 /// What a bin asks, with its numbers by value.
 fn meaning(bin: &BinDeclaration) -> String {
-    let bound = |at: &Option<Located<String>>| {
-        at.as_ref().map(|at| Located::new(by_value(&at.value), at.place))
-    };
+    let bound =
+        |at: &Option<Located<String>>| at.as_ref().map(|at| Located::new(by_value(&at.value), at.place));
     let test = match &bin.test {
         BinTest::Range { from, below } => BinTest::Range { from: bound(from), below: bound(below) },
         BinTest::OneOf(values) => {

@@ -52,7 +52,12 @@ pub(super) fn compare(found: &mut Found, before: &FlowDeclaration, after: &FlowD
             (Some(was), None) => found.add(&about, ChangeKind::Removed, Some(head(was)), None),
             (None, Some(is)) => found.add(&about, ChangeKind::Added, None, Some(head(is))),
             (Some(was), Some(is)) => {
-                found.text(&about, "parameters", Some(&was.parameters.join(", ")), Some(&is.parameters.join(", ")));
+                found.text(
+                    &about,
+                    "parameters",
+                    Some(&was.parameters.join(", ")),
+                    Some(&is.parameters.join(", ")),
+                );
                 let of = |function: &Function| lines(&function.body);
                 statements(found, (Part::Function, name), &of(was), &of(is));
             }

@@ -31,12 +31,9 @@ fn column_name(column: &ColumnDeclaration) -> String {
 }
 
 fn columns(found: &mut Found, before: &TableDeclaration, after: &TableDeclaration) {
-    let about = |column: &ColumnDeclaration| {
-        About::new(Part::Column, &column_name(column)).within(&after.name.value)
-    };
-    let declared = |column: &ColumnDeclaration| {
-        column.kind.as_ref().map(|of| Said::plain(kind(&of.value)))
-    };
+    let about =
+        |column: &ColumnDeclaration| About::new(Part::Column, &column_name(column)).within(&after.name.value);
+    let declared = |column: &ColumnDeclaration| column.kind.as_ref().map(|of| Said::plain(kind(&of.value)));
     found.named(
         (&before.columns, &after.columns),
         about,
@@ -58,9 +55,8 @@ impl Row {
     fn shown(&self) -> String {
         let side = |outputs: bool| {
             let cells = self.cells.iter().filter(|(name, _)| name.starts_with("-> ") == outputs);
-            let cells: Vec<String> = cells
-                .map(|(name, (_, text))| format!("{} {text}", name.trim_start_matches("-> ")))
-                .collect();
+            let cells: Vec<String> =
+                cells.map(|(name, (_, text))| format!("{} {text}", name.trim_start_matches("-> "))).collect();
             cells.join(", ")
         };
         format!("{} → {}", side(false), side(true))

@@ -168,8 +168,7 @@ impl<'f> Drawer<'f> {
     }
 
     fn block(&self, body: &[Syntax], under: &str, place: Place, known: &mut Known) -> Vec<OutlineNode> {
-        let mut out =
-            Nodes { under: under.to_owned(), place, counts: BTreeMap::new(), nodes: Vec::new() };
+        let mut out = Nodes { under: under.to_owned(), place, counts: BTreeMap::new(), nodes: Vec::new() };
         for statement in body {
             self.statement(statement, &mut out, known);
         }
@@ -445,7 +444,8 @@ impl<'f> Drawer<'f> {
         let drawn = arms.iter().enumerate().map(|(index, arm)| {
             let arm_id = format!("{id}/arm.{}", index + 1);
             let is_rest = arm.labels.is_empty() && arm.condition.is_none();
-            let condition = (!is_rest).then(|| format!("{} is {}", text(on), arm_head(arm, Digits::AsWritten)));
+            let condition =
+                (!is_rest).then(|| format!("{} is {}", text(on), arm_head(arm, Digits::AsWritten)));
             OutlineArm {
                 nodes: self.block(std::slice::from_ref(&arm.value), &arm_id, place, &mut known.clone()),
                 id: arm_id,

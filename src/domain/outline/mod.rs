@@ -11,7 +11,6 @@ use super::declaration::FlowDeclaration;
 use super::diagnostic::Diagnostic;
 use super::place::Place;
 
-
 /// One flow, outlined.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outline {

@@ -368,7 +368,10 @@ mod tests {
             ("phone   in blocked", "phone in blocked"),
             ("(a ?? b) > 1", "a ?? b > 1"),
             ("a ?? (b > 1)", "a ?? (b > 1)"),
-            ("count(accounts,|a| a.balance<money(0,2))>1", "count(accounts, |a| a.balance < money(0, 2)) > 1"),
+            (
+                "count(accounts,|a| a.balance<money(0,2))>1",
+                "count(accounts, |a| a.balance < money(0, 2)) > 1",
+            ),
             (r#"x == "a\"b""#, r#"x == "a\"b""#),
             ("m[0].b", "m[0].b"),
             ("(a == b) == (c == d)", "a == b == (c == d)"),
