@@ -9,7 +9,7 @@ use crate::domain::declaration::Personal;
 use crate::domain::facts::{Facts, Given};
 use crate::domain::value::{Name, Value};
 use crate::domain::verdict::{
-    Failure, FeatureState, RecordedBy, RuleResult, RuleTrace, Score, Step, Verdict,
+    Failure, FeatureState, RecordedBy, RuleLabel, RuleResult, Score, Step, Verdict,
 };
 use crate::store::Durability;
 
@@ -32,7 +32,7 @@ pub(super) fn facts() -> Facts {
 
 pub(super) fn verdict() -> Verdict {
     let rule =
-        |id: &str, result| RuleTrace { id: name(id), result, reads: [name("burden"), name("age")].into() };
+        |id: &str, result| (RuleLabel { id: name(id), reads: [name("burden"), name("age")].into() }, result);
     let score = Score { rounded: 0.61, raw: 0.610_000_012_3 };
     let failure = Failure {
         code: "division_by_zero",
@@ -68,7 +68,9 @@ pub(super) fn verdict() -> Verdict {
             },
             Step::Rules {
                 name: name("knockout"),
-                rules: vec![rule("heavy", RuleResult::Hit), rule("young", RuleResult::Miss)],
+                rules: [rule("heavy", RuleResult::Hit), rule("young", RuleResult::Miss)]
+                    .into_iter()
+                    .collect(),
                 points: 0,
             },
             Step::Model {
@@ -114,6 +116,7 @@ pub(super) fn provenance() -> Provenance {
             (name("amount"), Personal::Mask),
             (name("age"), Personal::No),
         ],
+        parts: Vec::new(),
         reason_texts: vec![(name("R201"), name("Estimated risk of default is too high"))],
     }
 }

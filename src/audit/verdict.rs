@@ -132,15 +132,15 @@ fn step(json: &mut Json, step: &Step) {
         }
         Step::Rules { name, rules, points } => {
             json.raw("{").key("points").integer(*points).raw(",").key("rule_set").string(name);
-            json.raw(",").key("rules").array(rules, |json, rule| {
+            json.raw(",").key("rules").array(rules.iter(), |json, (rule, result)| {
                 // Most rules miss, and what a rule reads stands in the revision: its id says enough.
-                if rule.result == RuleResult::Miss {
+                if result == RuleResult::Miss {
                     json.string(&rule.id);
                     return;
                 }
                 json.raw("{").key("id").string(&rule.id).raw(",").key("reads");
                 names(json, &rule.reads);
-                json.raw(",").key("result").string(rule.result.word()).raw("}");
+                json.raw(",").key("result").string(result.word()).raw("}");
             });
             json.raw("}");
         }

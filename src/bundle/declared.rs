@@ -206,7 +206,8 @@ fn field(shape: &mut Shape<'_>, node: &Node) -> Option<Field> {
     Some(Field { kind: kind?, optional })
 }
 
-fn fields(shape: &mut Shape<'_>, node: &Node) -> Option<Kind> {
+/// The fields of a map: `name: type` lines.
+pub(super) fn fields(shape: &mut Shape<'_>, node: &Node) -> Option<Kind> {
     let mut all = BTreeMap::new();
     let entries = shape.entries(node)?;
     for entry in entries {

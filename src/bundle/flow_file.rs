@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::declared;
 use super::models::Models;
 use super::names::{check_id, check_readable, check_unique};
+use super::needs;
 use super::parts::Beside;
 use crate::documents::yaml::shape::{Keys, Shape};
 use crate::documents::yaml::{Content, Literal, Node, read};
@@ -20,7 +21,7 @@ use crate::domain::place::{Located, Place, Span};
 const DEFAULT_DEADLINE_MS: u64 = 1_000;
 
 /// Keys of language.md whose meaning a later version brings.
-const LATER_KEYS: &[&str] = &["lists", "needs", "market", "languages", "counters", "sources", "assignment"];
+const LATER_KEYS: &[&str] = &["lists", "market", "languages", "counters", "sources", "assignment"];
 
 /// Reads `flow.yaml` of the folder `name`; rule sets and script come from their own files.
 pub(super) fn flow(
@@ -53,6 +54,7 @@ pub(super) fn flow(
     let thresholds = keys.optional("thresholds").map(|node| thresholds(shape, node)).unwrap_or_default();
     let models = keys.optional("models").map(|node| model_uses(shape, node, models)).unwrap_or_default();
     let outputs = keys.optional("outputs").map(|node| declared::outputs(shape, node)).unwrap_or_default();
+    let needs = keys.optional("needs").map(|node| needs::needs(shape, node)).unwrap_or_default();
     let outcomes = keys.required("outcomes", shape).map(|node| outcomes(shape, node)).unwrap_or_default();
     let reasons = keys.optional("reasons").map(|node| reasons(shape, node)).unwrap_or_default();
     let on_error =
@@ -86,7 +88,7 @@ pub(super) fn flow(
         scorecards: beside.scorecards,
         tables: beside.tables,
         lists: Vec::new(),
-        needs: Vec::new(),
+        needs,
         sub_flows: Vec::new(),
         shared_functions: beside.shared_functions,
         languages: Vec::new(),

@@ -9,6 +9,7 @@ mod flow_file;
 mod folder;
 mod models;
 mod names;
+mod needs;
 mod parts;
 mod rebuild;
 mod revision;

@@ -280,6 +280,20 @@ pub enum Collected {
     Count,
 }
 
+impl Collected {
+    /// The word for it in hit policies and messages.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::All => "list",
+            Self::Sum => "sum",
+            Self::Min => "min",
+            Self::Max => "max",
+            Self::Count => "count",
+        }
+    }
+}
+
 /// A fixed list: an allow or block list that is part of the revision.
 #[derive(Debug, Clone)]
 pub struct ListDeclaration {
@@ -294,10 +308,12 @@ pub struct ListDeclaration {
 #[derive(Debug, Clone)]
 pub struct NeedDeclaration {
     pub name: Located<String>,
-    /// What the caller answers with.
-    pub of: BTreeMap<Name, Field>,
+    /// What the caller answers with: types as of inputs.
+    pub of: Vec<InputDeclaration>,
     /// What `need("bureau", #{ … })` tells the caller.
     pub with: BTreeMap<Name, Field>,
+    /// The caller may answer that it cannot be had, and the script asks whether it is there.
+    pub optional: bool,
 }
 
 /// A flow that this one's script calls with `flow("NAME")`.

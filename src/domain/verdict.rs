@@ -66,7 +66,7 @@ pub enum Step {
     /// A feature was computed (on its first read).
     Feature { name: Name, value: Option<Value>, reads: Arc<[Name]> },
     /// A rule set was evaluated (once a request; later uses are remembered).
-    Rules { name: Name, rules: Vec<RuleTrace>, points: i64 },
+    Rules { name: Name, rules: RulesTrace, points: i64 },
     /// A model was asked.
     Model { name: Name, model: Arc<str>, version: u32, score: Option<Score>, fallback: bool },
     /// A scorecard was evaluated; `bins` in the order of its characteristics.
@@ -125,12 +125,40 @@ pub struct BinTrace {
     pub reason: Option<Name>,
 }
 
+/// How the rules of one set came out, in file order.
 #[derive(Debug, Clone, PartialEq)]
-pub struct RuleTrace {
+pub struct RulesTrace {
+    /// The set's rules: shared, since they are the same in every trace.
+    pub labels: Arc<[RuleLabel]>,
+    /// One for each rule that was evaluated: fewer than labels where the first hit ended the set.
+    pub results: Vec<RuleResult>,
+}
+
+/// A rule as a trace names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleLabel {
     pub id: Name,
-    pub result: RuleResult,
-    /// Names that the condition read.
+    /// Names that the condition reads.
     pub reads: Arc<[Name]>,
+}
+
+impl FromIterator<(RuleLabel, RuleResult)> for RulesTrace {
+    fn from_iter<I: IntoIterator<Item = (RuleLabel, RuleResult)>>(rules: I) -> Self {
+        let (labels, results): (Vec<_>, Vec<_>) = rules.into_iter().unzip();
+        Self { labels: labels.into(), results }
+    }
+}
+
+impl RulesTrace {
+    /// The evaluated rules and how they came out.
+    pub fn iter(&self) -> impl Iterator<Item = (&RuleLabel, RuleResult)> {
+        self.labels.iter().zip(self.results.iter().copied())
+    }
+
+    /// The rules that hit.
+    pub fn hits(&self) -> impl Iterator<Item = &RuleLabel> {
+        self.iter().filter(|(_, result)| *result == RuleResult::Hit).map(|(label, _)| label)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

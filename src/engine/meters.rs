@@ -28,9 +28,16 @@ impl std::fmt::Debug for Meters {
 }
 
 impl Meters {
-    /// Counts a recorded decision.
+    /// Counts a recorded decision, or what one that was recorded on its way asks for.
     pub fn count(&self, decision: &Decision) {
         let meters = self.of(&decision.flow);
+        if !decision.needs.is_empty() {
+            for need in &decision.needs {
+                let (flow, need) = (meters.flow.clone(), need.input.to_string());
+                metrics::counter!("tollgate_needs_total", "flow" => flow, "need" => need).increment(1);
+            }
+            return;
+        }
         if decision.degraded {
             meters.degraded.increment(1);
         }

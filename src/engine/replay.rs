@@ -79,7 +79,12 @@ impl Engine {
             };
             // Where the clock stopped a run on one revision says nothing of another.
             let guard = if is_own { Guard::Recorded(record.stopped_at()?) } else { Guard::Clock };
-            (record.verdict()?, canonical_verdict(&run(&flow.flow, &facts, answer.decided_at, guard)))
+            let verdict = run(&flow.flow, &facts, answer.decided_at, guard);
+            if let Some(asked) = verdict.needs.first() {
+                notes.push(format!("asks the caller for `{}`, which the record does not have", asked.name));
+                return Ok(stopped(record, wanted, notes));
+            }
+            (record.verdict()?, canonical_verdict(&verdict))
         };
         let agrees = recorded == replayed;
         let differences = if agrees { Vec::new() } else { compare_verdicts(&recorded, &replayed) };
@@ -93,7 +98,7 @@ impl Engine {
     }
 
     /// A flow as it was in a revision: the one in force if it is the same, else built from the stored files.
-    async fn flow_at(
+    pub(super) async fn flow_at(
         &self,
         flow: &str,
         revision: &str,
@@ -148,6 +153,11 @@ fn not_replayable(error: &RebuildError) -> ReplayError {
 /// Another revision may not even take these facts.
 fn refused(record: &Record, revision: &str, problems: &[crate::domain::facts::FactProblem]) -> Replay {
     let notes = problems.iter().map(|p| format!("the facts do not fit: {} {}", p.pointer, p.code)).collect();
+    stopped(record, revision, notes)
+}
+
+/// What does not come to a verdict.
+fn stopped(record: &Record, revision: &str, notes: Vec<String>) -> Replay {
     Replay {
         decision_id: record.id(),
         revision: Arc::from(revision),

@@ -10,7 +10,7 @@ use serde::ser::{SerializeMap, Serializer};
 
 use crate::audit::{ReadError, StoreError};
 use crate::domain::facts::FactProblem;
-use crate::engine::{DecideError, ReplayError};
+use crate::engine::{ContinueError, DecideError, NotContinued, ReplayError};
 
 /// Everything that a problem can be about. The word of each is part of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub enum Code {
     InvalidFacts,
     KeyReused,
     NotReplayable,
+    AlreadyDecided,
+    DecisionExpired,
     Internal,
     Overloaded,
     NotRecorded,
@@ -94,6 +96,8 @@ codes! {
     InvalidFacts = "invalid_facts", UNPROCESSABLE_ENTITY, "The facts do not fit the inputs that the flow declares";
     KeyReused = "key_reused", UNPROCESSABLE_ENTITY, "The idempotency key was used with another body";
     NotReplayable = "not_replayable", UNPROCESSABLE_ENTITY, "The decision cannot be replayed";
+    AlreadyDecided = "already_decided", CONFLICT, "The decision is made, and not on these facts";
+    DecisionExpired = "decision_expired", GONE, "The decision was not continued in time";
     Internal = "internal", INTERNAL_SERVER_ERROR, "Tollgate failed";
     Overloaded = "overloaded", SERVICE_UNAVAILABLE, "There is more to do than can be done in time";
     NotRecorded = "not_recorded", SERVICE_UNAVAILABLE, "The decision could not be recorded, so there is none";
@@ -319,6 +323,33 @@ impl From<DecideError> for Problem {
                 "nothing was decided or recorded; raise `Deadline-Ms` or leave it out",
             ),
             DecideError::Starting => Self::starting(),
+        }
+    }
+}
+
+impl From<NotContinued> for Problem {
+    fn from(refused: NotContinued) -> Self {
+        let NotContinued { error, flow, market, reference } = refused;
+        let text = |name: Option<std::sync::Arc<str>>| name.map(|name| name.to_string());
+        let about = About { flow: text(flow), market: text(market), reference: text(reference) };
+        Self::from(error).about(about)
+    }
+}
+
+impl From<ContinueError> for Problem {
+    fn from(error: ContinueError) -> Self {
+        match error {
+            ContinueError::UnknownDecision => Self::unknown_decision(),
+            ContinueError::AlreadyDecided => Self::new(
+                Code::AlreadyDecided,
+                "it did not ask for these facts, or was decided on others; `GET /v1/decisions/{id}` shows it",
+            ),
+            ContinueError::Expired { days } => Self::new(
+                Code::DecisionExpired,
+                format!("a decision may be continued for {days} days; ask for a new one"),
+            ),
+            ContinueError::Revision(error) => Self::from(error),
+            ContinueError::Decide(error) => Self::from(error),
         }
     }
 }

@@ -13,7 +13,7 @@ use super::access::Permission;
 use super::asked::Asked;
 use super::dispatch::dispatch;
 use super::problem::{Code, Problem};
-use super::{Doors, decisions, flows, operations, query, records};
+use super::{Doors, continuing, decisions, flows, operations, query, records};
 use crate::store::Role;
 
 /// What a handler gives back.
@@ -73,6 +73,14 @@ pub static ROUTES: &[Route] = &[
         query: &[],
         refusals: Refusals::Recorded,
         run: |asked| Box::pin(decisions::decide(asked)),
+    },
+    Route {
+        method: Method::POST,
+        path: "/v1/decisions/{id}/continue",
+        permission: ASKERS,
+        query: &[],
+        refusals: Refusals::Recorded,
+        run: |asked| Box::pin(continuing::go_on(asked)),
     },
     route(Method::GET, "/v1/decisions", READERS, |asked| Box::pin(records::list(asked)))
         .takes(query::DECISION_NAMES),

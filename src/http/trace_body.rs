@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, SerializeSeq, Serializer};
 
 use crate::domain::value::{Name, Value};
-use crate::domain::verdict::{BinTrace, Failure, RecordedBy, RuleResult, RuleTrace, Step};
+use crate::domain::verdict::{BinTrace, Failure, RecordedBy, RuleLabel, RuleResult, Step};
 
 /// A value in an answer.
 pub(super) struct Shown<'a>(pub &'a Value);
@@ -79,9 +79,11 @@ impl Serialize for OneStep<'_> {
             Step::Rules { name, rules, points } => {
                 map.serialize_entry("points", points)?;
                 map.serialize_entry("rule_set", &**name)?;
-                let shown = |r: &&RuleTrace| self.detail == Detail::Full || r.result != RuleResult::Miss;
-                let rules: Vec<OneRule<'_>> =
-                    rules.iter().filter(shown).map(|rule| OneRule { rule, detail: self.detail }).collect();
+                let shown = |(_, result): &(&RuleLabel, RuleResult)| {
+                    self.detail == Detail::Full || *result != RuleResult::Miss
+                };
+                let one = |(rule, result)| OneRule { rule, result, detail: self.detail };
+                let rules: Vec<OneRule<'_>> = rules.iter().filter(shown).map(one).collect();
                 map.serialize_entry("rules", &rules)?;
             }
             Step::Model { name, model, version, score, fallback } => {
@@ -168,7 +170,8 @@ fn texts(names: &[Name]) -> Vec<&str> {
 }
 
 struct OneRule<'a> {
-    rule: &'a RuleTrace,
+    rule: &'a RuleLabel,
+    result: RuleResult,
     detail: Detail,
 }
 
@@ -176,10 +179,10 @@ impl Serialize for OneRule<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("id", &*self.rule.id)?;
-        if self.detail == Detail::Full && self.rule.result != RuleResult::Miss {
+        if self.detail == Detail::Full && self.result != RuleResult::Miss {
             map.serialize_entry("reads", &texts(&self.rule.reads))?;
         }
-        map.serialize_entry("result", self.rule.result.word())?;
+        map.serialize_entry("result", self.result.word())?;
         map.end()
     }
 }
@@ -231,7 +234,7 @@ mod tests {
 
     fn steps() -> Vec<Step> {
         let rule =
-            |id: &str, result| RuleTrace { id: id.into(), result, reads: Arc::from([Name::from("age")]) };
+            |id: &str, result| (RuleLabel { id: id.into(), reads: Arc::from([Name::from("age")]) }, result);
         vec![
             Step::Feature {
                 name: "burden".into(),
@@ -240,7 +243,7 @@ mod tests {
             },
             Step::Rules {
                 name: "knockout".into(),
-                rules: vec![rule("young", RuleResult::Miss), rule("old", RuleResult::Hit)],
+                rules: [rule("young", RuleResult::Miss), rule("old", RuleResult::Hit)].into_iter().collect(),
                 points: 3,
             },
             Step::Model {

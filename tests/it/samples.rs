@@ -7,7 +7,7 @@ use tollgate::audit::{Audit, DecisionRecord, Durability, Provenance, ProvenanceK
 use tollgate::domain::declaration::Personal;
 use tollgate::domain::facts::{Facts, Given};
 use tollgate::domain::value::{Name, Value};
-use tollgate::domain::verdict::{FeatureState, RecordedBy, RuleResult, RuleTrace, Score, Step, Verdict};
+use tollgate::domain::verdict::{FeatureState, RecordedBy, RuleLabel, RuleResult, Score, Step, Verdict};
 
 pub fn name(text: &str) -> Name {
     Arc::from(text)
@@ -49,10 +49,10 @@ pub fn verdict() -> Verdict {
     let set = |set: &str| Step::Rules {
         name: name(set),
         rules: (0..7)
-            .map(|n| RuleTrace {
-                id: Name::from(format!("{set}_rule_{n}")),
-                result: if n == 3 { RuleResult::Hit } else { RuleResult::Miss },
-                reads: Arc::clone(&reads),
+            .map(|n| {
+                let label =
+                    RuleLabel { id: Name::from(format!("{set}_rule_{n}")), reads: Arc::clone(&reads) };
+                (label, if n == 3 { RuleResult::Hit } else { RuleResult::Miss })
             })
             .collect(),
         points: 12,
@@ -112,6 +112,7 @@ pub fn provenance(applicant: &str, durable: Durability) -> Provenance {
         durable,
         key: None,
         personal: vec![(name("applicant_id"), Personal::Key), (name("amount"), Personal::Mask)],
+        parts: Vec::new(),
         reason_texts: vec![
             (name("R201"), name("Estimated risk of default is too high")),
             (name("R104"), name("The instalment is too large for the income")),

@@ -78,12 +78,19 @@ struct KnownNames {
     outcomes: BTreeSet<String>,
     reasons: BTreeSet<String>,
     outputs: BTreeSet<String>,
+    needs: BTreeSet<String>,
 }
 
 impl Known {
     fn of(declaration: Option<&FlowDeclaration>) -> Self {
         let names = declaration.map(|flow| KnownNames {
-            inputs: flow.inputs.iter().map(|input| input.name.value.clone()).collect(),
+            inputs: flow
+                .inputs
+                .iter()
+                .map(|input| input.name.value.clone())
+                .chain(flow.needs.iter().map(|need| need.name.value.clone()))
+                .collect(),
+            needs: flow.needs.iter().map(|need| need.name.value.clone()).collect(),
             models: flow.models.iter().map(|model| model.name.value.clone()).collect(),
             outcomes: flow.outcomes.iter().map(|outcome| outcome.value.clone()).collect(),
             reasons: flow.reasons.iter().map(|reason| reason.code.value.clone()).collect(),
@@ -242,9 +249,11 @@ impl CaseReader<'_> {
         let output = keys.optional("output").map(|node| self.output(node)).unwrap_or_default();
         let scores = keys.optional("scores").map(|node| self.scores(node)).unwrap_or_default();
         let degraded = keys.optional("degraded").and_then(|node| self.shape.boolean(node));
+        let needs = keys.optional("needs").map(|node| self.needs(node));
         let place = keys.place();
         keys.finish(&mut self.shape);
         let expect = Expectation {
+            needs,
             outcome: outcome.map(|o| o.value),
             reasons,
             reasons_include,
@@ -252,6 +261,11 @@ impl CaseReader<'_> {
             scores,
             degraded,
         };
+        if expect.asks_and_decides() {
+            let finding =
+                Diagnostic::error("B051", place, "a case that stops to ask the caller has no decision");
+            self.shape.report(finding.help("expect `needs:` alone, or give what is needed under `given:`"));
+        }
         if expect.is_empty() {
             let finding = Diagnostic::error("Y010", place, "this case expects nothing");
             self.shape.report(finding.help("say at least `outcome:`"));
@@ -265,6 +279,17 @@ impl CaseReader<'_> {
             if let Some(code) = self.shape.text(item) {
                 self.check(&code, "reason", |known| &known.reasons);
                 all.push(code.value);
+            }
+        }
+        all
+    }
+
+    fn needs(&mut self, node: &Node) -> Vec<String> {
+        let mut all = Vec::new();
+        for item in self.shape.list(node).unwrap_or_default() {
+            if let Some(name) = self.shape.text(item) {
+                self.check(&name, "need", |known| &known.needs);
+                all.push(name.value);
             }
         }
         all
@@ -354,8 +379,14 @@ impl CaseReader<'_> {
 }
 
 impl Expectation {
+    fn asks_and_decides(&self) -> bool {
+        let decides = Self { needs: None, ..self.clone() };
+        self.needs.as_ref().is_some_and(|needs| !needs.is_empty()) && !decides.is_empty()
+    }
+
     fn is_empty(&self) -> bool {
         self.outcome.is_none()
+            && self.needs.is_none()
             && self.reasons.is_none()
             && self.reasons_include.is_none()
             && self.output.is_empty()

@@ -47,6 +47,8 @@ pub struct Case {
 /// What must come out; what is not mentioned may be anything.
 #[derive(Debug, Clone, Default)]
 pub struct Expectation {
+    /// The case stops there: what the caller is asked for.
+    pub needs: Option<Vec<String>>,
     pub outcome: Option<String>,
     /// All reasons, in order.
     pub reasons: Option<Vec<String>>,

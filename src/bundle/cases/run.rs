@@ -9,7 +9,7 @@ use super::{Case, CaseResult, Difference};
 use crate::domain::declaration::FlowDeclaration;
 use crate::domain::flow::{Budget, Flow, Pins};
 use crate::domain::value::Name;
-use crate::domain::verdict::{RuleResult, Step, Verdict};
+use crate::domain::verdict::{Step, Verdict};
 
 /// Which rules the cases of a flow hit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,8 +41,7 @@ impl Coverage {
     fn add(&mut self, verdict: &Verdict) {
         for step in &verdict.trace {
             let Step::Rules { name, rules, .. } = step else { continue };
-            let hit = rules.iter().filter(|rule| rule.result == RuleResult::Hit);
-            self.hit.extend(hit.map(|rule| (Name::clone(name), Name::clone(&rule.id))));
+            self.hit.extend(rules.hits().map(|rule| (Name::clone(name), Name::clone(&rule.id))));
         }
     }
 }

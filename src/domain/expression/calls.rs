@@ -1,6 +1,7 @@
-//! Calls: words, words over lists, functions of the script, steps (`rules`, `model`) and properties.
+//! Calls: words, words over lists, functions of the script, and properties. Steps (`rules`, `model`, …) are `steps`'.
 
 use super::compile::{Compiler, Typing, article};
+use super::needs::NEED;
 use super::scope::Role;
 use super::typed::{Static, Typed};
 use super::words::{WORDS, Word};
@@ -8,10 +9,13 @@ use super::{Code, Expression, ListWord, literals, narrowing};
 use crate::domain::nearest::nearest;
 use crate::domain::place::Span;
 use crate::domain::script::syntax::{self, Node, Operator, Syntax};
-use crate::domain::value::{Kind, Name};
+use crate::domain::value::Name;
 
 /// Words of flows that a later version of the language brings.
-const LATER: &[&str] = &["scorecard", "table", "flow", "need"];
+const LATER: &[&str] = &["flow"];
+
+/// Words that name a step of the flow: only its script has them.
+const STEPS: &[&str] = &["rules", "model", "scorecard", "table", NEED];
 
 impl Compiler<'_> {
     pub(super) fn call(&mut self, name: &syntax::Word, arguments: &[Syntax], span: Span) -> Typing {
@@ -29,6 +33,9 @@ impl Compiler<'_> {
             match word {
                 "rules" => return self.rule_set(arguments, span),
                 "model" => return self.model(arguments, span),
+                "scorecard" => return self.scorecard(arguments, span),
+                "table" => return self.table(arguments, span),
+                NEED => return self.need(arguments, span),
                 _ => {}
             }
             if let Some(at) = self.scope.outcomes.iter().position(|o| &**o == word) {
@@ -47,11 +54,13 @@ impl Compiler<'_> {
     fn unknown_function(&mut self, name: &syntax::Word) -> Typing {
         let word = name.text.as_str();
         let script = matches!(self.role, Role::Script);
-        let is_flow_word =
-            ["rules", "model"].contains(&word) || self.scope.outcomes.iter().any(|o| &**o == word);
+        let is_flow_word = STEPS.contains(&word) || self.scope.outcomes.iter().any(|o| &**o == word);
         if LATER.contains(&word) {
             self.error("T001", name.span, format!("`{word}` is not supported by this version of Tollgate"));
             return Self::broken(name.span);
+        }
+        if word == NEED && !script {
+            return self.need_outside(name);
         }
         if is_flow_word && !script {
             self.error("T001", name.span, format!("`{word}` can be called only in `flow.rhai`"));
@@ -60,7 +69,7 @@ impl Compiler<'_> {
         let mut names: Vec<&str> = WORDS.iter().map(|(n, ..)| *n).collect();
         names.extend(["is_given", "is_missing", "count", "sum", "average", "any", "all", "latest", "filter"]);
         if script {
-            names.extend(["rules", "model"]);
+            names.extend(STEPS);
             names.extend(self.scope.outcomes.iter().map(|o| &**o));
             names.extend(self.functions.iter().map(|f| f.name.as_str()));
         }
@@ -127,109 +136,6 @@ impl Compiler<'_> {
         )
     }
 
-    /// The literal name in `rules("knockout")`, found among `names` or reported.
-    fn step_name(
-        &mut self,
-        word: &str,
-        kind: &str,
-        code: &'static str,
-        arguments: &[Syntax],
-        span: Span,
-        names: &[Name],
-    ) -> Option<u16> {
-        let Some(Syntax { node: Node::Text(wanted), span: at }) = arguments.first() else {
-            self.error("T002", span, format!("`{word}` takes the name of a {kind} in quotes")).help =
-                Some(format!("write `{word}(\"…\")`"));
-            return None;
-        };
-        let found = names.iter().position(|n| **n == **wanted);
-        if found.is_none() {
-            let near = nearest(wanted, names.iter().map(|n| &**n));
-            let help = near.map_or_else(
-                || format!("this flow has {}", listed(names)),
-                |near| format!("did you mean `\"{near}\"`?"),
-            );
-            self.error(code, *at, format!("this flow has no {kind} `{wanted}`")).help = Some(help);
-        }
-        found.and_then(|at| u16::try_from(at).ok())
-    }
-
-    fn rule_set(&mut self, arguments: &[Syntax], span: Span) -> Typing {
-        let names: Vec<Name> = self.scope.rule_sets.iter().map(|r| r.name.clone()).collect();
-        let Some(index) = self.step_name("rules", "rule set", "T010", arguments, span, &names) else {
-            return Self::broken(span);
-        };
-        let Some(set) = self.scope.rule_sets.get(usize::from(index)) else { return Self::broken(span) };
-        self.usage.rule_sets.insert(set.name.clone());
-        let handed: &[(syntax::Word, Syntax)] = match arguments.get(1..).unwrap_or_default() {
-            [] => &[],
-            [Syntax { node: Node::Map(entries), .. }] => entries,
-            [other, ..] => {
-                self.error("T002", other.span, "`rules` takes a name and a map of what is handed over")
-                    .help = Some("write `rules(\"name\", #{ risk: risk })`".to_owned());
-                &[]
-            }
-        };
-        let takes = self.handed_over(&set.name, &set.takes, handed, span);
-        (Expression { span, code: Code::RuleSet { index, takes } }, Static::given(Typed::RuleSet))
-    }
-
-    fn handed_over(
-        &mut self,
-        set: &str,
-        takes: &[(Name, Kind)],
-        handed: &[(syntax::Word, Syntax)],
-        span: Span,
-    ) -> Box<[(u16, Expression)]> {
-        let mut compiled = Vec::new();
-        for (name, value) in handed {
-            let (mut code, known) = self.given(value);
-            literals::exact_for(
-                &mut code,
-                &known.typed,
-                takes.iter().find(|(n, _)| **n == *name.text).map(|(_, k)| k),
-            );
-            match takes.iter().position(|(n, _)| **n == *name.text) {
-                None => {
-                    let help = nearest(&name.text, takes.iter().map(|(n, _)| &**n))
-                        .map(|n| format!("did you mean `{n}`?"));
-                    self.error("T018", name.span, format!("the rule set `{set}` takes no `{}`", name.text))
-                        .help = help;
-                }
-                Some(at) => {
-                    if let Some((_, kind)) = takes.get(at).filter(|(_, kind)| !known.typed.fits(kind)) {
-                        let message = format!(
-                            "`{}` is {}, not {}",
-                            name.text,
-                            article(kind.word()),
-                            article(known.typed.word())
-                        );
-                        self.error("T003", value.span, message);
-                    }
-                    compiled.push((u16::try_from(at).unwrap_or(u16::MAX), code));
-                }
-            }
-        }
-        for (name, _) in takes.iter().filter(|(n, _)| !handed.iter().any(|(w, _)| *w.text == **n)) {
-            self.error("T018", span, format!("the rule set `{set}` needs `{name}`")).help =
-                Some(format!("write `rules(\"{set}\", #{{ {name}: … }})`"));
-        }
-        compiled.into()
-    }
-
-    fn model(&mut self, arguments: &[Syntax], span: Span) -> Typing {
-        let names = self.scope.models.clone();
-        let Some(index) = self.step_name("model", "model", "T011", arguments, span, &names) else {
-            return Self::broken(span);
-        };
-        if arguments.len() > 1 {
-            self.error("T002", span, "`model` takes only a name").help =
-                Some("it reads inputs and features by the names of its recipe".to_owned());
-        }
-        self.usage.models.extend(names.get(usize::from(index)).cloned());
-        (Expression { span, code: Code::Model(index) }, Static::given(Typed::Model))
-    }
-
     pub(super) fn method(
         &mut self,
         receiver: &Syntax,
@@ -240,14 +146,7 @@ impl Compiler<'_> {
         match (name.text.as_str(), arguments) {
             ("apply", []) => {
                 let (of, known) = self.given(receiver);
-                if !matches!(known.typed, Typed::RuleSet | Typed::Any) {
-                    self.error(
-                        "T012",
-                        name.span,
-                        format!("{} cannot be applied", article(known.typed.word())),
-                    )
-                    .help = Some("only the result of `rules(\"…\")` can".to_owned());
-                }
+                self.check_applied(&known.typed, name.span);
                 (Expression { span, code: Code::Apply(Box::new(of)) }, Static::given(Typed::Nothing))
             }
             ("push", [item]) => {
@@ -314,6 +213,12 @@ impl Compiler<'_> {
                 ("failed", Typed::Boolean, false),
                 ("reasons", texts(), false),
             ]),
+            Typed::Scorecard(_) => fixed(&[
+                ("points", Typed::Integer, false),
+                ("reasons", texts(), false),
+                ("failed", Typed::Boolean, false),
+            ]),
+            Typed::Table(at) => self.table_given(*at, &name.text),
             Typed::Model => {
                 fixed(&[("probability", Typed::Number, false), ("failed", Typed::Boolean, false)])
             }

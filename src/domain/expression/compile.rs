@@ -42,6 +42,8 @@ pub struct Compiler<'a> {
     pub diagnostics: Vec<Diagnostic>,
     pub usage: Usage,
     pub(super) in_loop: bool,
+    /// In a `|row| …`.
+    pub(super) in_row: bool,
 }
 
 /// A compiled node and what is known of it.
@@ -62,6 +64,7 @@ impl<'a> Compiler<'a> {
             diagnostics: Vec::new(),
             usage: Usage::default(),
             in_loop: false,
+            in_row: false,
         };
         if let Role::Condition { takes, .. } = role {
             for (name, kind) in takes {
@@ -296,7 +299,7 @@ impl<'a> Compiler<'a> {
             Role::Feature => "this feature",
             Role::Condition { .. } => "this condition",
         };
-        let help = help.or_else(|| match name {
+        let help = self.need_unasked(name).or(help).or_else(|| match name {
             "null" | "nil" | "None" => Some("there is no null here: write `is_missing(x)`".to_owned()),
             "True" | "TRUE" | "False" | "FALSE" => Some(format!("write `{}`", name.to_lowercase())),
             _ => None,

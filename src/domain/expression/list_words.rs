@@ -61,7 +61,9 @@ impl Compiler<'_> {
             };
             c.refuse_declared_name(name, span);
             let row = c.declare(name, Static::given(item.clone()), true);
+            let outer = std::mem::replace(&mut c.in_row, true);
             let (body, known) = c.block(body, span);
+            c.in_row = outer;
             ((Some(Box::new(body)), known.typed), row)
         });
         if (matches!(word, ListWord::Any | ListWord::All | ListWord::Filter)

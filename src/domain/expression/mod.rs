@@ -6,10 +6,13 @@ pub mod compile;
 pub mod list_words;
 pub mod literals;
 pub mod narrowing;
+pub mod needs;
 pub mod operations;
 pub mod operators;
+pub mod predicate;
 pub mod scope;
 pub mod statements;
+mod steps;
 pub mod typed;
 pub mod words;
 

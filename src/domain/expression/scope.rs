@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
-use super::typed::Static;
+use super::typed::{Static, Typed};
 use crate::domain::value::{Field, Kind, Name, Value};
 
 /// A threshold's value: exact as written.
@@ -38,8 +38,9 @@ pub struct ScopedScorecard {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScopedTable {
     pub name: Name,
-    /// Columns that are neither input nor feature: the call hands them over.
-    pub takes: Vec<(Name, Kind)>,
+    /// Columns that are neither input nor feature: the call hands them over. One whose type no document says takes
+    /// the type of what is handed over.
+    pub takes: Vec<(Name, Option<Kind>)>,
     /// What `.name` of its result is.
     pub outputs: Vec<(Name, Static)>,
     /// It has `-> outcome`, so `.apply()` has something to record.
@@ -61,6 +62,8 @@ pub struct ScopedNeed {
     pub name: Name,
     pub of: Arc<BTreeMap<Name, Field>>,
     pub with: BTreeMap<Name, Field>,
+    /// It may be missing.
+    pub optional: bool,
 }
 
 /// A list that conditions look things up in.
@@ -104,7 +107,7 @@ pub struct Scope {
     pub outcomes: Vec<Name>,
     pub reasons: Vec<ScopedReason>,
     pub outputs: Vec<ScopedOutput>,
-    /// Input, and the only rule sets that may read it.
+    /// Input, and the only rule sets, scorecards and tables that may read it.
     pub protected: Vec<(Name, Vec<String>)>,
 }
 
@@ -144,6 +147,8 @@ pub struct Usage {
     pub lists: BTreeSet<Name>,
     pub outcomes: BTreeSet<Name>,
     pub reasons: BTreeSet<Name>,
+    /// What calls hand over where no document says its type: table, name, type.
+    pub handed: Vec<(Name, Name, Typed)>,
 }
 
 impl Usage {
@@ -158,6 +163,7 @@ impl Usage {
         self.lists.extend(other.lists.iter().cloned());
         self.outcomes.extend(other.outcomes.iter().cloned());
         self.reasons.extend(other.reasons.iter().cloned());
+        self.handed.extend(other.handed.iter().cloned());
     }
 }
 

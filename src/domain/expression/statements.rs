@@ -53,10 +53,24 @@ impl Compiler<'_> {
 
     /// `rules("x");` alone evaluates and forgets.
     fn warn_of_dropped_step(&mut self, syntax: &Syntax, typed: &Typed) {
-        if *typed == Typed::RuleSet && matches!(syntax.node, Node::Call { .. }) {
-            self.warning("T020", syntax.span, "the result of this rule set is neither applied nor read")
-                .help = Some("write `.apply()` behind it to record what it found".to_owned());
+        let applicable = match typed {
+            Typed::RuleSet => true,
+            Typed::Table(at) => {
+                self.scope.tables.get(usize::from(*at)).is_some_and(|table| table.has_outcome)
+            }
+            Typed::Scorecard(_) => false,
+            _ => return,
+        };
+        if !matches!(syntax.node, Node::Call { .. }) {
+            return;
         }
+        let (verbs, help) = if applicable {
+            ("neither applied nor read", "write `.apply()` behind it to record what it found")
+        } else {
+            ("not read", "give it a name (`let x = …`) and read what it gives, or remove it")
+        };
+        let message = format!("the result of this {} is {verbs}", typed.word());
+        self.warning("T020", syntax.span, message).help = Some(help.to_owned());
     }
 
     pub(super) fn statement(&mut self, syntax: &Syntax) -> Typing {
@@ -174,7 +188,7 @@ impl Compiler<'_> {
     }
 
     fn declaration(&mut self, name: &syntax::Word, value: &Syntax, constant: bool, span: Span) -> Typing {
-        let (value, mut known) = self.given(value);
+        let (value, mut known) = if Self::is_need(value) { self.maybe(value) } else { self.given(value) };
         known.typed = known.typed.settled();
         self.refuse_declared_name(&name.text, name.span);
         if self.locals.len() >= limits::VARIABLES {

@@ -13,6 +13,7 @@ use crate::domain::declaration::{
 };
 use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::expression::compile::{Compiler, Signature};
+use crate::domain::expression::predicate::Predicate;
 use crate::domain::expression::scope::{
     Role, Scope, ScopedOutput, ScopedReason, ScopedRuleSet, Threshold, Usage, position,
 };
@@ -22,6 +23,7 @@ use crate::domain::nearest::nearest;
 use crate::domain::place::{Located, Span};
 use crate::domain::script::Grammar;
 use crate::domain::value::{Kind, Name, Value};
+use crate::domain::verdict::RuleLabel;
 
 /// The parser goes a long way down for the 48 levels that an expression may have, further than a thread's usual
 /// stack allows in a build without optimisation.
@@ -64,10 +66,15 @@ impl<'d> Build<'d> {
         let thresholds = self.thresholds();
         self.reasons_and_outcomes();
         let outputs = self.outputs();
+        let needs = self.needs();
         let features = self.features();
         let models = self.models();
         let rule_sets = self.rule_sets();
+        let table_heads = self.table_heads();
+        self.scope_scorecards();
         let script = self.script();
+        let tables = self.tables(table_heads);
+        let scorecards = self.scorecards();
         let time_zone = self.time_zone();
         let on_error = self.fallback(&declaration.on_error.outcome, &declaration.on_error.reason, "on_error");
         let on_invalid = match &declaration.on_invalid {
@@ -91,10 +98,10 @@ impl<'d> Build<'d> {
             thresholds,
             models,
             rule_sets,
-            scorecards: Vec::new(),
-            tables: Vec::new(),
+            scorecards,
+            tables,
             lists: Vec::new(),
-            needs: Vec::new(),
+            needs,
             sub_flows: Vec::new(),
             market: declaration.market.as_ref().map(|market| Name::from(market.value.as_str())),
             is_market_required: declaration.is_market_required,
@@ -159,8 +166,16 @@ impl<'d> Build<'d> {
                 );
             }
             for set in sets {
-                if !declaration.rule_sets.iter().any(|r| r.name.value == set.value) {
-                    self.error("T010", set, format!("this flow has no rule set `{}`", set.value), None);
+                let steps = declaration.rule_sets.iter().map(|r| &r.name);
+                let steps = steps.chain(declaration.scorecards.iter().map(|s| &s.name));
+                let names: Vec<&str> = steps
+                    .chain(declaration.tables.iter().map(|t| &t.name))
+                    .map(|n| n.value.as_str())
+                    .collect();
+                if !names.contains(&set.value.as_str()) {
+                    let message = format!("this flow has no rule set, scorecard or table `{}`", set.value);
+                    let help = nearest(&set.value, names).map(|near| format!("did you mean `{near}`?"));
+                    self.error("T010", set, message, help);
                 }
             }
             let sets = sets.iter().map(|s| s.value.clone()).collect();
@@ -169,7 +184,7 @@ impl<'d> Build<'d> {
         inputs
     }
 
-    fn bound(&mut self, bound: Option<&Located<String>>, kind: &Kind) -> Option<Value> {
+    pub(super) fn bound(&mut self, bound: Option<&Located<String>>, kind: &Kind) -> Option<Value> {
         let bound = bound?;
         let text = bound.value.as_str();
         let value = match kind {
@@ -277,9 +292,11 @@ impl<'d> Build<'d> {
         let mut sets = Vec::new();
         for declared in &declaration.rule_sets {
             let takes = takes_of(declared);
-            let rules =
+            let rules: Vec<Rule> =
                 declared.rules.iter().map(|rule| self.rule(rule, &declared.name.value, &takes)).collect();
+            let label = |rule: &Rule| RuleLabel { id: rule.id.clone(), reads: rule.reads.clone() };
             sets.push(RuleSet {
+                labels: rules.iter().map(label).collect(),
                 name: Name::from(declared.name.value.as_str()),
                 hit_policy: declared.hit_policy,
                 takes,
@@ -322,12 +339,16 @@ impl<'d> Build<'d> {
             points: rule.points.as_ref().map_or(0, |p| p.value),
             reads: compiled.reads,
             when: rule.when.value.clone(),
+            predicate: Predicate::of(&compiled.expression).map(|predicate| {
+                let ticks = predicate.most_ticks();
+                (predicate, ticks)
+            }),
             condition: compiled.expression,
             frame: compiled.frame,
         }
     }
 
-    fn outcome(&mut self, outcome: &Located<String>) -> Option<u16> {
+    pub(super) fn outcome(&mut self, outcome: &Located<String>) -> Option<u16> {
         let found = self.scope.outcomes.iter().position(|o| **o == *outcome.value);
         if found.is_none() {
             let help = nearest(&outcome.value, self.scope.outcomes.iter().map(|o| &**o))
@@ -337,7 +358,7 @@ impl<'d> Build<'d> {
         found.and_then(|at| u16::try_from(at).ok())
     }
 
-    fn reason(&mut self, reason: &Located<String>) -> Option<u16> {
+    pub(super) fn reason(&mut self, reason: &Located<String>) -> Option<u16> {
         let found = self.scope.reasons.iter().position(|r| *r.code == *reason.value);
         match found.and_then(|at| self.scope.reasons.get(at)) {
             Some(known) => {

@@ -8,7 +8,9 @@ use rust_decimal::Decimal;
 
 use super::blocks::{STACK, STACK_LEFT};
 use super::rule_sets::SetResult;
-use super::steps::{ModelResult, Recorded};
+use super::scorecards::CardResult;
+use super::steps::{AskedScore, ModelResult, Recorded};
+use super::tables::TableResult;
 use super::{Budget, Flow, Pins};
 use crate::domain::expression::operators::{self, Impossible};
 use crate::domain::expression::words::{self, Moment};
@@ -17,10 +19,10 @@ use crate::domain::facts::Facts;
 use crate::domain::place::Span;
 use crate::domain::script::limits;
 use crate::domain::value::{StepHandle, Value};
-use crate::domain::verdict::{Failure, Step};
+use crate::domain::verdict::{Failure, NeedAsked, Step};
 
 /// Ticks between two looks at the wall-clock guard.
-const TICKS_BETWEEN_ALARMS: u64 = 32;
+const TICKS_BETWEEN_ALARMS: u64 = 256;
 
 /// Why evaluation left the ordinary path.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ pub(super) enum Stop {
     Break,
     Continue,
     Return(Value),
+    /// The caller has to give this first. Nothing catches it, and nothing has failed.
+    Needs(Box<NeedAsked>),
 }
 
 /// Something that could not be evaluated, and where.
@@ -67,6 +71,8 @@ pub(super) struct Machine<'a> {
     pub budget: &'a Budget<'a>,
     pub pins: &'a Pins,
     pub ticks: u64,
+    /// No tick before this one can stop the evaluation.
+    quiet_until: u64,
     pub stopped_at: Option<u64>,
     pub(super) depth: usize,
     locals: Vec<Value>,
@@ -75,9 +81,16 @@ pub(super) struct Machine<'a> {
     /// In the order evaluated; a set stands here once for each different call.
     pub sets: Vec<SetResult>,
     pub models: Vec<Option<ModelResult>>,
-    /// In the order asked.
-    pub asked: Vec<u16>,
+    /// In the order evaluated, each once for each different call.
+    pub tables: Vec<TableResult>,
+    pub cards: Vec<CardResult>,
+    /// Models and scorecards, in the order asked.
+    pub asked: Vec<AskedScore>,
     pub records: Vec<Recorded>,
+    /// What the caller was asked for: each need once.
+    pub needs: Vec<NeedAsked>,
+    /// What of it the caller still has to give.
+    pub open: Vec<NeedAsked>,
     pub trace: Vec<Step>,
     pub failures: Vec<Failure>,
 }
@@ -99,6 +112,7 @@ impl<'a> Machine<'a> {
             budget,
             pins,
             ticks: 0,
+            quiet_until: 0,
             stopped_at: None,
             depth: 0,
             locals: Vec::new(),
@@ -106,8 +120,12 @@ impl<'a> Machine<'a> {
             features: vec![FeatureSlot::Unread; flow.features.len()],
             sets: Vec::new(),
             models: vec![None; flow.models.len()],
+            tables: Vec::new(),
+            cards: Vec::new(),
             asked: Vec::new(),
             records: Vec::new(),
+            needs: Vec::new(),
+            open: Vec::new(),
             trace: Vec::with_capacity(16),
             failures: Vec::new(),
         }
@@ -129,6 +147,20 @@ impl<'a> Machine<'a> {
             return Err(Fault::new("out_of_time", "the evaluation was stopped", span).into());
         }
         Ok(())
+    }
+
+    /// Whether nothing can stop the evaluation within this many ticks.
+    #[inline]
+    pub(super) fn is_quiet_for(&mut self, ticks: u32) -> bool {
+        let end = self.ticks + u64::from(ticks);
+        if end < self.quiet_until {
+            return true;
+        }
+        let alarm = (self.ticks / TICKS_BETWEEN_ALARMS + 1) * TICKS_BETWEEN_ALARMS;
+        let stop = self.budget.stop_at.filter(|at| *at > self.ticks).unwrap_or(u64::MAX);
+        self.quiet_until =
+            if self.stopped_at.is_some() { 0 } else { alarm.min(stop).min(limits::OPERATIONS) };
+        end < self.quiet_until
     }
 
     /// Runs `inner` on a fresh frame of locals that begins with `arguments`.
@@ -327,7 +359,9 @@ impl<'a> Machine<'a> {
             }
             Code::Switch { on, arms } => return self.switch(on, arms),
             Code::Set { local, value } => {
-                let value = self.value(value)?;
+                // What the caller cannot give is missing, and a variable may hold that: the script asks it.
+                let is_need = matches!(value.code, Code::Need { .. });
+                let value = if is_need { self.evaluate(value)? } else { self.value(value)? };
                 self.set(*local, value);
                 Value::Missing
             }

@@ -12,9 +12,12 @@ mod names;
 mod needs;
 mod paths;
 mod rule_sets;
+mod scorecard_compile;
 mod scorecards;
 mod steps;
 mod sub_flows;
+mod table_compile;
+mod table_head;
 mod tables;
 
 use std::collections::BTreeMap;
@@ -24,6 +27,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::declaration::{HitPolicy, Personal, UnknownInputs};
+use super::expression::predicate::Predicate;
 use super::expression::scope::Threshold;
 use super::expression::typed::Typed;
 use super::expression::words::Moment;
@@ -35,7 +39,7 @@ use super::place::Span;
 use super::scorecard::Scorecard;
 use super::table::Table;
 use super::value::{Field, Kind, Name, Value};
-use super::verdict::Verdict;
+use super::verdict::{RuleLabel, Verdict};
 
 /// One compiled flow.
 #[derive(Debug)]
@@ -75,8 +79,11 @@ pub struct Flow {
 #[derive(Debug, Clone)]
 pub struct Need {
     pub name: Name,
-    pub of: Arc<BTreeMap<Name, Field>>,
+    /// What the caller answers with, in the declared order.
+    pub of: Vec<Input>,
     pub with: BTreeMap<Name, Field>,
+    /// The caller may answer `null`: it is then missing, and the script asks.
+    pub optional: bool,
 }
 
 /// A flow that the script asks, and where its inputs come from when the call does not hand them over.
@@ -133,6 +140,8 @@ pub struct RuleSet {
     pub hit_policy: HitPolicy,
     pub takes: Vec<(Name, Kind)>,
     pub rules: Vec<Rule>,
+    /// The rules as traces name them, in the same order.
+    pub labels: Arc<[RuleLabel]>,
 }
 
 #[derive(Debug, Clone)]
@@ -146,6 +155,8 @@ pub struct Rule {
     /// The condition as written.
     pub when: String,
     pub(super) condition: Expression,
+    /// The condition once more, where it only compares names with constants, and the most ticks that it takes.
+    pub(super) predicate: Option<(Predicate, u32)>,
     pub(super) frame: u16,
 }
 
@@ -195,7 +206,7 @@ impl Script {
 /// What bounds one evaluation.
 #[derive(Default)]
 pub struct Budget<'a> {
-    /// Asked every 32 ticks: true ends the evaluation. The last guard; ticks are the first.
+    /// Asked every 256 ticks: true ends the evaluation. The last guard; ticks are the first.
     pub alarm: Option<&'a (dyn Fn() -> bool + Sync)>,
     /// Replay: the tick at which the recorded evaluation was stopped.
     pub stop_at: Option<u64>,

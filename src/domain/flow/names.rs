@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::compile::Build;
-use crate::domain::declaration::{FlowDeclaration, ThresholdLiteral};
+use crate::domain::declaration::{FlowDeclaration, NeedDeclaration, ThresholdLiteral};
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::expression::ListWord;
 use crate::domain::expression::compile::article;
@@ -41,6 +41,9 @@ impl<'a> Names<'a> {
                 ));
             }
         }
+        for need in &flow.needs {
+            names.need(need);
+        }
         names.outcomes(flow);
         names.unique("reason", flow.reasons.iter().map(|r| &r.code));
         names.unique("output", flow.outputs.iter().map(|o| &o.name));
@@ -49,13 +52,13 @@ impl<'a> Names<'a> {
             names.unique("rule", set.rules.iter().map(|r| &r.id));
             names.unique("name under `takes`", set.takes.iter().map(|(name, _)| name));
             for (name, _) in &set.takes {
-                names.well_formed("name under `takes`", name);
-                if let Some((kind, _)) = names.seen.get(name.value.as_str()) {
-                    let message = format!("`{}` is already the name of {}", name.value, article(kind));
-                    names
-                        .found
-                        .push(Diagnostic::error("T025", name.place, message).help("choose another name"));
-                }
+                names.handed_over(name);
+            }
+        }
+        for card in &flow.scorecards {
+            names.unique("name under `takes`", card.takes.iter().map(|(name, _)| name));
+            for (name, _) in &card.takes {
+                names.handed_over(name);
             }
         }
         for reason in &flow.reasons {
@@ -85,6 +88,24 @@ impl<'a> Names<'a> {
             None => {
                 self.seen.insert(&name.value, (kind, name.place));
             }
+        }
+    }
+
+    /// What a call hands over may not hide what everybody reads.
+    fn handed_over(&mut self, name: &Located<String>) {
+        self.well_formed("name under `takes`", name);
+        if let Some((kind, _)) = self.seen.get(name.value.as_str()) {
+            let message = format!("`{}` is already the name of {}", name.value, article(kind));
+            self.found.push(Diagnostic::error("T025", name.place, message).help("choose another name"));
+        }
+    }
+
+    /// What answers a need stands among the facts under the need's name.
+    fn need(&mut self, need: &'a NeedDeclaration) {
+        self.readable("need", &need.name);
+        self.unique("name under `of`", need.of.iter().map(|field| &field.name));
+        for field in &need.of {
+            self.well_formed("name under `of`", &field.name);
         }
     }
 
@@ -150,7 +171,7 @@ impl Build<'_> {
     pub(super) fn unused(&mut self) {
         let flow = self.declaration;
         let usage = &self.usage;
-        let mut found = Vec::new();
+        let (mut found, mut found_needs) = (Vec::new(), Vec::new());
         let mut warn = |kind: &str, name: &Located<String>, used: bool| {
             if !used {
                 let message = format!("the {kind} `{}` is never used", name.value);
@@ -172,9 +193,21 @@ impl Build<'_> {
         for set in &flow.rule_sets {
             warn("rule set", &set.name, usage.rule_sets.contains(set.name.value.as_str()));
         }
+        for card in &flow.scorecards {
+            warn("scorecard", &card.name, usage.scorecards.contains(card.name.value.as_str()));
+        }
+        for table in &flow.tables {
+            warn("table", &table.name, usage.tables.contains(table.name.value.as_str()));
+        }
+        for need in flow.needs.iter().filter(|need| !usage.needs.contains(need.name.value.as_str())) {
+            let name = &need.name.value;
+            let message = format!("the need `{name}` is never asked for");
+            let help = format!("write `need(\"{name}\")` in `flow.rhai`, or remove it");
+            found_needs.push(Diagnostic::warning("T088", need.name.place, message).help(help));
+        }
         for outcome in &flow.outcomes {
             warn("outcome", outcome, usage.outcomes.contains(outcome.value.as_str()));
         }
-        self.diagnostics.extend(found);
+        self.diagnostics.extend(found.into_iter().chain(found_needs));
     }
 }

@@ -1,12 +1,14 @@
 //! Rule sets: each rule hits, misses or fails. Evaluating records nothing; `.apply()` does.
 
-use super::machine::{Fault, Machine, Stop};
+use super::Rule;
+use super::machine::{Fault, FeatureSlot, Machine, Stop};
 use crate::domain::declaration::HitPolicy;
 use crate::domain::expression::Expression;
+use crate::domain::expression::predicate::Source;
 use crate::domain::place::Span;
 use crate::domain::script::limits;
 use crate::domain::value::{Name, Value};
-use crate::domain::verdict::{RecordedBy, RuleResult, RuleTrace, Step};
+use crate::domain::verdict::{RecordedBy, RuleResult, RulesTrace, Step};
 
 /// What a rule set found.
 #[derive(Debug, Clone, Default)]
@@ -59,10 +61,13 @@ impl<'a> Machine<'a> {
         let flow = self.flow;
         let mut found = SetResult { set: index, handed, ..SetResult::default() };
         let Some(set) = flow.rule_sets.get(index) else { return found };
-        let mut rules = Vec::with_capacity(set.rules.len());
+        let mut results = Vec::with_capacity(set.rules.len());
         let mut any_failed = false;
         for (at, rule) in set.rules.iter().enumerate() {
-            let hit = self.framed(found.handed.clone(), rule.frame, |m| m.truth(&rule.condition));
+            let hit = match self.quick(rule) {
+                Some(hit) => Ok(hit),
+                None => self.framed(found.handed.clone(), rule.frame, |m| m.truth(&rule.condition)),
+            };
             let result = match hit {
                 Ok(true) => {
                     found.hits.push(at);
@@ -77,15 +82,38 @@ impl<'a> Machine<'a> {
                     RuleResult::Failed
                 }
             };
-            rules.push(RuleTrace { id: rule.id.clone(), result, reads: rule.reads.clone() });
+            results.push(result);
             if set.hit_policy == HitPolicy::First && result != RuleResult::Miss {
                 break;
             }
         }
         let strictest = u16::try_from(flow.outcomes.len().saturating_sub(1)).ok();
         found.failed = any_failed && (found.outcome.is_none() || found.outcome != strictest);
+        let rules = RulesTrace { labels: set.labels.clone(), results };
         self.trace.push(Step::Rules { name: set.name.clone(), rules, points: found.points });
         found
+    }
+
+    /// Whether a rule hits, where that can be told without its tree. Never nearer than its ticks to a moment at which
+    /// an evaluation could be stopped: that is the evaluator's.
+    #[inline]
+    fn quick(&mut self, rule: &Rule) -> Option<bool> {
+        let (predicate, most_ticks) = rule.predicate.as_ref()?;
+        if !self.is_quiet_for(*most_ticks) {
+            return None;
+        }
+        let (facts, features) = (&self.facts.values, &self.features);
+        let value = |source| match source {
+            Source::Input(at) => facts.get(usize::from(at)),
+            Source::Feature(at) => match features.get(usize::from(at)) {
+                Some(FeatureSlot::Value(value)) => Some(value),
+                _ => None,
+            },
+        };
+        let mut ticks = 0;
+        let hit = predicate.holds(&value, &mut ticks)?;
+        self.ticks += u64::from(ticks);
+        Some(hit)
     }
 
     /// Records what a set found: each hit with an outcome, and `on_error` if it failed.

@@ -26,6 +26,14 @@ pub(super) struct ModelResult {
     pub failed: bool,
 }
 
+/// What gave a score.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum AskedScore {
+    Model(u16),
+    /// By its place among the results of this run.
+    Scorecard(usize),
+}
+
 /// One recorded outcome.
 #[derive(Debug, Clone)]
 pub(super) struct Recorded {
@@ -73,7 +81,7 @@ impl<'a> Machine<'a> {
             score,
             fallback,
         });
-        self.asked.push(index);
+        self.asked.push(AskedScore::Model(index));
         if let Some(slot) = self.models.get_mut(at) {
             *slot = Some(ModelResult { score, failed: raw.is_none() });
         }

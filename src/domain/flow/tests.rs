@@ -6,6 +6,7 @@ mod sandbox;
 use std::collections::BTreeMap;
 
 mod exactness;
+mod predicates;
 
 use super::*;
 use crate::domain::declaration::*;
@@ -379,7 +380,7 @@ fn rules_hit_miss_and_fail() {
     assert_eq!(verdict.reasons.iter().map(|r| &**r).collect::<Vec<_>>(), ["R3", "R900"]);
     assert_eq!(verdict.features, [("share".into(), FeatureState::Failed)]);
     let rules = verdict.trace.iter().find_map(|step| match step {
-        Step::Rules { rules, .. } => Some(rules.iter().map(|r| r.result).collect::<Vec<_>>()),
+        Step::Rules { rules, .. } => Some(rules.results.clone()),
         _ => None,
     });
     assert_eq!(rules.unwrap(), [RuleResult::Miss, RuleResult::Failed, RuleResult::Hit]);
