@@ -15,6 +15,7 @@ mod door_tests;
 pub mod flow_body;
 mod flows;
 mod language;
+mod meanings;
 pub mod openapi;
 mod operations;
 pub mod problem;

@@ -36,7 +36,7 @@ pub(super) fn compare(found: &mut Found, before: &FlowDeclaration, after: &FlowD
     found.named(
         (&before.needs, &after.needs),
         |need| About::new(Part::Need, &need.name.value),
-        |need| kind(&Kind::Map(std::sync::Arc::new(need.of.clone()))),
+        |need| answered(&need.of),
         need,
     );
 }
@@ -254,9 +254,21 @@ fn reason(found: &mut Found, was: &ReasonDeclaration, is: &ReasonDeclaration) {
 
 fn need(found: &mut Found, was: &NeedDeclaration, is: &NeedDeclaration) {
     let about = About::new(Part::Need, &is.name.value);
-    let shown = |fields: &std::collections::BTreeMap<crate::domain::value::Name, Field>| {
-        Some(Said::plain(kind(&Kind::Map(std::sync::Arc::new(fields.clone())))))
+    found.text(&about, "of", Some(&answered(&was.of)), Some(&answered(&is.of)));
+    let told = |need: &NeedDeclaration| kind(&Kind::Map(std::sync::Arc::new(need.with.clone())));
+    found.text(&about, "with", Some(&told(was)), Some(&told(is)));
+    found.field(&about, "optional", yes(was.optional), yes(is.optional));
+}
+
+/// What a caller answers with.
+fn answered(inputs: &[InputDeclaration]) -> String {
+    let one = |input: &InputDeclaration| {
+        let bound = |word: &str, at: &Option<Located<String>>| {
+            at.as_ref().map(|at| format!(" {word} {}", by_value(&at.value))).unwrap_or_default()
+        };
+        let optional = if input.optional { " (optional)" } else { "" };
+        let bounds = format!("{}{}", bound("from", &input.min), bound("to", &input.max));
+        format!("{}: {}{bounds}{optional}", input.name.value, kind(&input.kind))
     };
-    found.field(&about, "of", shown(&was.of), shown(&is.of));
-    found.field(&about, "with", shown(&was.with), shown(&is.with));
+    inputs.iter().map(one).collect::<Vec<_>>().join(", ")
 }

@@ -220,6 +220,3 @@ impl Found {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -175,7 +175,7 @@ impl Details<'_> {
 
     fn need(&self, name: &str) -> Option<String> {
         let need = self.flow.needs.iter().find(|need| need.name.value == name)?;
-        let names: Vec<&str> = need.of.keys().map(|name| &**name).collect();
+        let names: Vec<&str> = need.of.iter().map(|input| input.name.value.as_str()).collect();
         Some(format!("asks the caller for {}", names.join(", ")))
     }
 }

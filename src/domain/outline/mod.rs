@@ -261,6 +261,3 @@ fn visit<'a>(nodes: &'a [OutlineNode], look: &mut dyn FnMut(&'a OutlineNode)) {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;
