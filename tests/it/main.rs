@@ -18,6 +18,7 @@ mod decisions;
 mod hostile;
 mod idempotency;
 mod inputs;
+mod meanings;
 mod needs;
 mod postgres;
 mod reloads;
