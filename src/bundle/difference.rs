@@ -84,10 +84,10 @@ pub fn flows_difference(before: &Flows, after: &Flows) -> Vec<FlowDifference> {
 /// What the overlays change beyond `base`: the same change told once is enough.
 fn markets(before: &FlowRevision, after: &FlowRevision) -> Vec<MarketDifference> {
     let in_base = difference(&before.declaration, &after.declaration);
-    let names: BTreeSet<&Name> = markets_of(before).keys().chain(markets_of(after).keys()).collect();
+    let names: BTreeSet<&Name> = before.markets.keys().chain(after.markets.keys()).collect();
     let differing = |name: &Name| {
         let market = Arc::clone(name);
-        match (markets_of(before).get(name), markets_of(after).get(name)) {
+        match (before.markets.get(name), after.markets.get(name)) {
             (Some(was), Some(is)) => {
                 let mut changes = difference(&was.declaration, &is.declaration);
                 changes.retain(|change| !in_base.contains(change));
@@ -101,9 +101,4 @@ fn markets(before: &FlowRevision, after: &FlowRevision) -> Vec<MarketDifference>
         }
     };
     names.into_iter().filter_map(differing).collect()
-}
-
-fn markets_of(_revision: &FlowRevision) -> &'static BTreeMap<Name, Arc<FlowRevision>> {
-    static NONE: BTreeMap<Name, Arc<FlowRevision>> = BTreeMap::new();
-    &NONE
 }

@@ -80,6 +80,8 @@ pub(super) struct Parts {
     pub beside: Beside,
     pub files: Vec<ManifestFile>,
     pub cases: Vec<u32>,
+    /// File and name of each market.
+    pub markets: Vec<(u32, String)>,
     pub flow: Option<u32>,
     pub script: Option<u32>,
 }
@@ -91,6 +93,7 @@ impl Builder<'_> {
             beside: Beside::default(),
             files: Vec::new(),
             cases: Vec::new(),
+            markets: Vec::new(),
             flow: None,
             script: None,
         };
@@ -105,11 +108,7 @@ impl Builder<'_> {
             match kind {
                 Document::Other => {}
                 Document::Case => parts.cases.push(file),
-                Document::Scorecard(_)
-                | Document::Table(_)
-                | Document::TableRows(_)
-                | Document::List(_)
-                | Document::Market(_) => {
+                Document::Scorecard(_) | Document::Table(_) | Document::TableRows(_) | Document::List(_) => {
                     let message = format!("`{path}` is a document that this version does not support");
                     parts.findings.push(
                         Diagnostic::error("B003", here, message)
@@ -123,9 +122,10 @@ impl Builder<'_> {
                 }
                 Document::Flow => parts.flow = Some(file),
                 Document::Script => parts.script = Some(file),
+                Document::Market(market) => parts.markets.push((file, market.to_owned())),
                 Document::RuleSet(set) => self.rule_set(file, set, &mut parts),
             }
-            if matches!(kind, Document::Flow | Document::Script | Document::RuleSet(_))
+            if matches!(kind, Document::Flow | Document::Script | Document::RuleSet(_) | Document::Market(_))
                 && let Some(bytes) = self.documents.files.get(*path)
             {
                 parts.files.push(ManifestFile::new(*path, Arc::clone(bytes)));

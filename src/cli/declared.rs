@@ -24,9 +24,12 @@ pub(super) fn in_market(
     revision: &Arc<FlowRevision>,
     market: Option<&str>,
 ) -> Result<Arc<FlowRevision>, Trouble> {
-    match market {
-        None | Some("base") => Ok(Arc::clone(revision)),
-        Some(name) => Err(unknown("market", name, &["base"])),
+    // Without a name the contract itself is meant, also where requests must name a market.
+    let Some(name) = market else { return Ok(Arc::clone(revision)) };
+    match revision.in_market(name) {
+        Some(found) => Ok(Arc::clone(found)),
+        None if name == "base" => Ok(Arc::clone(revision)),
+        None => Err(unknown("market", name, &revision.market_names())),
     }
 }
 

@@ -189,7 +189,7 @@ impl Diff {
 
 /// A flow in one market, without the others.
 fn alone(flow: &FlowRevision) -> FlowRevision {
-    flow.clone()
+    FlowRevision { markets: std::collections::BTreeMap::new(), ..flow.clone() }
 }
 
 fn body(before: &str, after: &str, found: &[FlowDifference]) -> Json {

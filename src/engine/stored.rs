@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::replay::by_flow;
 use super::{Engine, ReplayError};
 use crate::audit::{Audit, RevisionFile};
-use crate::bundle::{Flows, RebuildError, rebuild};
+use crate::bundle::{Expected, Flows, RebuildError, rebuild};
 use crate::domain::value::Name;
 
 /// Why a revision cannot be looked at.
@@ -61,7 +61,7 @@ fn built(files: Vec<RevisionFile>, wanted: Option<&str>) -> Result<Flows, Revisi
         if flow.is_empty() || wanted.is_some_and(|wanted| wanted != flow) {
             continue;
         }
-        flows.insert(Name::from(flow.as_str()), Arc::new(rebuild(&flow, &files, None)?));
+        flows.insert(Name::from(flow.as_str()), rebuild(&flow, &files, Expected::Anything)?);
     }
     Ok(flows)
 }

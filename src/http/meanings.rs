@@ -43,11 +43,14 @@ pub(super) async fn outline_of(asked: Asked) -> Result<HttpResponse, Problem> {
         let detail = format!("the flow {} {}", quoted(name), unknown_detail(name, &known));
         return Err(Problem::new(Code::UnknownFlow, detail));
     };
-    let market = market.as_deref().unwrap_or("base");
-    if market != "base" {
-        let detail = format!("the market {} {}", quoted(market), unknown_detail(market, &["base"]));
-        return Err(Problem::new(Code::UnknownMarket, detail));
-    }
+    let flow = match market.as_deref() {
+        None => flow,
+        Some(market) => flow.in_market(market).ok_or_else(|| {
+            let detail =
+                format!("the market {} {}", quoted(market), unknown_detail(market, &flow.market_names()));
+            Problem::new(Code::UnknownMarket, detail)
+        })?,
+    };
     let drawn = Outline::of(&flow.declaration)
         .map_err(|_| Problem::new(Code::Internal, "the flow cannot be outlined"))?;
     let mut answer = HttpResponse::Ok();

@@ -4,6 +4,7 @@
 mod children;
 mod convert;
 mod lambda;
+pub mod named;
 mod switch;
 pub mod syntax;
 mod text;
