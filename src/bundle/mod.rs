@@ -4,6 +4,7 @@
 mod build;
 pub mod cases;
 mod declared;
+mod difference;
 mod flow_file;
 mod folder;
 mod market_file;
@@ -25,6 +26,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use build::{Built, FlowReport, build};
+pub use difference::{FlowDifference, Flows, MarketDifference, flow_difference, flows_difference};
 pub use folder::{Documents, fingerprint, read_folder};
 pub use rebuild::{Expected, RebuildError, rebuild};
 pub use revision::{ManifestFile, of_files, sha256_hex};

@@ -60,6 +60,8 @@ pub(super) fn document(path_in_flow: &str) -> Document<'_> {
     match path_in_flow {
         "flow.yaml" => Document::Flow,
         "flow.rhai" => Document::Script,
+        // Definitions for editors, as `tollgate schema FLOW --format rhai` prints them.
+        _ if path_in_flow.ends_with(".d.rhai") => Document::Other,
         _ if matches!(extension, "yaml" | "yml" | "rhai" | "csv") => Document::Unread,
         _ => Document::Other,
     }

@@ -4,12 +4,14 @@
 pub mod analysis;
 pub mod declaration;
 pub mod diagnostic;
+pub mod difference;
 pub mod expression;
 pub mod facts;
 pub mod flow;
 pub mod list;
 pub mod model;
 pub mod nearest;
+pub mod outline;
 pub mod place;
 pub mod scorecard;
 pub mod script;

@@ -6,6 +6,7 @@ mod meters;
 mod parts;
 mod replay;
 mod request;
+mod stored;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -18,6 +19,8 @@ use uuid::Uuid;
 pub use journal::journal;
 pub use parts::{ContinueError, ContinueRequest, MayContinue, NotContinued};
 pub use replay::{Replay, ReplayError};
+pub use stored::{RevisionError, flows_of, revision_called};
+
 pub use request::{
     DecideError, DecideRequest, Decision, DecisionOutput, DecisionTrace, IdempotencyKey, OpenNeed, Origin,
     TraceLevel,

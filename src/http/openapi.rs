@@ -13,7 +13,7 @@ use utoipa::{OpenApi, ToSchema};
 use super::access::Permission;
 use super::problem::Code;
 use super::routes::{ROUTES, Route};
-use super::{continuing, decision_body::Reason, decisions, flows, operations, records};
+use super::{continuing, decision_body::Reason, decisions, flows, meanings, operations, records};
 use crate::store::Role;
 
 #[derive(OpenApi)]
@@ -37,6 +37,8 @@ use crate::store::Role;
         flows::list,
         flows::read,
         flows::models,
+        meanings::outline_of,
+        meanings::diff,
         operations::livez,
         operations::readyz,
         operations::metrics,
@@ -175,6 +177,7 @@ fn query_name(name: &str) -> (&'static str, Schema) {
         "reference" => ("The caller's own id.", plain(Type::String)),
         "reason" => ("A reason code among the reasons.", plain(Type::String)),
         "rule" => ("A rule that hit.", plain(Type::String)),
+        "format" => ("`json` (if left out), `mermaid` or `svg`.", plain(Type::String)),
         "model" => ("A model that was asked.", plain(Type::String)),
         _ => ("Exactly this.", plain(Type::String)),
     }

@@ -157,7 +157,12 @@ impl<'a> Filters<'a> {
         self.raw(name).map(str::to_owned)
     }
 
-    fn parsed<T>(&mut self, name: &str, parse: impl Fn(&str) -> Option<T>, detail: &str) -> Option<T> {
+    pub(super) fn parsed<T>(
+        &mut self,
+        name: &str,
+        parse: impl Fn(&str) -> Option<T>,
+        detail: &str,
+    ) -> Option<T> {
         let parsed = parse(self.raw(name)?);
         if parsed.is_none() {
             self.fault(name, "invalid", detail.to_owned());

@@ -47,13 +47,13 @@ fn a_problem_is_shown_with_its_place_line_and_way_out() {
     let checked = home.run(&["check"]);
     let text = String::from_utf8_lossy(&checked.stdout).into_owned();
     assert_eq!(code(&checked), 1);
-    assert!(text.contains("knockout.rules.yaml:6:"), "{text}");
+    assert!(text.contains("knockout.rules.yaml:7:"), "{text}");
     assert!(text.contains("when: age < min_aeg") && text.contains("`min_age`"), "{text}");
     assert!(!text.contains('\u{1b}'), "no colours into a pipe");
     let found = printed(&home.run(&["check", "--format", "json"]))["diagnostics"].clone();
     assert_eq!(found.as_array().unwrap().len(), 1, "nothing that only follows from it: {found}");
     let found = &found[0];
-    for (name, value) in [("line", json!(6)), ("severity", json!("error"))] {
+    for (name, value) in [("line", json!(7)), ("severity", json!("error"))] {
         assert_eq!(found[name], value, "{found}");
     }
     assert!(found["column"].as_u64().unwrap() > 5 && found["help"].is_string(), "{found}");

@@ -19,6 +19,7 @@ mod hostile;
 mod idempotency;
 mod inputs;
 mod markets;
+mod meanings;
 mod needs;
 mod needs_log;
 mod postgres;

@@ -1,6 +1,7 @@
 //! rhai's door. rhai is the grammar here: its parser reads conditions, formulas and flow scripts, under the
 //! sandbox's limits, into our own tree. No rhai code ever runs: meaning is `expression`'s alone.
 
+mod children;
 mod convert;
 mod habits;
 mod lambda;
@@ -8,6 +9,9 @@ pub mod named;
 mod switch;
 pub mod syntax;
 mod text;
+mod written;
+
+pub use written::{Digits, arm_head, by_value, written};
 
 use rhai::{Engine, LexError, OptimizationLevel, ParseErrorType};
 
