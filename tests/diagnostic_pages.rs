@@ -176,6 +176,11 @@ fn the_examples_of_the_language_page_check_in_the_sample_flow() {
         paths,
         [
             "knockout.rules.yaml",
+            "application.scorecard.yaml",
+            "pricing.table.csv",
+            "pricing.table.yaml",
+            "limits.table.csv",
+            "fees.table.yaml",
             "flow.rhai",
             "markets/mx.yaml",
             "curp_checks.rules.yaml",

@@ -75,6 +75,8 @@ struct Shared {
 enum Format {
     Text,
     Json,
+    /// SARIF 2.1.0, for code hosts and editors; only `check` has findings to write
+    Sarif,
 }
 
 #[derive(Debug, Subcommand)]
@@ -132,6 +134,9 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli, say: &Say) -> Result<ExitCode, Trouble> {
     let flags = cli.shared.flags();
+    if cli.shared.format == Format::Sarif && !matches!(cli.command, Command::Check(_)) {
+        return Err(Trouble::new("only `check` writes `--format sarif`").help("write `--format json`"));
+    }
     match cli.command {
         Command::Serve(command) => command.run(flags),
         Command::Check(command) => command.run(flags, say),

@@ -3,7 +3,10 @@
 //! the rooms above.
 
 pub mod findings;
+pub mod grid;
 pub mod json;
+pub mod pages;
+pub mod sarif;
 mod source;
 pub mod table;
 pub mod yaml;

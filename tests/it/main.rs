@@ -20,7 +20,7 @@ mod idempotency;
 mod inputs;
 mod markets;
 mod needs;
-mod needs_shared;
+mod needs_log;
 mod postgres;
 mod reloads;
 mod samples;
