@@ -196,8 +196,7 @@ fn a_scorecard_is_read_and_its_points_are_a_score_that_cases_expect() {
     let report = built.flows.get("loan").unwrap();
     let revision = report.revision.as_ref().unwrap();
     let now = "2026-11-22T12:00:00Z".parse().unwrap();
-    let (results, _) =
-        cases::run(&Name::from("loan"), &revision.flow, &revision.declaration, &report.cases.cases, now);
+    let (results, _) = cases::run(&Name::from("loan"), revision, &report.cases.cases, now);
     let shown = cases::rendered(&results);
     assert_eq!(results.len(), 3);
     assert!(shown.contains("this one does not hold") && shown.contains("585"), "{shown}");

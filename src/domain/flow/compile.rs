@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 
 use super::names::Names;
-use super::{Fallback, Feature, Flow, Input, Output, Reason, Rule, RuleSet, Script};
+use super::{Fallback, Feature, Flow, Input, Output, Rule, RuleSet, Script};
 use crate::domain::declaration::{
     FlowDeclaration, OnInvalid, RuleDeclaration, RuleSetDeclaration, ThresholdLiteral,
 };
@@ -65,6 +65,7 @@ impl<'d> Build<'d> {
         let inputs = self.inputs();
         let thresholds = self.thresholds();
         self.reasons_and_outcomes();
+        self.scope.flows = super::sub_flows::scoped(declaration);
         let outputs = self.outputs();
         let needs = self.needs();
         let features = self.features();
@@ -73,6 +74,7 @@ impl<'d> Build<'d> {
         let table_heads = self.table_heads();
         self.scope_scorecards();
         let script = self.script();
+        let (sub_flows, reasons) = (self.sub_flows(), self.reasons());
         let tables = self.tables(table_heads);
         let scorecards = self.scorecards();
         let time_zone = self.time_zone();
@@ -102,19 +104,12 @@ impl<'d> Build<'d> {
             tables,
             lists: Vec::new(),
             needs,
-            sub_flows: Vec::new(),
+            sub_flows,
+            languages: declaration.languages.iter().map(|language| language.value.clone()).collect(),
             market: declaration.market.as_ref().map(|market| Name::from(market.value.as_str())),
             is_market_required: declaration.is_market_required,
             outcomes: self.scope.outcomes.clone(),
-            reasons: declaration
-                .reasons
-                .iter()
-                .map(|r| Reason {
-                    code: Name::from(r.code.value.as_str()),
-                    texts: r.texts.clone(),
-                    is_score: r.is_score,
-                })
-                .collect(),
+            reasons,
             outputs,
             on_error: on_error?,
             on_invalid,

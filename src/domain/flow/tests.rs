@@ -1,6 +1,7 @@
 //! What a flow means, shown through whole flows: small declarations in, verdicts and diagnostics out.
 
 mod facts;
+mod needs;
 mod sandbox;
 mod scorecards;
 mod tables;
