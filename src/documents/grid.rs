@@ -117,7 +117,7 @@ mod tests {
         let grid = read(0, &source, separator).unwrap();
         let shown = |cell: &Located<String>| {
             let Span { start, end } = cell.place.span;
-            (cell.value.clone(), text[start as usize..end as usize].to_owned())
+            (cell.value.clone(), text.get(start as usize..end as usize).unwrap().to_owned())
         };
         grid.header.iter().chain(grid.rows.iter().flatten()).map(shown).collect()
     }

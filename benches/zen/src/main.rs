@@ -49,7 +49,8 @@ fn rows() -> Vec<Row> {
 fn flow(script: &str, file: (&str, String)) -> Arc<Flow> {
     let contract = format!("flow: price{CONTRACT}");
     let documents = [("flow.yaml", contract), ("flow.rhai", script.to_owned()), file];
-    let documents = documents.map(|(name, text)| (format!("rules/price/{name}"), Arc::<[u8]>::from(text.into_bytes())));
+    let documents =
+        documents.map(|(name, text)| (format!("rules/price/{name}"), Arc::<[u8]>::from(text.into_bytes())));
     let built = build(&Documents::from_files(documents.to_vec()));
     Arc::clone(&built.bundle.flow("price").expect("the flow checks").flow)
 }
@@ -83,7 +84,8 @@ const RULES: [(&str, &str, &str); 14] = [
 fn our_rules() -> Arc<Flow> {
     let mut yaml = "rule_set: knockout\nrules:\n".to_owned();
     for (at, (field, operator, bound)) in RULES.iter().enumerate() {
-        writeln!(yaml, "  - id: r{at}\n    when: '{field} {operator} {bound}'\n    points: 1").expect("memory");
+        writeln!(yaml, "  - id: r{at}\n    when: '{field} {operator} {bound}'\n    points: 1")
+            .expect("memory");
     }
     flow(r#"if rules("knockout").points > 3 { decline("R1"); } approve();"#, ("knockout.rules.yaml", yaml))
 }
@@ -114,13 +116,14 @@ fn columns(names: &[&str]) -> Json {
 }
 
 fn zen_table() -> Decision {
-    let rules = rows().into_iter().enumerate().map(|(at, (country, product, [low, high], [from, to], rate))| {
-        json!({
-            "_id": format!("r{at}"), "out": rate,
-            "country": format!("\"c{country}\""), "product": format!("\"p{product}\""),
-            "score": format!("[{low}..{high})"), "amount": format!("[{from}..{to})"),
-        })
-    });
+    let rules =
+        rows().into_iter().enumerate().map(|(at, (country, product, [low, high], [from, to], rate))| {
+            json!({
+                "_id": format!("r{at}"), "out": rate,
+                "country": format!("\"c{country}\""), "product": format!("\"p{product}\""),
+                "score": format!("[{low}..{high})"), "amount": format!("[{from}..{to})"),
+            })
+        });
     zen("first", &columns(&["country", "product", "score", "amount"]), rules.collect())
 }
 
@@ -145,7 +148,9 @@ fn sent() -> Vec<Json> {
 
 fn given(json: &Json) -> Given {
     match json {
-        Json::Object(fields) => Given::Map(fields.iter().map(|(name, value)| (name.clone(), given(value))).collect()),
+        Json::Object(fields) => {
+            Given::Map(fields.iter().map(|(name, value)| (name.clone(), given(value))).collect())
+        }
         Json::String(text) => Given::Text(text.clone()),
         other => Given::Number(other.to_string()),
     }
