@@ -6,11 +6,16 @@ pub mod cases;
 mod declared;
 mod flow_file;
 mod folder;
+mod market_file;
+mod markets;
 mod models;
 mod names;
 mod needs;
+mod order;
+mod overlay;
 mod parts;
 mod rebuild;
+mod replaced;
 mod revision;
 mod rule_file;
 mod scorecard_file;
@@ -21,7 +26,7 @@ use std::sync::Arc;
 
 pub use build::{Built, FlowReport, build};
 pub use folder::{Documents, fingerprint, read_folder};
-pub use rebuild::{RebuildError, rebuild};
+pub use rebuild::{Expected, RebuildError, rebuild};
 pub use revision::{ManifestFile, of_files, sha256_hex};
 
 use crate::domain::declaration::FlowDeclaration;
@@ -48,7 +53,13 @@ pub const CODES: &[(&str, &str)] = &[
     ("B033", "another separator than the one that is declared"),
     ("B034", "a type for a column that is not there"),
     ("B035", "a bin that asks nothing, or several things"),
+    ("B040", "a market with a name that no market can have"),
+    ("B041", "a market that changes nothing"),
+    ("B042", "a flow that decides only for a market and has none"),
 ];
+
+/// The market of a request that names none.
+pub const BASE: &str = "base";
 
 /// All flows that are in force together, and the models there are. Immutable: a request holds one from its
 /// beginning to its end.
@@ -66,10 +77,60 @@ pub struct FlowRevision {
     pub flow: Arc<Flow>,
     /// What the documents say, for those who describe the flow rather than run it.
     pub declaration: Arc<FlowDeclaration>,
-    /// `sha256:…` over what decides in this flow alone.
+    /// `sha256:…` over what decides in this flow alone: its files, those of the flows that it asks, its models. Of a
+    /// market: over what decides there, its overlay included.
     pub flow_revision: Arc<str>,
     /// Sorted by path; models stand under `models/REFERENCE/VERSION`.
     pub files: Arc<[ManifestFile]>,
+    /// The same flow in each of its markets; those have none themselves.
+    pub markets: BTreeMap<Name, Arc<FlowRevision>>,
+}
+
+impl FlowRevision {
+    /// The flow in a market; `None` where there is no such market, and for `base` where a market is required.
+    #[must_use]
+    pub fn in_market<'r>(self: &'r Arc<Self>, market: &str) -> Option<&'r Arc<Self>> {
+        match market {
+            BASE => Some(self).filter(|base| !base.flow.is_market_required),
+            name => self.markets.get(name),
+        }
+    }
+
+    /// The markets that a request may name: `base` first, unless one of the others is required.
+    #[must_use]
+    pub fn market_names(&self) -> Vec<&str> {
+        let base = (!self.flow.is_market_required).then_some(BASE);
+        base.into_iter().chain(self.markets.keys().map(|name| &**name)).collect()
+    }
+
+    /// The flow as another one in this market asks it: its own of that name, else `base`.
+    pub(crate) fn for_caller_in(&self, market: Option<&str>) -> &Self {
+        market.and_then(|name| self.markets.get(name)).map_or(self, |market| market)
+    }
+
+    /// The files of `base` and of every market, each once, sorted by path: what must be kept of this flow.
+    #[must_use]
+    pub fn all_files(&self) -> Vec<ManifestFile> {
+        revision::union([self])
+    }
+
+    /// `sha256:…` over all its files: it changes when anything in any market does.
+    #[must_use]
+    pub fn whole_revision(&self) -> Arc<str> {
+        if self.markets.is_empty() {
+            return Arc::clone(&self.flow_revision);
+        }
+        of_files(&self.all_files())
+    }
+
+    /// The revision of `base` and of each market, with their names: `loan` and `loan/mx`.
+    pub fn named_revisions<'r>(&'r self, flow: &Name) -> impl Iterator<Item = (Name, &'r Arc<str>)> {
+        let markets = self.markets.iter().map({
+            let flow = Arc::clone(flow);
+            move |(market, revision)| (Name::from(format!("{flow}/{market}")), &revision.flow_revision)
+        });
+        std::iter::once((Arc::clone(flow), &self.flow_revision)).chain(markets)
+    }
 }
 
 impl Bundle {
@@ -90,5 +151,9 @@ impl Bundle {
     }
 }
 
+#[cfg(test)]
+mod market_tests;
+#[cfg(test)]
+mod sub_flow_tests;
 #[cfg(test)]
 mod tests;

@@ -70,8 +70,8 @@ impl Document<'_> {
     fn decides(self) -> bool {
         match self {
             Self::Flow | Self::Script | Self::RuleSet(_) => true,
-            Self::Scorecard(_) | Self::Table(_) | Self::TableRows(_) => true,
-            Self::List(_) | Self::Market(_) | Self::Case | Self::Unread | Self::Other => false,
+            Self::Scorecard(_) | Self::Table(_) | Self::TableRows(_) | Self::Market(_) => true,
+            Self::List(_) | Self::Case | Self::Unread | Self::Other => false,
         }
     }
 }
@@ -102,6 +102,8 @@ pub(super) struct Parts {
     pub beside: Beside,
     pub files: Vec<ManifestFile>,
     pub cases: Vec<u32>,
+    /// File and name of each market.
+    pub markets: Vec<(u32, String)>,
     pub flow: Option<u32>,
     pub script: Option<u32>,
 }
@@ -113,6 +115,7 @@ impl Builder<'_> {
             beside: Beside::default(),
             files: Vec::new(),
             cases: Vec::new(),
+            markets: Vec::new(),
             flow: None,
             script: None,
         };
@@ -128,7 +131,7 @@ impl Builder<'_> {
             match kind {
                 Document::Other => {}
                 Document::Case => parts.cases.push(file),
-                Document::List(_) | Document::Market(_) => {
+                Document::List(_) => {
                     let message = format!("`{path}` is a document that this version does not support");
                     parts.findings.push(
                         Diagnostic::error("B003", here, message)
@@ -142,6 +145,7 @@ impl Builder<'_> {
                 }
                 Document::Flow => parts.flow = Some(file),
                 Document::Script => parts.script = Some(file),
+                Document::Market(market) => parts.markets.push((file, market.to_owned())),
                 Document::RuleSet(set) => self.rule_set(file, set, &mut parts),
                 Document::Scorecard(card) => self.scorecard(file, card, &mut parts),
                 Document::Table(table) => tables.entry(table).or_default().yaml = Some(file),

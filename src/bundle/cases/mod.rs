@@ -3,6 +3,7 @@
 
 mod compare;
 mod file;
+mod markets;
 mod report;
 mod run;
 
@@ -41,7 +42,11 @@ pub struct Case {
     /// The moment of the decision; when it runs, if left out.
     pub at: Option<Timestamp>,
     pub models: BTreeMap<Name, ModelPin>,
+    /// Where it runs: `base`, markets, or both.
+    pub markets: Vec<Name>,
     pub expect: Expectation,
+    /// What is expected otherwise in some of the markets.
+    pub differing: BTreeMap<Name, Expectation>,
 }
 
 /// What must come out; what is not mentioned may be anything.
@@ -70,6 +75,8 @@ pub struct ExpectedScore {
 #[derive(Debug, Clone)]
 pub struct CaseResult {
     pub flow: Name,
+    /// The market that it ran in, or `base`.
+    pub market: Name,
     pub case: String,
     pub file: String,
     pub line: u32,

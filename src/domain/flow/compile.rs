@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use super::names::Names;
-use super::{Fallback, Feature, Flow, Input, Output, Reason, Rule, RuleSet, Script};
+use super::{Fallback, Feature, Flow, Input, Output, Rule, RuleSet, Script};
 use crate::domain::analysis::{self, Coverage};
 use crate::domain::declaration::{FlowDeclaration, OnInvalid, RuleDeclaration, RuleSetDeclaration};
 use crate::domain::diagnostic::{Diagnostic, Severity};
@@ -72,6 +72,7 @@ impl<'d> Build<'d> {
         let inputs = self.inputs();
         let thresholds = self.thresholds();
         self.reasons_and_outcomes();
+        self.scope.flows = super::sub_flows::scoped(declaration);
         let outputs = self.outputs();
         let needs = self.needs();
         let features = self.features();
@@ -80,6 +81,7 @@ impl<'d> Build<'d> {
         let table_heads = self.table_heads();
         self.scope_scorecards();
         let script = self.script();
+        let (sub_flows, reasons) = (self.sub_flows(), self.reasons());
         let tables = self.tables(table_heads);
         let scorecards = self.scorecards();
         let time_zone = self.time_zone();
@@ -109,19 +111,12 @@ impl<'d> Build<'d> {
             tables,
             lists: Vec::new(),
             needs,
-            sub_flows: Vec::new(),
+            sub_flows,
+            languages: declaration.languages.iter().map(|language| language.value.clone()).collect(),
             market: declaration.market.as_ref().map(|market| Name::from(market.value.as_str())),
             is_market_required: declaration.is_market_required,
             outcomes: self.scope.outcomes.clone(),
-            reasons: declaration
-                .reasons
-                .iter()
-                .map(|r| Reason {
-                    code: Name::from(r.code.value.as_str()),
-                    texts: r.texts.clone(),
-                    is_score: r.is_score,
-                })
-                .collect(),
+            reasons,
             outputs,
             coverage: Coverage::default(),
             on_error: on_error?,

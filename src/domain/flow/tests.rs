@@ -2,6 +2,7 @@
 
 mod facts;
 mod habits;
+mod needs;
 mod sandbox;
 
 use std::collections::BTreeMap;

@@ -4,6 +4,7 @@
 mod convert;
 mod habits;
 mod lambda;
+pub mod named;
 mod switch;
 pub mod syntax;
 mod text;
