@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::cases::{CaseFiles, read_cases};
+use super::lists::KnownLists;
 use super::models::{self, Models};
 use super::parts::{Document, Parts, document};
 use super::revision::{ManifestFile, of_files};
+use super::shared::Shared;
 use super::{Bundle, Documents, FlowRevision, flow_file};
 use crate::documents::yaml::shape::Shape;
 use crate::documents::{Source, findings};
@@ -32,6 +34,8 @@ pub struct Built {
     pub diagnostics: Vec<Diagnostic>,
     /// What the places in `diagnostics` count in.
     pub sources: Arc<[Source]>,
+    /// Lists without a finding, for the build after this one.
+    pub lists: KnownLists,
     /// `rules/` itself could not be read: no flow can be told from a removed one.
     pub unreadable: bool,
 }
@@ -49,15 +53,22 @@ pub struct FlowReport {
 /// Builds everything that the documents hold.
 #[must_use]
 pub fn build(documents: &Documents) -> Built {
-    build_with(documents, None)
+    build_with(documents, Kept::default())
+}
+
+/// What an earlier build made that this one need not make again: both take longer than everything else.
+#[derive(Debug, Clone, Default)]
+pub struct Kept {
+    /// A library of models that is known to be what the documents hold.
+    pub library: Option<Arc<ModelLibrary>>,
+    pub lists: KnownLists,
 }
 
 impl Built {
-    /// As `build`, with a library of models that is known to be what the documents hold: reading large models takes
-    /// longer than everything else.
+    /// As `build`, with what an earlier build made.
     #[must_use]
-    pub fn with_models(documents: &Documents, library: Arc<ModelLibrary>) -> Self {
-        build_with(documents, Some(library))
+    pub fn with(documents: &Documents, kept: Kept) -> Self {
+        build_with(documents, kept)
     }
 
     /// The bundle in which every flow that is broken now keeps the version that `last_good` has of it. Flows whose
@@ -85,13 +96,13 @@ impl Built {
     }
 }
 
-fn is_error(diagnostic: &Diagnostic) -> bool {
+pub(super) fn is_error(diagnostic: &Diagnostic) -> bool {
     diagnostic.severity == Severity::Error
 }
 
-fn build_with(documents: &Documents, library: Option<Arc<ModelLibrary>>) -> Built {
-    let library = library.unwrap_or_else(|| Arc::new(library_of(documents)));
-    let mut builder = Builder::new(documents);
+fn build_with(documents: &Documents, kept: Kept) -> Built {
+    let library = kept.library.unwrap_or_else(|| Arc::new(library_of(documents)));
+    let mut builder = Builder::new(documents, kept.lists);
     for (path, reason) in &documents.unreadable {
         // What is in a flow's folder is reported with that flow.
         if path.strip_prefix("rules/").is_some_and(|rest| rest.contains('/')) {
@@ -100,19 +111,24 @@ fn build_with(documents: &Documents, library: Option<Arc<ModelLibrary>>) -> Buil
         let place = builder.unread(path);
         builder.findings.push(Diagnostic::error("B002", place, format!("`{path}` cannot be read: {reason}")));
     }
+    let shared = builder.shared();
+    builder.findings.extend(shared.findings.iter().cloned());
     let mut flows = BTreeMap::new();
     for (name, paths) in flow_folders(documents) {
-        let report = builder.flow(name, &paths, &library);
+        let report = builder.flow(name, &paths, &library, &shared);
         flows.insert(Name::from(name), report);
     }
     builder.loose_files();
     let model_findings = builder.model_findings(&library);
     builder.findings.extend(model_findings);
-    let Builder { sources, findings: mut diagnostics, .. } = builder;
+    let Builder { mut sources, findings: mut diagnostics, lists, .. } = builder;
     for report in flows.values() {
         diagnostics.extend(report.diagnostics.iter().cloned());
     }
     findings::sort(&mut diagnostics, &sources);
+    // What is wrong in a shared file is said once, whichever flows use it.
+    diagnostics.dedup_by(|a, b| (a.code, a.place, &a.message) == (b.code, b.place, &b.message));
+    show_lists(&mut sources, &diagnostics, documents);
     let good = flows
         .iter()
         .filter_map(|(name, report)| Some((Arc::clone(name), Arc::clone(report.revision.as_ref()?))));
@@ -121,7 +137,24 @@ fn build_with(documents: &Documents, library: Option<Arc<ModelLibrary>>) -> Buil
         flows,
         diagnostics,
         sources: sources.into(),
+        lists,
         unreadable: documents.unreadable.contains_key("rules"),
+    }
+}
+
+/// Takes the texts of lists that something is wrong with among the sources: the others are not kept twice.
+fn show_lists(sources: &mut [Source], diagnostics: &[Diagnostic], documents: &Documents) {
+    for finding in diagnostics {
+        let Some(source) = usize::try_from(finding.place.file).ok().and_then(|at| sources.get_mut(at)) else {
+            continue;
+        };
+        if source.text.is_empty()
+            && source.path.ends_with(".list.csv")
+            && let Some(text) =
+                documents.files.get(&source.path).and_then(|bytes| std::str::from_utf8(bytes).ok())
+        {
+            source.text = Arc::from(text);
+        }
     }
 }
 
@@ -160,6 +193,8 @@ pub(super) struct Builder<'d> {
     pub(super) documents: &'d Documents,
     pub(super) sources: Vec<Source>,
     pub(super) findings: Vec<Diagnostic>,
+    pub(super) known_lists: KnownLists,
+    pub(super) lists: KnownLists,
 }
 
 /// A flow that checks: compiled, as declared, and the files of `rules/` that it was made from.
@@ -178,19 +213,33 @@ pub(super) fn one_flow(
     name: &str,
     models: &Models<'_>,
 ) -> (Option<GoodFlow>, Vec<Diagnostic>, Vec<Source>) {
-    let mut builder = Builder::new(documents);
+    let mut builder = Builder::new(documents, KnownLists::default());
     let paths: BTreeSet<&str> = documents.files.keys().map(String::as_str).collect();
-    let FlowRead { good, findings, .. } = builder.read(name, &paths, models);
+    let shared = builder.shared();
+    let FlowRead { good, findings, .. } = builder.read(name, &paths, models, &shared);
+    show_lists(&mut builder.sources, &findings, documents);
     (good, findings, builder.sources)
 }
 
 impl<'d> Builder<'d> {
-    fn new(documents: &'d Documents) -> Self {
-        Self { documents, sources: Vec::new(), findings: Vec::new() }
+    fn new(documents: &'d Documents, known_lists: KnownLists) -> Self {
+        Self {
+            documents,
+            sources: Vec::new(),
+            findings: Vec::new(),
+            known_lists,
+            lists: KnownLists::default(),
+        }
     }
 
-    fn flow(&mut self, name: &str, paths: &BTreeSet<&str>, library: &ModelLibrary) -> FlowReport {
-        let mut read = self.read(name, paths, &Models::Library(library));
+    fn flow(
+        &mut self,
+        name: &str,
+        paths: &BTreeSet<&str>,
+        library: &ModelLibrary,
+        shared: &Shared,
+    ) -> FlowReport {
+        let mut read = self.read(name, paths, &Models::Library(library), shared);
         let declaration = read.good.as_ref().map(|good| &good.1);
         let cases = read_cases(&self.sources, &read.cases, declaration);
         read.findings.extend(cases.diagnostics.iter().cloned());
@@ -209,15 +258,20 @@ impl<'d> Builder<'d> {
     }
 
     /// Reads and compiles one flow; what is wrong with its cases is not looked at, as it keeps no flow out of force.
-    fn read(&mut self, name: &str, paths: &BTreeSet<&str>, models: &Models<'_>) -> FlowRead {
+    fn read(&mut self, name: &str, paths: &BTreeSet<&str>, models: &Models<'_>, shared: &Shared) -> FlowRead {
         let mut parts = self.parts(name, paths);
         let mut good = None;
-        if let Some(declaration) = self.declaration(name, &mut parts, models) {
+        if let Some(declaration) = self.declaration(name, &mut parts, models, shared) {
             let (compiled, found) = Flow::compile(&declaration);
             // What a broken document did not declare would only look unused.
             let whole = !parts.findings.iter().any(is_error);
             parts.findings.extend(found.into_iter().filter(|finding| whole || is_error(finding)));
-            good = compiled.map(|flow| (flow, declaration, std::mem::take(&mut parts.files)));
+            if let Some(flow) = compiled {
+                let (files, found) = self.used_shared(shared, &flow.usage);
+                parts.files.extend(files);
+                parts.findings.extend(found);
+                good = Some((flow, declaration, std::mem::take(&mut parts.files)));
+            }
         }
         if parts.findings.iter().any(is_error) {
             good = None;
@@ -225,7 +279,13 @@ impl<'d> Builder<'d> {
         FlowRead { good, findings: parts.findings, cases: parts.cases }
     }
 
-    fn declaration(&mut self, name: &str, parts: &mut Parts, models: &Models<'_>) -> Option<FlowDeclaration> {
+    fn declaration(
+        &mut self,
+        name: &str,
+        parts: &mut Parts,
+        models: &Models<'_>,
+        shared: &Shared,
+    ) -> Option<FlowDeclaration> {
         for (found, file_name) in [(parts.flow, "flow.yaml"), (parts.script, "flow.rhai")] {
             let path = format!("rules/{name}/{file_name}");
             if found.is_none()
@@ -251,10 +311,17 @@ impl<'d> Builder<'d> {
             None => None,
         };
         let mut shape = Shape::new(source);
-        let beside = std::mem::take(&mut parts.beside);
-        let declared =
-            flow_file::flow(&mut shape, file, name, models, beside, script.clone().unwrap_or_default());
+        let mut beside = std::mem::take(&mut parts.beside);
+        beside.shared_functions = shared.functions();
+        let mut lists = Vec::new();
+        let script_text = script.clone().unwrap_or_default();
+        let mut declared = flow_file::flow(&mut shape, file, name, models, beside, &mut lists, script_text);
         parts.findings.extend(shape.findings);
+        let own = self.lists(&parts.lists, &lists, &shared.lists, &mut parts.findings);
+        if let Some(declared) = &mut declared {
+            declared.lists = own;
+            shared.lay_beside(declared, &mut parts.findings);
+        }
         // Without its script a flow's other files are still read for what is wrong with them.
         script.and(declared)
     }
@@ -265,12 +332,7 @@ impl<'d> Builder<'d> {
         for path in paths {
             let Some(rest) = path.strip_prefix("rules/") else { continue };
             let is_document = [".yaml", ".yml", ".rhai", ".csv"].iter().any(|ending| rest.ends_with(ending));
-            if rest.starts_with("_shared/") && is_document {
-                let place = self.unread(path);
-                let message = "documents that several flows share are not supported by this version";
-                self.findings
-                    .push(Diagnostic::error("B003", place, message).help("copy it into each flow's folder"));
-            } else if !rest.contains('/') && is_document {
+            if !rest.contains('/') && is_document {
                 let place = self.unread(path);
                 let message = format!("`{path}` is not read: it is in no flow's folder");
                 self.findings

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::declared;
+use super::lists::{self, DeclaredList};
 use super::models::Models;
 use super::names::{check_id, check_readable, check_unique};
 use super::needs;
@@ -21,7 +22,7 @@ use crate::domain::place::{Located, Place, Span};
 const DEFAULT_DEADLINE_MS: u64 = 1_000;
 
 /// Keys of language.md whose meaning a later version brings.
-const LATER_KEYS: &[&str] = &["lists", "market", "languages", "counters", "sources", "assignment"];
+const LATER_KEYS: &[&str] = &["market", "counters", "sources", "assignment"];
 
 /// Reads `flow.yaml` of the folder `name`; rule sets and script come from their own files.
 pub(super) fn flow(
@@ -30,6 +31,7 @@ pub(super) fn flow(
     name: &str,
     models: &Models<'_>,
     beside: Beside,
+    declared_lists: &mut Vec<DeclaredList>,
     script: Located<String>,
 ) -> Option<FlowDeclaration> {
     let root = match read(file, shape.source) {
@@ -62,6 +64,8 @@ pub(super) fn flow(
     let on_invalid = keys.optional("on_invalid").map(|node| on_invalid(shape, node)).unwrap_or_default();
     let deadline_ms =
         keys.optional("deadline_ms").and_then(|node| deadline(shape, node)).unwrap_or(DEFAULT_DEADLINE_MS);
+    *declared_lists = keys.optional("lists").map(|node| lists::declared(shape, node)).unwrap_or_default();
+    let languages = keys.optional("languages").map(|node| languages(shape, node)).unwrap_or_default();
     later_keys(shape, &mut keys);
     keys.finish(shape);
     let (outcome, reason) = on_error?;
@@ -91,7 +95,7 @@ pub(super) fn flow(
         needs,
         sub_flows: Vec::new(),
         shared_functions: beside.shared_functions,
-        languages: Vec::new(),
+        languages,
         market: None,
         is_market_required: false,
         script,
@@ -248,7 +252,7 @@ fn outcomes(shape: &mut Shape<'_>, node: &Node) -> Vec<Located<String>> {
     all
 }
 
-fn reasons(shape: &mut Shape<'_>, node: &Node) -> Vec<ReasonDeclaration> {
+pub(super) fn reasons(shape: &mut Shape<'_>, node: &Node) -> Vec<ReasonDeclaration> {
     let mut all = Vec::new();
     for entry in shape.entries(node).unwrap_or_default() {
         check_id(shape, &entry.key);
@@ -284,7 +288,17 @@ fn reason(shape: &mut Shape<'_>, code: &Located<String>, node: &Node) -> Option<
                 .help("write it in at least one language, such as `en:`"),
         );
     }
-    Some(ReasonDeclaration { code: code.clone(), texts, is_score })
+    Some(ReasonDeclaration { code: code.clone(), texts, is_score, is_shared: false })
+}
+
+fn languages(shape: &mut Shape<'_>, node: &Node) -> Vec<Located<String>> {
+    let all = texts(shape, node);
+    for language in all.iter().filter(|language| !is_language(&language.value)) {
+        let message = format!("`{}` is not the tag of a language", language.value.escape_debug());
+        shape.report(Diagnostic::error("B007", language.place, message).help("write `en`, `es`, `pt-BR`, …"));
+    }
+    check_unique(shape, "language", &all);
+    all
 }
 
 fn is_language(tag: &str) -> bool {

@@ -6,6 +6,8 @@ pub mod cases;
 mod declared;
 mod flow_file;
 mod folder;
+mod list_file;
+mod lists;
 mod models;
 mod names;
 mod needs;
@@ -13,12 +15,15 @@ mod parts;
 mod rebuild;
 mod revision;
 mod rule_file;
+mod shared;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use build::{Built, FlowReport, build};
+pub use build::{Built, FlowReport, Kept, build};
 pub use folder::{Documents, fingerprint, read_folder};
+pub use list_file::{ListFile, read_list};
+pub use lists::KnownLists;
 pub use rebuild::{RebuildError, rebuild};
 pub use revision::{ManifestFile, of_files, sha256_hex};
 
@@ -40,6 +45,16 @@ pub const CODES: &[(&str, &str)] = &[
     ("B009", "a file that looks like a document of a flow and is not read"),
     ("B010", "a case that refers to something that is not there"),
     ("B011", "a case that does not hold, where cases are required before a flow comes into force"),
+    ("B020", "a list whose file has another form"),
+    ("B021", "a blank entry of a list"),
+    ("B022", "an entry that a spreadsheet has damaged"),
+    ("B023", "entries that may have lost their leading zeros"),
+    ("B024", "an entry that cannot be matched as declared"),
+    ("B025", "an entry that stands in a list twice"),
+    ("B026", "an expiry that is not a date"),
+    ("B027", "`lists:` and the files of lists do not fit together"),
+    ("B028", "a name that both a flow and `rules/_shared/` declare"),
+    ("B029", "a shared file with more than functions"),
 ];
 
 /// All flows that are in force together, and the models there are. Immutable: a request holds one from its
@@ -84,3 +99,6 @@ impl Bundle {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod list_tests;

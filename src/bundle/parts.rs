@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::build::{Builder, LARGEST_TEXT};
+use super::lists::{FoundList, LARGEST_LIST};
 use super::revision::ManifestFile;
 use super::rule_file;
 use crate::documents::Source;
@@ -77,6 +78,7 @@ pub(super) struct Parts {
     pub findings: Vec<Diagnostic>,
     pub beside: Beside,
     pub files: Vec<ManifestFile>,
+    pub lists: Vec<FoundList>,
     pub cases: Vec<u32>,
     pub flow: Option<u32>,
     pub script: Option<u32>,
@@ -88,6 +90,7 @@ impl Builder<'_> {
             findings: Vec::new(),
             beside: Beside::default(),
             files: Vec::new(),
+            lists: Vec::new(),
             cases: Vec::new(),
             flow: None,
             script: None,
@@ -98,7 +101,14 @@ impl Builder<'_> {
             if kind == Document::Other {
                 continue;
             }
-            let Some(file) = self.open(path, &mut parts.findings) else { continue };
+            let Some(file) = self.open(path, &mut parts.findings) else {
+                // A list that cannot be read still has its name: scripts that say it are not wrong.
+                if let Document::List(list) = kind {
+                    let file = u32::try_from(self.sources.len().saturating_sub(1)).unwrap_or(u32::MAX);
+                    parts.lists.push(FoundList { name: list.to_owned(), path: (*path).to_owned(), file });
+                }
+                continue;
+            };
             let here = Place { file, span: Span::default() };
             match kind {
                 Document::Other => {}
@@ -106,7 +116,6 @@ impl Builder<'_> {
                 Document::Scorecard(_)
                 | Document::Table(_)
                 | Document::TableRows(_)
-                | Document::List(_)
                 | Document::Market(_) => {
                     let message = format!("`{path}` is a document that this version does not support");
                     parts.findings.push(
@@ -119,11 +128,15 @@ impl Builder<'_> {
                     let help = "a flow has `flow.yaml`, `flow.rhai`, `NAME.rules.yaml` and `cases/NAME.yaml`";
                     parts.findings.push(Diagnostic::warning("B009", here, message).help(help));
                 }
+                Document::List(list) => {
+                    let (name, path) = (list.to_owned(), (*path).to_owned());
+                    parts.lists.push(FoundList { name, path, file });
+                }
                 Document::Flow => parts.flow = Some(file),
                 Document::Script => parts.script = Some(file),
                 Document::RuleSet(set) => self.rule_set(file, set, &mut parts),
             }
-            if matches!(kind, Document::Flow | Document::Script | Document::RuleSet(_))
+            if matches!(kind, Document::Flow | Document::Script | Document::RuleSet(_) | Document::List(_))
                 && let Some(bytes) = self.documents.files.get(*path)
             {
                 parts.files.push(ManifestFile::new(*path, Arc::clone(bytes)));
@@ -162,12 +175,16 @@ impl Builder<'_> {
             return None;
         }
         let bytes = self.documents.files.get(path)?;
-        if bytes.len() > LARGEST_TEXT && !path.ends_with(".yaml") {
-            let message = format!("`{path}` has more than {} MiB", LARGEST_TEXT / 1024 / 1024);
+        let is_list = path.ends_with(".list.csv");
+        let largest = if is_list { LARGEST_LIST } else { LARGEST_TEXT };
+        if bytes.len() > largest && !path.ends_with(".yaml") {
+            let message = format!("`{path}` has more than {} MiB", largest / 1024 / 1024);
             findings.push(Diagnostic::error("B002", place, message));
             return None;
         }
         match std::str::from_utf8(bytes) {
+            // A list may be large: its text is taken only when there is something to show.
+            Ok(_) if is_list => Some(place.file),
             Ok(text) => {
                 if let Some(source) = self.sources.last_mut() {
                     source.text = Arc::from(text);

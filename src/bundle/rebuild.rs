@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::models::{Models, of_stored_path};
 use super::revision::{ManifestFile, of_files};
-use super::{Documents, FlowRevision, build};
+use super::{Documents, FlowRevision, build, shared};
 use crate::documents::findings::{Colour, rendered};
 use crate::domain::model::Model;
 use crate::domain::value::Name;
@@ -29,7 +29,8 @@ pub enum RebuildError {
     OtherRevision { flow: String, expected: String, found: String },
 }
 
-/// Builds one flow from stored files: path and bytes as its manifest named them. Files of other flows are passed over.
+/// Builds one flow from stored files: path and bytes as its manifest named them. Files of other flows are passed over;
+/// shared files that this flow does not use change nothing.
 /// `expected` is the flow revision that must come out, where the caller knows it.
 ///
 /// # Errors
@@ -43,6 +44,7 @@ pub fn rebuild(
     let mut model_files = Vec::new();
     let mut rules = Vec::new();
     let folder = format!("rules/{flow}/");
+    let mut is_there = false;
     for (path, bytes) in files {
         if let Some((reference, version)) = of_stored_path(path) {
             let name = Name::from(reference.split('@').next().unwrap_or_default());
@@ -50,14 +52,15 @@ pub fn rebuild(
                 .map_err(|source| RebuildError::Model { path: path.clone(), source })?;
             stored.insert(reference.to_owned(), Arc::new(model));
             model_files.push((reference, ManifestFile::new(path.as_str(), Arc::clone(bytes))));
-        } else if path.starts_with(&folder) {
+        } else if path.starts_with(&folder) || path.starts_with(shared::FOLDER) {
+            is_there |= path.starts_with(&folder);
             rules.push((path.clone(), Arc::clone(bytes)));
         }
     }
     let documents = Documents::from_files(rules);
     let (revision, diagnostics, sources) = build::one_flow(&documents, flow, &Models::Stored(&stored));
     let Some((compiled, declaration, mut manifest)) = revision else {
-        if documents.files.is_empty() {
+        if !is_there {
             return Err(RebuildError::NoSuchFlow { flow: flow.to_owned() });
         }
         let findings = rendered(&diagnostics, &sources, Colour::Never);

@@ -5,17 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::{Case, CaseFiles, Expectation, ExpectedScore};
-use crate::bundle::flow_file::probability;
 use crate::documents::Source;
 use crate::documents::yaml::shape::{Keys, Shape};
 use crate::documents::yaml::{Content, Literal, Node, read};
 use crate::domain::declaration::FlowDeclaration;
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::facts::Given;
-use crate::domain::flow::ModelPin;
+use crate::domain::list::ListOptions;
 use crate::domain::nearest::nearest;
 use crate::domain::place::Located;
-use crate::domain::value::Name;
 
 /// Named sets of facts, from `cases/_facts.yaml`.
 type FactSets = BTreeMap<String, Given>;
@@ -68,13 +66,15 @@ fn fact_sets(shape: &mut Shape<'_>, file: u32) -> FactSets {
 }
 
 /// The names that a case may use; `None` where the flow itself could not be read.
-struct Known {
-    names: Option<KnownNames>,
+pub(super) struct Known {
+    pub(super) names: Option<KnownNames>,
 }
 
-struct KnownNames {
+pub(super) struct KnownNames {
     inputs: BTreeSet<String>,
-    models: BTreeSet<String>,
+    pub(super) models: BTreeSet<String>,
+    /// With the options that pinned entries are matched by.
+    pub(super) lists: BTreeMap<String, ListOptions>,
     outcomes: BTreeSet<String>,
     reasons: BTreeSet<String>,
     outputs: BTreeSet<String>,
@@ -92,6 +92,7 @@ impl Known {
                 .collect(),
             needs: flow.needs.iter().map(|need| need.name.value.clone()).collect(),
             models: flow.models.iter().map(|model| model.name.value.clone()).collect(),
+            lists: flow.lists.iter().map(|l| (l.name.value.clone(), l.list.options)).collect(),
             outcomes: flow.outcomes.iter().map(|outcome| outcome.value.clone()).collect(),
             reasons: flow.reasons.iter().map(|reason| reason.code.value.clone()).collect(),
             outputs: flow.outputs.iter().map(|output| output.name.value.clone()).collect(),
@@ -106,10 +107,10 @@ struct Shared {
     at: Option<Timestamp>,
 }
 
-struct CaseReader<'a> {
-    shape: Shape<'a>,
+pub(super) struct CaseReader<'a> {
+    pub(super) shape: Shape<'a>,
     sets: &'a FactSets,
-    known: &'a Known,
+    pub(super) known: &'a Known,
 }
 
 impl CaseReader<'_> {
@@ -143,6 +144,7 @@ impl CaseReader<'_> {
         let at = keys.optional("at").and_then(|node| self.moment(node)).or(shared.at);
         let facts = self.facts(&mut keys, own_like.as_ref().or(shared.like.as_ref()));
         let models = keys.optional("models").map(|node| self.pins(node)).unwrap_or_default();
+        let lists = keys.optional("lists").map(|node| self.lists(node)).unwrap_or_default();
         let expect = keys.required("expect", &mut self.shape).and_then(|node| self.expectation(node));
         if let Some(market) = keys.optional("market") {
             self.market(market);
@@ -161,12 +163,13 @@ impl CaseReader<'_> {
             facts,
             at,
             models,
+            lists,
             expect: expect?,
         })
     }
 
     fn later(&mut self, keys: &mut Keys<'_>) {
-        for key in ["lists", "in"] {
+        for key in ["in"] {
             if keys.optional(key).is_some() {
                 let place = keys.place_of(key).unwrap_or_default();
                 let message = format!("`{key}` in a case is not supported by this version");
@@ -219,23 +222,6 @@ impl CaseReader<'_> {
             }
         }
         Given::Map(facts)
-    }
-
-    fn pins(&mut self, node: &Node) -> BTreeMap<Name, ModelPin> {
-        let mut pins = BTreeMap::new();
-        for entry in self.shape.entries(node).unwrap_or_default() {
-            self.check(&entry.key, "model", |known| &known.models);
-            let fails = matches!(&entry.value.content, Content::Scalar(scalar) if scalar.text == "fails");
-            let pin = if fails {
-                Some(ModelPin::Fails)
-            } else {
-                probability(&mut self.shape, &entry.value).map(|value| ModelPin::Probability(value.value))
-            };
-            if let Some(pin) = pin {
-                pins.insert(Name::from(entry.key.value.as_str()), pin);
-            }
-        }
-        pins
     }
 
     fn expectation(&mut self, node: &Node) -> Option<Expectation> {
@@ -354,7 +340,7 @@ impl CaseReader<'_> {
         }
     }
 
-    fn check(
+    pub(super) fn check(
         &mut self,
         name: &Located<String>,
         what: &str,
@@ -367,7 +353,12 @@ impl CaseReader<'_> {
         }
     }
 
-    fn unknown<'k>(&mut self, name: &Located<String>, what: &str, known: impl IntoIterator<Item = &'k str>) {
+    pub(super) fn unknown<'k>(
+        &mut self,
+        name: &Located<String>,
+        what: &str,
+        known: impl IntoIterator<Item = &'k str>,
+    ) {
         let known: Vec<&str> = known.into_iter().collect();
         let message = format!("there is no {what} `{}`", name.value.escape_debug());
         let finding = Diagnostic::error("B010", name.place, message);

@@ -3,10 +3,12 @@
 
 mod compare;
 mod file;
+mod pins;
 mod report;
 mod run;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -17,6 +19,7 @@ pub use run::{Coverage, run};
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::facts::Given;
 use crate::domain::flow::ModelPin;
+use crate::domain::list::List;
 use crate::domain::place::Place;
 use crate::domain::value::Name;
 
@@ -41,6 +44,8 @@ pub struct Case {
     /// The moment of the decision; when it runs, if left out.
     pub at: Option<Timestamp>,
     pub models: BTreeMap<Name, ModelPin>,
+    /// Entries that a list has in this case instead of its own.
+    pub lists: BTreeMap<Name, Arc<List>>,
     pub expect: Expectation,
 }
 

@@ -14,6 +14,8 @@ mod paths;
 mod rule_sets;
 mod scorecard_compile;
 mod scorecards;
+mod script;
+mod shared;
 mod steps;
 mod sub_flows;
 mod table_compile;
@@ -28,7 +30,7 @@ use jiff::tz::TimeZone;
 
 use super::declaration::{HitPolicy, Personal, UnknownInputs};
 use super::expression::predicate::Predicate;
-use super::expression::scope::Threshold;
+use super::expression::scope::{Threshold, Usage};
 use super::expression::typed::Typed;
 use super::expression::words::Moment;
 use super::expression::{CompiledFunction, Expression};
@@ -72,6 +74,8 @@ pub struct Flow {
     /// `None`: `base`.
     pub market: Option<Name>,
     pub is_market_required: bool,
+    /// Everything that its conditions, features and script name.
+    pub usage: Usage,
     pub(super) script: Script,
 }
 
