@@ -347,25 +347,41 @@ pub(super) fn optional(json: &mut Json, text: Option<&str>) {
 
 /// `rule` and `set.rule` of every hit, in the order of the trace.
 fn rules_that_hit(verdict: &Verdict) -> Option<Arc<str>> {
-    let mut names: Vec<String> = Vec::new();
-    for step in &verdict.trace {
-        let Step::Rules { name, rules, .. } = step else { continue };
-        for rule in rules.hits() {
-            names.push(rule.id.to_string());
-            names.push(format!("{name}.{}", rule.id));
+    fn add(steps: &[Step], below: &str, names: &mut Vec<String>) {
+        for step in steps {
+            match step {
+                Step::Rules { name, rules, .. } => {
+                    for rule in rules.hits() {
+                        names.push(rule.id.to_string());
+                        names.push(format!("{below}{name}.{}", rule.id));
+                    }
+                }
+                Step::SubFlow { name, trace, .. } => add(trace, &format!("{below}{name}."), names),
+                _ => {}
+            }
         }
     }
+    let mut names: Vec<String> = Vec::new();
+    add(&verdict.trace, "", &mut names);
     list(names.iter().map(String::as_str))
 }
 
 /// `model`, `model@version` of every model that was asked, then the digests.
 fn models_that_answered(verdict: &Verdict) -> Option<Arc<str>> {
-    let mut names: Vec<String> = Vec::new();
-    for step in &verdict.trace {
-        let Step::Model { model, version, .. } = step else { continue };
-        names.push(model.to_string());
-        names.push(format!("{model}@{version}"));
+    fn add(steps: &[Step], names: &mut Vec<String>) {
+        for step in steps {
+            match step {
+                Step::Model { model, version, .. } => {
+                    names.push(model.to_string());
+                    names.push(format!("{model}@{version}"));
+                }
+                Step::SubFlow { trace, .. } => add(trace, names),
+                _ => {}
+            }
+        }
     }
+    let mut names: Vec<String> = Vec::new();
+    add(&verdict.trace, &mut names);
     list(names.iter().map(String::as_str).chain(verdict.models.iter().map(|(_, digest)| &**digest)))
 }
 

@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use super::cases::{CaseFiles, read_cases};
 use super::lists::KnownLists;
-use super::models::{self, Models};
+use super::markets::{self, Variant};
+use super::models::Models;
+use super::order::{BuiltFlows, Calls};
 use super::parts::{Document, Parts, document};
-use super::revision::{ManifestFile, of_files};
+use super::revision::of_files;
 use super::shared::Shared;
 use super::{Bundle, Documents, FlowRevision, flow_file};
 use crate::documents::yaml::shape::Shape;
@@ -113,11 +115,7 @@ fn build_with(documents: &Documents, kept: Kept) -> Built {
     }
     let shared = builder.shared();
     builder.findings.extend(shared.findings.iter().cloned());
-    let mut flows = BTreeMap::new();
-    for (name, paths) in flow_folders(documents) {
-        let report = builder.flow(name, &paths, &library, &shared);
-        flows.insert(Name::from(name), report);
-    }
+    let flows = builder.flows(&library, &shared);
     builder.loose_files();
     let model_findings = builder.model_findings(&library);
     builder.findings.extend(model_findings);
@@ -197,95 +195,105 @@ pub(super) struct Builder<'d> {
     pub(super) lists: KnownLists,
 }
 
-/// A flow that checks: compiled, as declared, and the files of `rules/` that it was made from.
-pub(super) type GoodFlow = (Flow, FlowDeclaration, Vec<ManifestFile>);
-
 struct FlowRead {
     /// `None`: broken.
-    good: Option<GoodFlow>,
+    revision: Option<Arc<FlowRevision>>,
     findings: Vec<Diagnostic>,
     cases: Vec<u32>,
 }
 
-/// Reads one flow alone, for a rebuild from stored files.
+/// What a flow is built among: models, and the flows that it may ask.
+struct Among<'a> {
+    models: Models<'a>,
+    calls: &'a Calls,
+    built: &'a BuiltFlows,
+    shared: &'a Shared,
+}
+
+/// Reads one flow and what it asks, for a rebuild from stored files.
 pub(super) fn one_flow(
     documents: &Documents,
     name: &str,
-    models: &Models<'_>,
-) -> (Option<GoodFlow>, Vec<Diagnostic>, Vec<Source>) {
+    models: Models<'_>,
+) -> (Option<Arc<FlowRevision>>, Vec<Diagnostic>, Vec<Source>) {
     let mut builder = Builder::new(documents, KnownLists::default());
-    let paths: BTreeSet<&str> = documents.files.keys().map(String::as_str).collect();
     let shared = builder.shared();
-    let FlowRead { good, findings, .. } = builder.read(name, &paths, models, &shared);
+    let folders = flow_folders(documents);
+    let calls = Calls::of(documents, folders.keys().copied());
+    let mut built = BuiltFlows::new();
+    let mut findings = Vec::new();
+    for flow in calls.order_of(name) {
+        let Some(paths) = folders.get(flow.as_str()) else { continue };
+        let read =
+            builder.read(&flow, paths, &Among { models, calls: &calls, built: &built, shared: &shared });
+        findings.extend(read.findings);
+        built.insert(Name::from(flow), read.revision);
+    }
     show_lists(&mut builder.sources, &findings, documents);
-    (good, findings, builder.sources)
+    (built.remove(name).flatten(), findings, builder.sources)
 }
 
 impl<'d> Builder<'d> {
     fn new(documents: &'d Documents, known_lists: KnownLists) -> Self {
-        Self {
-            documents,
-            sources: Vec::new(),
-            findings: Vec::new(),
-            known_lists,
-            lists: KnownLists::default(),
-        }
+        let lists = KnownLists::default();
+        Self { documents, sources: Vec::new(), findings: Vec::new(), known_lists, lists }
     }
 
-    fn flow(
-        &mut self,
-        name: &str,
-        paths: &BTreeSet<&str>,
-        library: &ModelLibrary,
-        shared: &Shared,
-    ) -> FlowReport {
-        let mut read = self.read(name, paths, &Models::Library(library), shared);
-        let declaration = read.good.as_ref().map(|good| &good.1);
-        let cases = read_cases(&self.sources, &read.cases, declaration);
+    /// Every flow folder; those that are asked before those that ask.
+    fn flows(&mut self, library: &ModelLibrary, shared: &Shared) -> BTreeMap<Name, FlowReport> {
+        let folders = flow_folders(self.documents);
+        let calls = Calls::of(self.documents, folders.keys().copied());
+        let (mut built, mut reports) = (BuiltFlows::new(), BTreeMap::new());
+        for name in calls.order() {
+            let Some(paths) = folders.get(name.as_str()) else { continue };
+            let among = Among { models: Models::Library(library), calls: &calls, built: &built, shared };
+            let report = self.flow(&name, paths, &among);
+            let name = Name::from(name);
+            built.insert(Arc::clone(&name), report.revision.clone());
+            reports.insert(name, report);
+        }
+        reports
+    }
+
+    fn flow(&mut self, name: &str, paths: &BTreeSet<&str>, among: &Among<'_>) -> FlowReport {
+        let mut read = self.read(name, paths, among);
+        let cases = read_cases(&self.sources, &read.cases, read.revision.as_deref());
         read.findings.extend(cases.diagnostics.iter().cloned());
         findings::sort(&mut read.findings, &self.sources);
-        let revision = read.good.map(|(flow, declaration, mut files)| {
-            files.extend(models::manifest(library, &declaration.models));
-            files.sort();
-            Arc::new(FlowRevision {
-                flow: Arc::new(flow),
-                declaration: Arc::new(declaration),
-                flow_revision: of_files(&files),
-                files: files.into(),
-            })
-        });
-        FlowReport { revision, diagnostics: read.findings, cases: Arc::new(cases) }
+        FlowReport { revision: read.revision, diagnostics: read.findings, cases: Arc::new(cases) }
     }
 
-    /// Reads and compiles one flow; what is wrong with its cases is not looked at, as it keeps no flow out of force.
-    fn read(&mut self, name: &str, paths: &BTreeSet<&str>, models: &Models<'_>, shared: &Shared) -> FlowRead {
+    /// Reads and compiles one flow in all its markets; what is wrong with its cases is not looked at, as it keeps no
+    /// flow out of force. One market that does not check keeps the whole flow out.
+    fn read(&mut self, name: &str, paths: &BTreeSet<&str>, among: &Among<'_>) -> FlowRead {
         let mut parts = self.parts(name, paths);
-        let mut good = None;
-        if let Some(declaration) = self.declaration(name, &mut parts, models, shared) {
-            let (compiled, found) = Flow::compile(&declaration);
+        let mut revision = None;
+        if let Some(whole) = self.declaration(name, &mut parts, among) {
+            let mut variants = self.variants(whole, &mut parts, &among.models);
+            for variant in &mut variants {
+                let sub_flows = among.calls.sub_flows(name, variant.market(), among.built);
+                variant.declaration.sub_flows = sub_flows;
+            }
+            let (flows, found) = markets::compiled(&variants);
             // What a broken document did not declare would only look unused.
             let whole = !parts.findings.iter().any(is_error);
             parts.findings.extend(found.into_iter().filter(|finding| whole || is_error(finding)));
-            if let Some(flow) = compiled {
-                let (files, found) = self.used_shared(shared, &flow.usage);
-                parts.files.extend(files);
+            for (variant, flow) in variants.iter_mut().zip(&flows) {
+                let Some(flow) = flow else { continue };
+                let (files, found) = self.used_shared(among.shared, &flow.usage, &variant.declaration);
+                variant.shared = files;
                 parts.findings.extend(found);
-                good = Some((flow, declaration, std::mem::take(&mut parts.files)));
             }
+            let made = variants.into_iter().zip(flows);
+            revision = made_of(name, made.collect(), &parts, among);
         }
         if parts.findings.iter().any(is_error) {
-            good = None;
+            revision = None;
         }
-        FlowRead { good, findings: parts.findings, cases: parts.cases }
+        FlowRead { revision, findings: parts.findings, cases: parts.cases }
     }
 
-    fn declaration(
-        &mut self,
-        name: &str,
-        parts: &mut Parts,
-        models: &Models<'_>,
-        shared: &Shared,
-    ) -> Option<FlowDeclaration> {
+    fn declaration(&mut self, name: &str, parts: &mut Parts, among: &Among<'_>) -> Option<FlowDeclaration> {
         for (found, file_name) in [(parts.flow, "flow.yaml"), (parts.script, "flow.rhai")] {
             let path = format!("rules/{name}/{file_name}");
             if found.is_none()
@@ -312,15 +320,15 @@ impl<'d> Builder<'d> {
         };
         let mut shape = Shape::new(source);
         let mut beside = std::mem::take(&mut parts.beside);
-        beside.shared_functions = shared.functions();
-        let mut lists = Vec::new();
-        let script_text = script.clone().unwrap_or_default();
-        let mut declared = flow_file::flow(&mut shape, file, name, models, beside, &mut lists, script_text);
+        beside.shared_functions = among.shared.functions();
+        let (mut lists, script_text) = (Vec::new(), script.clone().unwrap_or_default());
+        let mut declared =
+            flow_file::flow(&mut shape, file, name, &among.models, beside, &mut lists, script_text);
         parts.findings.extend(shape.findings);
-        let own = self.lists(&parts.lists, &lists, &shared.lists, &mut parts.findings);
+        let own = self.lists(&parts.lists, &lists, &among.shared.lists, &mut parts.findings);
         if let Some(declared) = &mut declared {
             declared.lists = own;
-            shared.lay_beside(declared, &mut parts.findings);
+            among.shared.lay_beside(declared, &mut parts.findings);
         }
         // Without its script a flow's other files are still read for what is wrong with them.
         script.and(declared)
@@ -356,4 +364,38 @@ impl<'d> Builder<'d> {
         }
         library.diagnostics(|path| files.get(path).copied().unwrap_or(u32::MAX))
     }
+}
+
+/// The flow and its markets, if all of them check.
+fn made_of(
+    name: &str,
+    variants: Vec<(Variant, Option<Flow>)>,
+    parts: &Parts,
+    among: &Among<'_>,
+) -> Option<Arc<FlowRevision>> {
+    let mut all = Vec::with_capacity(variants.len());
+    for (variant, flow) in variants {
+        let market = variant.market();
+        let mut files = variant.manifest(name, &parts.files);
+        files.extend(variant.shared.iter().cloned());
+        files.extend(among.models.manifest(&variant.declaration.models));
+        for asked in among.calls.asked(name, market, among.built) {
+            files.extend(asked.files.iter().cloned());
+        }
+        files.sort();
+        files.dedup();
+        let market = market.map(Name::from);
+        let revision = FlowRevision {
+            flow: Arc::new(flow?),
+            declaration: Arc::new(variant.declaration),
+            flow_revision: of_files(&files),
+            files: files.into(),
+            markets: BTreeMap::new(),
+        };
+        all.push((market, revision));
+    }
+    let mut all = all.into_iter();
+    let (_, mut base) = all.next()?;
+    base.markets = all.filter_map(|(market, revision)| Some((market?, Arc::new(revision)))).collect();
+    Some(Arc::new(base))
 }

@@ -22,7 +22,7 @@ use crate::domain::place::{Located, Place, Span};
 const DEFAULT_DEADLINE_MS: u64 = 1_000;
 
 /// Keys of language.md whose meaning a later version brings.
-const LATER_KEYS: &[&str] = &["market", "counters", "sources", "assignment"];
+const LATER_KEYS: &[&str] = &["counters", "sources", "assignment"];
 
 /// Reads `flow.yaml` of the folder `name`; rule sets and script come from their own files.
 pub(super) fn flow(
@@ -66,6 +66,8 @@ pub(super) fn flow(
         keys.optional("deadline_ms").and_then(|node| deadline(shape, node)).unwrap_or(DEFAULT_DEADLINE_MS);
     *declared_lists = keys.optional("lists").map(|node| lists::declared(shape, node)).unwrap_or_default();
     let languages = keys.optional("languages").map(|node| languages(shape, node)).unwrap_or_default();
+    let is_market_required =
+        keys.optional("market").and_then(|node| shape.word(node, &[("required", true)])).unwrap_or_default();
     later_keys(shape, &mut keys);
     keys.finish(shape);
     let (outcome, reason) = on_error?;
@@ -97,7 +99,7 @@ pub(super) fn flow(
         shared_functions: beside.shared_functions,
         languages,
         market: None,
-        is_market_required: false,
+        is_market_required,
         script,
     })
 }
@@ -116,7 +118,7 @@ fn flow_name(shape: &mut Shape<'_>, keys: &mut Keys<'_>, folder: &str) -> Option
     Some(name)
 }
 
-fn text(shape: &mut Shape<'_>, keys: &mut Keys<'_>, key: &'static str) -> Option<Located<String>> {
+pub(super) fn text(shape: &mut Shape<'_>, keys: &mut Keys<'_>, key: &'static str) -> Option<Located<String>> {
     keys.optional(key).and_then(|node| shape.text(node))
 }
 
@@ -144,12 +146,12 @@ fn protected(shape: &mut Shape<'_>, node: &Node) -> Vec<(Located<String>, Vec<Lo
     all
 }
 
-fn texts(shape: &mut Shape<'_>, node: &Node) -> Vec<Located<String>> {
+pub(super) fn texts(shape: &mut Shape<'_>, node: &Node) -> Vec<Located<String>> {
     let items = shape.list(node).unwrap_or_default();
     items.iter().filter_map(|item| shape.text(item)).collect()
 }
 
-fn features(shape: &mut Shape<'_>, node: &Node) -> Vec<FeatureDeclaration> {
+pub(super) fn features(shape: &mut Shape<'_>, node: &Node) -> Vec<FeatureDeclaration> {
     let mut all = Vec::new();
     for entry in shape.entries(node).unwrap_or_default() {
         check_readable(shape, &entry.key);
@@ -160,7 +162,7 @@ fn features(shape: &mut Shape<'_>, node: &Node) -> Vec<FeatureDeclaration> {
     all
 }
 
-fn thresholds(shape: &mut Shape<'_>, node: &Node) -> Vec<ThresholdDeclaration> {
+pub(super) fn thresholds(shape: &mut Shape<'_>, node: &Node) -> Vec<ThresholdDeclaration> {
     let mut all = Vec::new();
     for entry in shape.entries(node).unwrap_or_default() {
         check_readable(shape, &entry.key);
@@ -186,7 +188,11 @@ fn thresholds(shape: &mut Shape<'_>, node: &Node) -> Vec<ThresholdDeclaration> {
     all
 }
 
-fn model_uses(shape: &mut Shape<'_>, node: &Node, models: &Models<'_>) -> Vec<ModelUseDeclaration> {
+pub(super) fn model_uses(
+    shape: &mut Shape<'_>,
+    node: &Node,
+    models: &Models<'_>,
+) -> Vec<ModelUseDeclaration> {
     let mut all = Vec::new();
     for entry in shape.entries(node).unwrap_or_default() {
         check_readable(shape, &entry.key);
@@ -291,7 +297,8 @@ fn reason(shape: &mut Shape<'_>, code: &Located<String>, node: &Node) -> Option<
     Some(ReasonDeclaration { code: code.clone(), texts, is_score, is_shared: false })
 }
 
-fn languages(shape: &mut Shape<'_>, node: &Node) -> Vec<Located<String>> {
+/// Tags of the languages that every reason must be given in.
+pub(super) fn languages(shape: &mut Shape<'_>, node: &Node) -> Vec<Located<String>> {
     let all = texts(shape, node);
     for language in all.iter().filter(|language| !is_language(&language.value)) {
         let message = format!("`{}` is not the tag of a language", language.value.escape_debug());
@@ -301,7 +308,7 @@ fn languages(shape: &mut Shape<'_>, node: &Node) -> Vec<Located<String>> {
     all
 }
 
-fn is_language(tag: &str) -> bool {
+pub(super) fn is_language(tag: &str) -> bool {
     let mut parts = tag.split('-');
     let language = parts.next().unwrap_or_default();
     (2..=3).contains(&language.len())
@@ -309,7 +316,7 @@ fn is_language(tag: &str) -> bool {
         && parts.all(|part| (2..=8).contains(&part.len()) && part.chars().all(|c| c.is_ascii_alphanumeric()))
 }
 
-fn outcome_and_reason(
+pub(super) fn outcome_and_reason(
     shape: &mut Shape<'_>,
     node: &Node,
     what: &str,
@@ -321,7 +328,7 @@ fn outcome_and_reason(
     Some((outcome?, reason?))
 }
 
-fn on_invalid(shape: &mut Shape<'_>, node: &Node) -> OnInvalid {
+pub(super) fn on_invalid(shape: &mut Shape<'_>, node: &Node) -> OnInvalid {
     if let Content::Map(_) = node.content {
         return match outcome_and_reason(shape, node, "`on_invalid`") {
             Some((outcome, reason)) => OnInvalid::Record { outcome, reason },
@@ -332,7 +339,7 @@ fn on_invalid(shape: &mut Shape<'_>, node: &Node) -> OnInvalid {
     OnInvalid::Refuse
 }
 
-fn deadline(shape: &mut Shape<'_>, node: &Node) -> Option<u64> {
+pub(super) fn deadline(shape: &mut Shape<'_>, node: &Node) -> Option<u64> {
     let milliseconds = shape.integer(node)?;
     match u64::try_from(milliseconds.value) {
         Ok(value @ 1..=60_000) => Some(value),

@@ -80,6 +80,8 @@ pub(super) struct Parts {
     pub files: Vec<ManifestFile>,
     pub lists: Vec<FoundList>,
     pub cases: Vec<u32>,
+    /// File and name of each market.
+    pub markets: Vec<(u32, String)>,
     pub flow: Option<u32>,
     pub script: Option<u32>,
 }
@@ -92,6 +94,7 @@ impl Builder<'_> {
             files: Vec::new(),
             lists: Vec::new(),
             cases: Vec::new(),
+            markets: Vec::new(),
             flow: None,
             script: None,
         };
@@ -113,10 +116,7 @@ impl Builder<'_> {
             match kind {
                 Document::Other => {}
                 Document::Case => parts.cases.push(file),
-                Document::Scorecard(_)
-                | Document::Table(_)
-                | Document::TableRows(_)
-                | Document::Market(_) => {
+                Document::Scorecard(_) | Document::Table(_) | Document::TableRows(_) => {
                     let message = format!("`{path}` is a document that this version does not support");
                     parts.findings.push(
                         Diagnostic::error("B003", here, message)
@@ -134,10 +134,17 @@ impl Builder<'_> {
                 }
                 Document::Flow => parts.flow = Some(file),
                 Document::Script => parts.script = Some(file),
+                Document::Market(market) => parts.markets.push((file, market.to_owned())),
                 Document::RuleSet(set) => self.rule_set(file, set, &mut parts),
             }
-            if matches!(kind, Document::Flow | Document::Script | Document::RuleSet(_) | Document::List(_))
-                && let Some(bytes) = self.documents.files.get(*path)
+            if matches!(
+                kind,
+                Document::Flow
+                    | Document::Script
+                    | Document::RuleSet(_)
+                    | Document::List(_)
+                    | Document::Market(_)
+            ) && let Some(bytes) = self.documents.files.get(*path)
             {
                 parts.files.push(ManifestFile::new(*path, Arc::clone(bytes)));
             }

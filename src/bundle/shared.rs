@@ -62,9 +62,14 @@ impl Shared {
     }
 
     /// Files that a flow uses, by path and, where they have one, by their number among the sources.
-    fn used(&self, usage: &Usage) -> Vec<(String, Option<u32>)> {
+    fn used(&self, usage: &Usage, flow: &FlowDeclaration) -> Vec<(String, Option<u32>)> {
         let mut used = Vec::new();
-        for list in self.lists.iter().filter(|list| usage.lists.contains(list.name.value.as_str())) {
+        let asked: Vec<&ListDeclaration> =
+            flow.lists.iter().filter(|list| usage.lists.contains(list.name.value.as_str())).collect();
+        // By what it is and not by its name: in a market one list may stand in for another.
+        let is_asked =
+            |list: &&ListDeclaration| asked.iter().any(|asked| Arc::ptr_eq(&asked.list, &list.list));
+        for list in self.lists.iter().filter(is_asked) {
             used.push((format!("{FOLDER}{}.list.csv", list.name.value), Some(list.name.place.file)));
             used.push((SETTINGS.to_owned(), None));
         }
@@ -179,10 +184,15 @@ impl Builder<'_> {
     }
 
     /// The shared files that a flow uses, as files of its revision, and what is wrong in them.
-    pub(super) fn used_shared(&self, shared: &Shared, usage: &Usage) -> (Vec<ManifestFile>, Vec<Diagnostic>) {
+    pub(super) fn used_shared(
+        &self,
+        shared: &Shared,
+        usage: &Usage,
+        flow: &FlowDeclaration,
+    ) -> (Vec<ManifestFile>, Vec<Diagnostic>) {
         let mut files = Vec::new();
         let mut findings = Vec::new();
-        for (path, file) in shared.used(usage) {
+        for (path, file) in shared.used(usage, flow) {
             if let Some(bytes) = self.documents.files.get(&path) {
                 files.push(ManifestFile::new(path.as_str(), Arc::clone(bytes)));
             }

@@ -43,7 +43,7 @@ enum Trace {
 impl Decide {
     pub(super) fn run(self, settings: &Settings, say: &Say) -> Result<ExitCode, Trouble> {
         let facts = self.read_facts()?;
-        let given_in = self.facts.clone();
+        let given_in = if self.facts == "-" { "stdin".to_owned() } else { format!("`{}`", self.facts) };
         let built = check::read(settings)?;
         let trace = match self.trace {
             Trace::None => TraceLevel::None,
@@ -71,7 +71,7 @@ impl Decide {
                 say.result(&shown, || text(&shown))?;
                 if let Some(need) = decision.needs.first() {
                     say.talk(&format!(
-                        "not decided: the flow asks for `{0}`; add `{0}` to the facts in `{1}`",
+                        "not decided: the flow asks for `{0}`; add `{0}` to the facts in {1}",
                         need.input, given_in
                     ));
                     return Ok(ExitCode::from(1));

@@ -43,7 +43,7 @@ pub struct FlowDeclaration {
     pub lists: Vec<ListDeclaration>,
     /// What the script may ask the caller for in the middle of a decision.
     pub needs: Vec<NeedDeclaration>,
-    /// The flows that `flow("…")` in the script names, compiled.
+    /// The other flows of the bundle; those that `flow("…")` in the script names come first, compiled.
     pub sub_flows: Vec<SubFlowDeclaration>,
     /// Texts of `rules/_shared/*.rhai`: functions only; each place starts at byte 0 of its file.
     pub shared_functions: Vec<Located<String>>,
@@ -318,10 +318,22 @@ pub struct NeedDeclaration {
     pub optional: bool,
 }
 
-/// A flow that this one's script calls with `flow("NAME")`.
+/// Another flow of the bundle, as this one's script may call it with `flow("NAME")`.
 #[derive(Debug, Clone)]
 pub struct SubFlowDeclaration {
     pub name: String,
-    /// `None`: there is such a flow, and it does not check.
-    pub flow: Option<Arc<Flow>>,
+    pub found: SubFlowFound,
+}
+
+/// What a name in `flow("NAME")` leads to.
+#[derive(Debug, Clone)]
+pub enum SubFlowFound {
+    /// Compiled, for the market that this declaration is for if it has that, else for `base`.
+    Flow(Arc<Flow>),
+    /// There is such a flow, and it does not check.
+    Broken,
+    /// It asks this flow in turn: the way from this flow back to itself, both ends named.
+    Cycle(Vec<String>),
+    /// The script does not name it; known so that a near name can be offered.
+    Uncalled,
 }

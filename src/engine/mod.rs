@@ -27,7 +27,7 @@ use crate::audit::{
     self, AppendError, Audit, Durability, KeyGuard, KeyHolder, Provenance, ProvenanceKey, Sight, StoppedPart,
     Unreadable, stamp,
 };
-use crate::bundle::{Bundle, FlowRevision};
+use crate::bundle::{BASE, Bundle, FlowRevision};
 use crate::domain::declaration::Personal;
 use crate::domain::facts::{FactProblem, Facts, Given};
 use crate::domain::flow::{Budget, Flow};
@@ -43,8 +43,6 @@ pub const BUILD: &str = concat!("tollgate ", env!("CARGO_PKG_VERSION"));
 pub const LANGUAGE: u32 = 1;
 /// The last guard on one evaluation; ticks end it long before.
 const WALL_CLOCK_GUARD: Duration = Duration::from_secs(1);
-/// The market of a request that names none.
-const BASE: &str = "base";
 /// Flows of earlier revisions that replay keeps compiled.
 const REBUILT_FLOWS: u64 = 64;
 
@@ -90,8 +88,7 @@ impl Engine {
     pub async fn decide(&self, request: DecideRequest) -> Result<Decision, DecideError> {
         let started = Instant::now();
         let bundle = self.release.in_force(); // one revision serves the whole request
-        let revision = flow_of(&bundle, &request.flow)?;
-        check_market(request.market.as_deref())?;
+        let revision = flow_of(&bundle, &request.flow, request.market.as_deref())?;
         let mut turn = None;
         if let Some(key) = request.key.as_ref().filter(|_| !request.dry_run) {
             let begun = self.audit.begin_key(&request.caller, &request.flow, &key.key).await;
@@ -225,9 +222,9 @@ impl Engine {
     #[must_use]
     pub fn check_facts(&self, flow: &str, market: Option<&str>, facts: &Given) -> Vec<FactProblem> {
         let bundle = self.release.in_force();
-        match (check_market(market), bundle.flow(flow)) {
-            (Ok(()), Some(revision)) => revision.flow.admit(facts).err().unwrap_or_default(),
-            _ => Vec::new(),
+        match flow_of(&bundle, flow, market) {
+            Ok(revision) => revision.flow.admit(facts).err().unwrap_or_default(),
+            Err(_) => Vec::new(),
         }
     }
 }
@@ -241,26 +238,29 @@ pub fn decide_once(
     request: &DecideRequest,
     now: Timestamp,
 ) -> Result<Decision, DecideError> {
-    check_market(request.market.as_deref())?;
-    Ok(evaluate_first(bundle, flow_of(bundle, &request.flow)?, request, now)?.decision)
+    let revision = flow_of(bundle, &request.flow, request.market.as_deref())?;
+    Ok(evaluate_first(bundle, revision, request, now)?.decision)
 }
 
-fn flow_of<'b>(bundle: &'b Bundle, flow: &str) -> Result<&'b Arc<FlowRevision>, DecideError> {
-    bundle.flow(flow).ok_or_else(|| DecideError::UnknownFlow {
+/// The flow in the market that was asked for.
+fn flow_of<'b>(
+    bundle: &'b Bundle,
+    flow: &str,
+    market: Option<&str>,
+) -> Result<&'b Arc<FlowRevision>, DecideError> {
+    let found = bundle.flow(flow).ok_or_else(|| DecideError::UnknownFlow {
         flow: flow.to_owned(),
         nearest: nearest(flow, bundle.flows.keys().map(|name| &**name)).map(str::to_owned),
-    })
-}
-
-/// Markets are overlays, which this version does not read: every flow has only its base.
-fn check_market(market: Option<&str>) -> Result<(), DecideError> {
-    match market {
-        None | Some(BASE) => Ok(()),
-        Some(other) => {
-            let nearest = nearest(other, [BASE]).map(str::to_owned);
-            Err(DecideError::UnknownMarket { market: other.to_owned(), nearest })
-        }
+    })?;
+    if market.is_none() && found.flow.is_market_required {
+        let markets = found.market_names().into_iter().map(str::to_owned).collect();
+        return Err(DecideError::MarketRequired { markets });
     }
+    let market = market.unwrap_or(BASE);
+    found.in_market(market).ok_or_else(|| {
+        let nearest = nearest(market, found.market_names()).map(str::to_owned);
+        DecideError::UnknownMarket { market: market.to_owned(), nearest }
+    })
 }
 
 fn evaluate_first(
@@ -273,7 +273,6 @@ fn evaluate_first(
     let question = Question {
         revision: &bundle.revision,
         flow: revision,
-        market: Name::from(BASE),
         reference: request.reference.as_deref(),
         languages: &request.languages,
         trace: request.trace,
@@ -286,7 +285,6 @@ fn evaluate_first(
 struct Question<'q> {
     revision: &'q Arc<str>,
     flow: &'q FlowRevision,
-    market: Name,
     reference: Option<&'q str>,
     languages: &'q [String],
     trace: TraceLevel,
@@ -304,7 +302,7 @@ fn evaluate(question: &Question<'_>, facts: Facts) -> Evaluated {
     let decision = Decision {
         decision_id,
         flow: flow.name.clone(),
-        market: Arc::clone(&question.market),
+        market: flow.market.clone().unwrap_or_else(|| Name::from(BASE)),
         reference: question.reference.map(str::to_owned),
         revision: Arc::clone(question.revision),
         flow_revision: Arc::clone(&question.flow.flow_revision),

@@ -83,7 +83,7 @@ impl Engine {
         }
         let open = self.audit.open_decision(request.decision_id).await.map_err(read)?;
         let open = open.filter(|open| may(&open.caller, &open.flow)).ok_or(ContinueError::UnknownDecision)?;
-        self.from_open(request, &open).await.map_err(|error| NotContinued {
+        self.continue_open(request, &open).await.map_err(|error| NotContinued {
             error,
             flow: Some(Arc::clone(&open.flow)),
             market: Some(Arc::clone(&open.market)),
@@ -100,7 +100,7 @@ impl Engine {
         let read = |error| ContinueError::Decide(unreadable(&error));
         let answer = record.answer().map_err(read)?;
         let revision = &answer.flow_revision;
-        let flow = self.flow_at(&answer.flow, &answer.revision, Some(revision)).await;
+        let flow = self.flow_at((&answer.flow, &answer.market), &answer.revision, Some(revision)).await;
         let flow = flow.map_err(ContinueError::Revision)?;
         let given = flow.flow.admit_answers(&request.facts);
         let known = flow.flow.admit(&record.facts().map_err(read)?);
@@ -115,7 +115,7 @@ impl Engine {
         Ok(Decision::repeated(answer, reference, trace.map_err(|e| unreadable(&e))?))
     }
 
-    async fn from_open(
+    async fn continue_open(
         &self,
         request: &ContinueRequest,
         open: &OpenDecision,
@@ -125,7 +125,7 @@ impl Engine {
         if waited > self.open_for {
             return Err(ContinueError::Expired { days: self.open_for.as_secs() / 86_400 });
         }
-        let flow = self.flow_at(&open.flow, &open.revision, Some(&open.flow_revision)).await;
+        let flow = self.flow_at((&open.flow, &open.market), &open.revision, Some(&open.flow_revision)).await;
         let flow = flow.map_err(ContinueError::Revision)?;
         let Some(given) = merged(&flow, open, &request.facts)? else {
             return Ok(self.asked_before(request.trace, open).await?);
@@ -134,7 +134,6 @@ impl Engine {
         let question = Question {
             revision: &open.revision,
             flow: &flow,
-            market: Arc::clone(&open.market),
             reference: open.reference.as_deref(),
             languages: &request.languages,
             trace: request.trace,

@@ -25,7 +25,7 @@ pub enum TraceLevel {
 pub struct DecideRequest {
     pub caller: Name,
     pub flow: String,
-    /// `None` is `base`.
+    /// `None` is `base`, which a flow may refuse.
     pub market: Option<String>,
     /// The caller's own id of what is decided about.
     pub reference: Option<String>,
@@ -177,6 +177,8 @@ pub enum DecideError {
     UnknownFlow { flow: String, nearest: Option<String> },
     #[error("no such market")]
     UnknownMarket { market: String, nearest: Option<String> },
+    #[error("a market has to be named")]
+    MarketRequired { markets: Vec<String> },
     #[error("the facts do not fit")]
     InvalidFacts(Vec<FactProblem>),
     #[error("the key was used with another body")]

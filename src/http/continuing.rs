@@ -1,6 +1,8 @@
 //! `POST /v1/decisions/{id}/continue`: the facts that a decision waits for. Absent on purpose: going on with it (that is
 //! the engine's) and the types of the facts (the flow's).
 
+use std::sync::Arc;
+
 use actix_web::HttpResponse;
 use utoipa::ToSchema;
 
@@ -8,9 +10,9 @@ use super::asked::Asked;
 use super::decide_body::{read_facts, read_trace, unknown_fault};
 use super::decision_body::AnswerBody;
 use super::decisions::{answer, decision_id};
-use super::problem::{At, Code, Fault, Problem, count_of_faults};
+use super::problem::{About, At, Code, Fault, Problem, count_of_faults};
 use crate::domain::facts::Given;
-use crate::engine::{ContinueRequest, TraceLevel};
+use crate::engine::{ContinueError, ContinueRequest, NotContinued, TraceLevel};
 
 const FIELDS: &[&str] = &["facts", "trace"];
 
@@ -88,6 +90,33 @@ fn read(body: Given) -> Result<ContinueBody, Problem> {
         _ => {
             let detail = format!("{} with the body; `errors` lists all", count_of_faults(faults.len()));
             Err(Problem::new(Code::InvalidBody, detail).with_faults(faults))
+        }
+    }
+}
+
+impl From<NotContinued> for Problem {
+    fn from(refused: NotContinued) -> Self {
+        let NotContinued { error, flow, market, reference } = refused;
+        let text = |name: Option<Arc<str>>| name.map(|name| name.to_string());
+        let about = About { flow: text(flow), market: text(market), reference: text(reference) };
+        Self::from(error).about(about)
+    }
+}
+
+impl From<ContinueError> for Problem {
+    fn from(error: ContinueError) -> Self {
+        match error {
+            ContinueError::UnknownDecision => Self::unknown_decision(),
+            ContinueError::AlreadyDecided => Self::new(
+                Code::AlreadyDecided,
+                "it did not ask for these facts, or was decided on others; `GET /v1/decisions/{id}` shows it",
+            ),
+            ContinueError::Expired { days } => Self::new(
+                Code::DecisionExpired,
+                format!("a decision may be continued for {days} days; ask for a new one"),
+            ),
+            ContinueError::Revision(error) => Self::from(error),
+            ContinueError::Decide(error) => Self::from(error),
         }
     }
 }

@@ -10,7 +10,7 @@ use serde::ser::{SerializeMap, Serializer};
 
 use crate::audit::{ReadError, StoreError};
 use crate::domain::facts::FactProblem;
-use crate::engine::{ContinueError, DecideError, NotContinued, ReplayError};
+use crate::engine::{DecideError, ReplayError};
 
 /// Everything that a problem can be about. The word of each is part of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -300,6 +300,15 @@ impl From<DecideError> for Problem {
                 Code::UnknownMarket,
                 format!("the flow has no market {}{}", quoted(&market), nearest_hint(nearest.as_deref())),
             ),
+            DecideError::MarketRequired { markets } => {
+                let known = markets.join("`, `");
+                let detail = format!("is required by this flow; it decides for `{known}`");
+                Self::new(Code::InvalidBody, format!("`market` {detail}")).with_faults(vec![Fault {
+                    at: At::Pointer("/market".to_owned()),
+                    code: "missing",
+                    detail,
+                }])
+            }
             DecideError::InvalidFacts(problems) => Self::new(
                 Code::InvalidFacts,
                 format!("{} with the facts; `errors` lists all", count_of_faults(problems.len())),
@@ -323,33 +332,6 @@ impl From<DecideError> for Problem {
                 "nothing was decided or recorded; raise `Deadline-Ms` or leave it out",
             ),
             DecideError::Starting => Self::starting(),
-        }
-    }
-}
-
-impl From<NotContinued> for Problem {
-    fn from(refused: NotContinued) -> Self {
-        let NotContinued { error, flow, market, reference } = refused;
-        let text = |name: Option<std::sync::Arc<str>>| name.map(|name| name.to_string());
-        let about = About { flow: text(flow), market: text(market), reference: text(reference) };
-        Self::from(error).about(about)
-    }
-}
-
-impl From<ContinueError> for Problem {
-    fn from(error: ContinueError) -> Self {
-        match error {
-            ContinueError::UnknownDecision => Self::unknown_decision(),
-            ContinueError::AlreadyDecided => Self::new(
-                Code::AlreadyDecided,
-                "it did not ask for these facts, or was decided on others; `GET /v1/decisions/{id}` shows it",
-            ),
-            ContinueError::Expired { days } => Self::new(
-                Code::DecisionExpired,
-                format!("a decision may be continued for {days} days; ask for a new one"),
-            ),
-            ContinueError::Revision(error) => Self::from(error),
-            ContinueError::Decide(error) => Self::from(error),
         }
     }
 }

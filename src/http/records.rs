@@ -208,12 +208,21 @@ pub(super) async fn revision(asked: Asked) -> Result<HttpResponse, Problem> {
     let revision = asked.path_part("revision");
     let service = asked.service()?;
     let mut files = service.audit.revision_files(revision).await?;
-    files.retain(|file| file.flow.is_empty() || asked.asker.may_use_flow(&file.flow));
+    // A flow holds the files of the flows that it asks: each is shown to whoever may use the flow that it belongs to.
+    let may = |flow: &str| asked.asker.may_use_flow(flow);
+    files
+        .retain(|file| file.flow.is_empty() || (may(&file.flow) && flow_of_file(&file.path).is_none_or(may)));
     if files.is_empty() {
         return Err(Problem::unknown_revision());
     }
     let files: Vec<Json> = files.iter().map(file).collect();
     Ok(page(&json!({ "revision": revision, "files": files })))
+}
+
+/// The flow whose folder a file lies in.
+fn flow_of_file(path: &str) -> Option<&str> {
+    let (folder, _) = path.strip_prefix("rules/")?.split_once('/')?;
+    Some(folder).filter(|folder| *folder != "_shared")
 }
 
 fn page(body: &impl Serialize) -> HttpResponse {

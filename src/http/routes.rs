@@ -95,7 +95,8 @@ pub static ROUTES: &[Route] = &[
     route(Method::GET, "/v1/revisions", FLOW_READERS, |asked| Box::pin(records::revisions(asked))),
     route(Method::GET, "/v1/revisions/{revision}", FLOW_READERS, |asked| Box::pin(records::revision(asked))),
     route(Method::GET, "/v1/flows", FLOW_READERS, |asked| Box::pin(flows::list(asked))),
-    route(Method::GET, "/v1/flows/{flow}", FLOW_READERS, |asked| Box::pin(flows::read(asked))),
+    route(Method::GET, "/v1/flows/{flow}", FLOW_READERS, |asked| Box::pin(flows::read(asked)))
+        .takes(&["market"]),
     route(Method::GET, "/v1/models", FLOW_READERS, |asked| Box::pin(flows::models(asked))),
     route(Method::GET, "/livez", Permission::Anyone, |asked| Box::pin(operations::livez(asked))),
     route(Method::GET, "/readyz", Permission::Anyone, |asked| Box::pin(operations::readyz(asked))),

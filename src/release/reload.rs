@@ -16,7 +16,7 @@ use super::{
 };
 use crate::bundle::cases::{self, CaseResult};
 use crate::bundle::{
-    Built, Bundle, Documents, FlowRevision, Kept, KnownLists, read_folder, rebuild, sha256_hex,
+    Built, Bundle, Documents, Expected, FlowRevision, Kept, KnownLists, read_folder, rebuild, sha256_hex,
 };
 use crate::documents::findings::{Colour, listed, rendered};
 use crate::domain::value::Name;
@@ -201,8 +201,18 @@ fn candidate(built: &Built, refused: &[Name], last_good: &Bundle) -> Bundle {
     Bundle::new(bundle.flows, bundle.models)
 }
 
+/// Flows whose cases do not hold where that is required, and those that ask them: they were built with what is refused.
 fn refused_for_cases(settings: &ReleaseSettings, reading: &Reading) -> Vec<Name> {
-    if settings.require_cases { reading.failing.clone() } else { Vec::new() }
+    if !settings.require_cases {
+        return Vec::new();
+    }
+    let asks_refused = |revision: &FlowRevision| {
+        let all = std::iter::once(revision).chain(revision.markets.values().map(AsRef::as_ref));
+        all.flat_map(|variant| variant.flow.all_sub_flows()).any(|name| reading.failing.contains(&name))
+    };
+    let flows = reading.built.bundle.flows.iter();
+    let refused = flows.filter(|(name, revision)| reading.failing.contains(name) || asks_refused(revision));
+    refused.map(|(name, _)| Name::clone(name)).collect()
 }
 
 /// Reads until two readings agree, and builds. `None`: the task was stopped; `Some(None)`: nothing changed.
@@ -279,7 +289,7 @@ fn run_cases(built: &Built) -> (Vec<CaseResult>, Vec<Name>) {
     let mut failing = Vec::new();
     for (name, report) in &built.flows {
         let Some(revision) = &report.revision else { continue };
-        let (of_flow, _) = cases::run(name, &revision.flow, &revision.declaration, &report.cases.cases, now);
+        let (of_flow, _) = cases::run(name, revision, &report.cases.cases, now);
         if of_flow.iter().any(|result| !result.holds()) {
             failing.push(Name::clone(name));
         }
@@ -293,8 +303,8 @@ async fn rebuilt(stored: Vec<StoredFlow>) -> BTreeMap<Name, Arc<FlowRevision>> {
     let task = spawn_blocking(move || {
         let mut flows = BTreeMap::new();
         for StoredFlow { flow, flow_revision, files } in stored {
-            match rebuild(&flow, &files, Some(&flow_revision)) {
-                Ok(revision) => flows.insert(Name::from(flow), Arc::new(revision)).map_or((), drop),
+            match rebuild(&flow, &files, Expected::Whole(&flow_revision)) {
+                Ok(revision) => flows.insert(Name::from(flow), revision).map_or((), drop),
                 Err(error) => {
                     tracing::error!(
                         flow,

@@ -3,6 +3,7 @@
 
 mod compare;
 mod file;
+mod markets;
 mod pins;
 mod report;
 mod run;
@@ -46,7 +47,11 @@ pub struct Case {
     pub models: BTreeMap<Name, ModelPin>,
     /// Entries that a list has in this case instead of its own.
     pub lists: BTreeMap<Name, Arc<List>>,
+    /// Where it runs: `base`, markets, or both.
+    pub markets: Vec<Name>,
     pub expect: Expectation,
+    /// What is expected otherwise in some of the markets.
+    pub differing: BTreeMap<Name, Expectation>,
 }
 
 /// What must come out; what is not mentioned may be anything.
@@ -75,6 +80,8 @@ pub struct ExpectedScore {
 #[derive(Debug, Clone)]
 pub struct CaseResult {
     pub flow: Name,
+    /// The market that it ran in, or `base`.
+    pub market: Name,
     pub case: String,
     pub file: String,
     pub line: u32,

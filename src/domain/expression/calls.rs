@@ -12,11 +12,8 @@ use crate::domain::place::Span;
 use crate::domain::script::syntax::{self, Node, Operator, Syntax};
 use crate::domain::value::Name;
 
-/// Words of flows that a later version of the language brings.
-const LATER: &[&str] = &["flow"];
-
 /// Words that name a step of the flow: only its script has them.
-const STEPS: &[&str] = &["rules", "model", "scorecard", "table", NEED];
+const STEPS: &[&str] = &["rules", "model", "scorecard", "table", "flow", NEED];
 
 impl Compiler<'_> {
     pub(super) fn call(&mut self, name: &syntax::Word, arguments: &[Syntax], span: Span) -> Typing {
@@ -34,6 +31,7 @@ impl Compiler<'_> {
             match word {
                 "rules" => return self.rule_set(arguments, span),
                 "model" => return self.model(arguments, span),
+                "flow" => return self.sub_flow(arguments, span),
                 "scorecard" => return self.scorecard(arguments, span),
                 "table" => return self.table(arguments, span),
                 NEED => return self.need(arguments, span),
@@ -56,10 +54,6 @@ impl Compiler<'_> {
         let word = name.text.as_str();
         let script = matches!(self.role, Role::Script);
         let is_flow_word = STEPS.contains(&word) || self.scope.outcomes.iter().any(|o| &**o == word);
-        if LATER.contains(&word) {
-            self.error("T001", name.span, format!("`{word}` is not supported by this version of Tollgate"));
-            return Self::broken(name.span);
-        }
         if word == NEED && !script {
             return self.need_outside(name);
         }
@@ -238,6 +232,7 @@ impl Compiler<'_> {
             Typed::Model => {
                 fixed(&[("probability", Typed::Number, false), ("failed", Typed::Boolean, false)])
             }
+            Typed::SubFlow(at) => self.sub_flow_property(*at, &name.text),
             Typed::Map(Some(fields)) => fields
                 .get(name.text.as_str())
                 .map(Static::field)

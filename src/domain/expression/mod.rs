@@ -15,6 +15,7 @@ pub mod predicate;
 pub mod scope;
 pub mod statements;
 mod steps;
+mod sub_flow;
 pub mod typed;
 pub mod words;
 

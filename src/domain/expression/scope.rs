@@ -52,9 +52,37 @@ pub struct ScopedTable {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScopedFlow {
     pub name: Name,
+    pub answers: ScopedAnswers,
+}
+
+/// Whether a flow can be asked, and what it then takes and gives.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ScopedAnswers {
+    Flow(Box<ScopedSubFlow>),
+    /// It does not check.
+    Broken,
+    /// It asks this flow in turn, by this way.
+    Cycle(Vec<String>),
+    /// It checks, and still cannot be asked here.
+    Refused {
+        message: String,
+        help: &'static str,
+    },
+    /// Known for the sake of near names.
+    Uncalled,
+}
+
+/// A flow that can be asked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScopedSubFlow {
     /// Its inputs; those that the call does not hand over are read by name.
-    pub takes: Vec<(Name, Static)>,
-    pub outputs: Vec<(Name, Static)>,
+    pub takes: Vec<(Name, Field)>,
+    /// What `.output` holds; any of it may be missing, for not every outcome carries it.
+    pub outputs: Arc<BTreeMap<Name, Field>>,
+    /// What `.scores` holds.
+    pub scores: Arc<BTreeMap<Name, Field>>,
+    /// Mildest first.
+    pub outcomes: Arc<[Name]>,
 }
 
 /// What scripts may ask the caller for.

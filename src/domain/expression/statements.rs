@@ -54,7 +54,7 @@ impl Compiler<'_> {
     /// `rules("x");` alone evaluates and forgets.
     fn warn_of_dropped_step(&mut self, syntax: &Syntax, typed: &Typed) {
         let applicable = match typed {
-            Typed::RuleSet => true,
+            Typed::RuleSet | Typed::SubFlow(_) => true,
             Typed::Table(at) => {
                 self.scope.tables.get(usize::from(*at)).is_some_and(|table| table.has_outcome)
             }

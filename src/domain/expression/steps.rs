@@ -99,6 +99,7 @@ impl Compiler<'_> {
     pub(super) fn check_applied(&mut self, typed: &Typed, span: Span) {
         match typed {
             Typed::RuleSet | Typed::Any => {}
+            Typed::SubFlow(at) => self.applied_sub_flow(*at, span),
             Typed::Table(at) => {
                 let table = self.scope.tables.get(usize::from(*at));
                 if let Some(table) = table.filter(|table| !table.has_outcome) {
@@ -109,8 +110,10 @@ impl Compiler<'_> {
             }
             other => {
                 let message = format!("{} cannot be applied", article(other.word()));
-                self.error("T012", span, message).help =
-                    Some("only the result of `rules(\"…\")` or of a table with `-> outcome` can".to_owned());
+                self.error("T012", span, message).help = Some(
+                    "only the result of `rules(\"…\")`, `flow(\"…\")` or a table with `-> outcome` can"
+                        .to_owned(),
+                );
             }
         }
     }

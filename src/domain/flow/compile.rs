@@ -76,6 +76,7 @@ impl<'d> Build<'d> {
         let thresholds = self.thresholds();
         self.reasons_and_outcomes();
         let program = self.program();
+        self.scope.flows = super::sub_flows::scoped(declaration);
         let outputs = self.outputs();
         let needs = self.needs();
         let features = self.features();
@@ -84,6 +85,7 @@ impl<'d> Build<'d> {
         let table_heads = self.table_heads();
         self.scope_scorecards();
         let script = self.script(program);
+        let sub_flows = self.sub_flows();
         let tables = self.tables(table_heads);
         let scorecards = self.scorecards();
         let time_zone = self.time_zone();
@@ -92,7 +94,6 @@ impl<'d> Build<'d> {
             OnInvalid::Refuse => None,
             OnInvalid::Record { outcome, reason } => self.fallback(outcome, reason, "on_invalid"),
         };
-        self.languages();
         let reasons = self.reasons();
         let kept = |fallback: Fallback| {
             let code = &self.scope.reasons.get(usize::from(fallback.reason))?.code;
@@ -121,7 +122,8 @@ impl<'d> Build<'d> {
             tables,
             lists,
             needs,
-            sub_flows: Vec::new(),
+            sub_flows,
+            languages: declaration.languages.iter().map(|language| language.value.clone()).collect(),
             market: declaration.market.as_ref().map(|market| Name::from(market.value.as_str())),
             is_market_required: declaration.is_market_required,
             usage: self.usage.clone(),

@@ -96,8 +96,9 @@ impl Machine<'_> {
         }
     }
 
-    fn verdict(self) -> Verdict {
+    fn verdict(mut self) -> Verdict {
         let flow = self.flow;
+        let asked = std::mem::take(&mut self.sub_flows);
         let strictest = self.records.iter().map(|r| r.outcome).max().unwrap_or(flow.on_error.outcome);
         let mut output: Vec<(Name, Value)> = Vec::new();
         let mut strict: Vec<&Recorded> = self.records.iter().filter(|r| r.outcome == strictest).collect();
@@ -119,7 +120,7 @@ impl Machine<'_> {
             }
         }
         let scores = self.scores();
-        Verdict {
+        let mut verdict = Verdict {
             needs: self.open,
             outcome: flow.outcomes.get(usize::from(strictest)).cloned().unwrap_or_else(|| Name::from("")),
             reasons,
@@ -137,7 +138,9 @@ impl Machine<'_> {
             trace: self.trace,
             ticks: self.ticks,
             stopped_at: self.stopped_at,
-        }
+        };
+        super::sub_flows::add_to(&mut verdict, flow, asked);
+        verdict
     }
 
     /// Scores in the order asked. A scorecard that was asked again with other values gives its last points.

@@ -10,6 +10,7 @@ use super::blocks::{STACK, STACK_LEFT};
 use super::rule_sets::SetResult;
 use super::scorecards::CardResult;
 use super::steps::{AskedScore, ModelResult, Recorded};
+use super::sub_flows::SubFlowResult;
 use super::tables::TableResult;
 use super::{Budget, Flow, Pins};
 use crate::domain::expression::operators::{self, Impossible};
@@ -86,6 +87,8 @@ pub(super) struct Machine<'a> {
     pub cards: Vec<CardResult>,
     /// Models and scorecards, in the order asked.
     pub asked: Vec<AskedScore>,
+    /// In the order asked; a sub-flow stands here once for each different call.
+    pub sub_flows: Vec<SubFlowResult>,
     pub records: Vec<Recorded>,
     /// What the caller was asked for: each need once.
     pub needs: Vec<NeedAsked>,
@@ -123,6 +126,7 @@ impl<'a> Machine<'a> {
             tables: Vec::new(),
             cards: Vec::new(),
             asked: Vec::new(),
+            sub_flows: Vec::new(),
             records: Vec::new(),
             needs: Vec::new(),
             open: Vec::new(),
@@ -358,21 +362,12 @@ impl<'a> Machine<'a> {
                 return if self.truth(condition)? { self.evaluate(then) } else { self.evaluate(otherwise) };
             }
             Code::Switch { on, arms } => return self.switch(on, arms),
-            Code::Set { local, value } => {
-                // What the caller cannot give is missing, and a variable may hold that: the script asks it.
-                let is_need = matches!(value.code, Code::Need { .. });
-                let value = if is_need { self.evaluate(value)? } else { self.value(value)? };
-                self.set(*local, value);
-                Value::Missing
-            }
+            Code::Set { local, value } => return self.assign(*local, value),
             Code::While { condition, body } => self.repeat(condition.as_deref(), body)?,
             Code::For { item, counter, over, body } => self.each(*item, *counter, over, body)?,
             Code::Break => return Err(Stop::Break),
             Code::Continue => return Err(Stop::Continue),
-            Code::Return(value) => {
-                let value = value.as_deref().map_or(Ok(Value::Missing), |v| self.value(v))?;
-                return Err(Stop::Return(value));
-            }
+            Code::Return(value) => return self.leave(value.as_deref()),
             _ => Value::Missing,
         })
     }

@@ -11,6 +11,7 @@ mod models;
 mod names;
 mod needs;
 mod paths;
+mod reasons;
 mod rule_sets;
 mod scorecard_compile;
 mod scorecards;
@@ -71,6 +72,8 @@ pub struct Flow {
     /// `None`: facts out of range are refused.
     pub on_invalid: Option<Fallback>,
     pub deadline_ms: u64,
+    /// Languages that every reason is given in, the first of them where a caller names none of them.
+    pub languages: Vec<String>,
     /// `None`: `base`.
     pub market: Option<Name>,
     pub is_market_required: bool,
@@ -90,7 +93,7 @@ pub struct Need {
     pub optional: bool,
 }
 
-/// A flow that the script asks, and where its inputs come from when the call does not hand them over.
+/// A flow that the script asks.
 #[derive(Debug, Clone)]
 pub struct SubFlow {
     pub name: Name,
@@ -257,6 +260,24 @@ impl Flow {
         machine::Machine::new(self, facts, moment, budget, pins).run()
     }
 
+    /// The models that it asks, and under `flow.name` those of the flows that it asks.
+    #[must_use]
+    pub fn model_names(&self) -> Vec<String> {
+        let own = self.models.iter().map(|used| used.name.to_string());
+        let below = self.sub_flows.iter().flat_map(|sub| {
+            let names = sub.flow.model_names().into_iter();
+            names.map(|name| format!("{}.{name}", sub.name))
+        });
+        own.chain(below).collect()
+    }
+
+    /// The flows that it asks, and those that they ask.
+    #[must_use]
+    pub fn all_sub_flows(&self) -> Vec<Name> {
+        let below = self.sub_flows.iter().flat_map(|sub| sub.flow.all_sub_flows());
+        self.sub_flows.iter().map(|sub| sub.name.clone()).chain(below).collect()
+    }
+
     /// Whom the facts are about, as text.
     #[must_use]
     pub fn subject_of(&self, facts: &Facts) -> Option<String> {
@@ -268,16 +289,21 @@ impl Flow {
         }
     }
 
-    /// The reason's text in the first of these languages that it has, else in English, else in any.
+    /// The reason's text in the first of these languages that it has, else in the first of the flow's own, else in
+    /// English, else in any.
     #[must_use]
     pub fn reason_text(&self, code: &str, languages: &[&str]) -> Option<&str> {
         let texts = &self.reasons.iter().find(|r| &*r.code == code)?.texts;
-        let found = languages.iter().find_map(|language| {
-            let base = language.split('-').next().unwrap_or(language);
-            texts.get(*language).or_else(|| texts.get(base))
-        });
+        let own = self.languages.iter().map(String::as_str);
+        let found = languages.iter().copied().chain(own).find_map(|language| text_in(texts, language));
         found.or_else(|| texts.get("en")).or_else(|| texts.values().next()).map(String::as_str)
     }
+}
+
+/// The text in this language, or in the one that it is a variety of.
+fn text_in<'t>(texts: &'t BTreeMap<String, String>, language: &str) -> Option<&'t String> {
+    let base = language.split('-').next().unwrap_or(language);
+    texts.get(language).or_else(|| texts.get(base))
 }
 
 #[cfg(test)]

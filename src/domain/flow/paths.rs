@@ -83,6 +83,13 @@ impl Walk<'_> {
             {
                 State::Open { recorded: true }
             }
+            // What another flow decided is always an outcome.
+            Node::Method { receiver, name, .. }
+                if name.text == "apply"
+                    && matches!(&receiver.node, Node::Call { name, .. } if name.text == "flow") =>
+            {
+                State::Open { recorded: true }
+            }
             Node::Block(body) => self.block(body, state),
             Node::If(branch) => {
                 let then = self.block(&branch.then, state);

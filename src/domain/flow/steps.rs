@@ -319,7 +319,7 @@ fn held(value: &Value, field: &Field) -> Result<Value, Impossible> {
     }
 }
 
-fn within(value: &Value, min: Option<&Value>, max: Option<&Value>) -> Result<(), Impossible> {
+pub(super) fn within(value: &Value, min: Option<&Value>, max: Option<&Value>) -> Result<(), Impossible> {
     let beyond = |bound: Option<&Value>, wrong: Ordering| {
         bound.is_some_and(|bound| operators::ordering(value, bound) == Some(wrong))
     };

@@ -3,6 +3,7 @@
 mod facts;
 mod functions;
 mod missing;
+mod needs;
 mod sandbox;
 mod words;
 

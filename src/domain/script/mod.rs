@@ -3,6 +3,7 @@
 
 mod convert;
 mod lambda;
+pub mod named;
 mod switch;
 pub mod syntax;
 mod text;
