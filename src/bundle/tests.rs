@@ -230,7 +230,6 @@ fn a_case_that_is_not_right_is_told_and_keeps_no_flow_out_of_force() {
         ("{ case: x, expect: { outcome: approve }, like: nobody }", &["there is no set of facts"]),
         ("{ case: x, expect: { outcome: approve }, without: [agee] }", &["did you mean `age`?"]),
         ("{ case: x, expect: { outcome: approve }, market: mx }", &["there is no market `mx`"]),
-        ("{ case: x, expect: { outcome: approve }, in: {} }", &["error[B003]"]),
         (
             "{ case: x, expect: { outcome: approve }, at: yesterday }",
             &["error[Y011]", "2026-02-28T23:59:00-06:00"],
