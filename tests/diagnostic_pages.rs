@@ -181,6 +181,10 @@ fn the_examples_of_the_language_page_check_in_the_sample_flow() {
             "flow.rhai",
             "markets/mx.yaml",
             "curp_checks.rules.yaml",
+            "rules/fraud_check/flow.yaml",
+            "rules/fraud_check/flow.rhai",
+            "rules/small_loan/flow.yaml",
+            "rules/small_loan/flow.rhai",
             "cases/knockout.yaml"
         ]
     );
