@@ -169,7 +169,9 @@ fn what_a_page_calls_wrong_gives_its_code_and_what_it_calls_right_checks() {
 #[test]
 fn the_examples_of_the_language_page_check_in_the_sample_flow() {
     let page = fs::read_to_string(root().join("docs/language.md")).unwrap();
-    let is_of_sample = |(path, _): &Block| !path.is_empty() && !path.starts_with(WHOLE);
+    let others = [WHOLE, "rules/_shared/", "rules/signup/"];
+    let is_of_sample =
+        |(path, _): &Block| !path.is_empty() && !others.iter().any(|other| path.starts_with(other));
     let shown: Vec<Block> = blocks(&page).into_iter().filter(is_of_sample).collect();
     let paths: Vec<&str> = shown.iter().map(|(path, _)| path.as_str()).collect();
     assert_eq!(
@@ -223,4 +225,17 @@ fn whole_flows_on_the_language_page_check_clean_and_their_cases_hold() {
         let (results, _) = cases::run(flow, revision, cases, now);
         assert_eq!(cases::rendered(&results), "", "{flow}");
     }
+}
+
+#[test]
+fn the_flow_that_the_language_page_tells_of_checks_clean() {
+    let page = fs::read_to_string(root().join("docs/language.md")).unwrap();
+    let told: Vec<Block> = blocks(&page)
+        .into_iter()
+        .filter(|(path, _)| path.starts_with("rules/_shared/") || path.starts_with("rules/signup/"))
+        .collect();
+    assert!(told.len() >= 8, "{told:?}");
+    let built = build(&Documents::from_files(told.into_iter().map(|(path, text)| (path, text.into_bytes()))));
+    assert!(built.diagnostics.is_empty(), "{}", said(&built));
+    assert!(built.bundle.flow("signup").is_some());
 }

@@ -123,6 +123,9 @@ fn bounds(shape: &mut Shape<'_>, keys: &mut Keys<'_>, kind: Option<&Kind>) -> (B
     if numeric {
         return (low.and_then(|node| shape.number(node)), high.and_then(|node| shape.number(node)));
     }
+    if matches!(kind, Some(Kind::Date | Kind::Time)) {
+        return (low.and_then(|node| shape.text(node)), high.and_then(|node| shape.text(node)));
+    }
     for node in [low, high].into_iter().flatten() {
         let word = kind.map_or("", Kind::word);
         let message = format!("a {word} has no `min` and `max`");

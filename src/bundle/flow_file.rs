@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::declared;
+use super::lists::{self, DeclaredList};
 use super::models::Models;
 use super::names::{check_id, check_readable, check_unique};
 use super::needs;
@@ -21,7 +22,7 @@ use crate::domain::place::{Located, Place, Span};
 const DEFAULT_DEADLINE_MS: u64 = 1_000;
 
 /// Keys of language.md whose meaning a later version brings.
-const LATER_KEYS: &[&str] = &["lists", "counters", "sources", "assignment"];
+const LATER_KEYS: &[&str] = &["counters", "sources", "assignment"];
 
 /// Reads `flow.yaml` of the folder `name`; rule sets and script come from their own files.
 pub(super) fn flow(
@@ -30,6 +31,7 @@ pub(super) fn flow(
     name: &str,
     models: &Models<'_>,
     beside: Beside,
+    declared_lists: &mut Vec<DeclaredList>,
     script: Located<String>,
 ) -> Option<FlowDeclaration> {
     let root = match read(file, shape.source) {
@@ -62,6 +64,7 @@ pub(super) fn flow(
     let on_invalid = keys.optional("on_invalid").map(|node| on_invalid(shape, node)).unwrap_or_default();
     let deadline_ms =
         keys.optional("deadline_ms").and_then(|node| deadline(shape, node)).unwrap_or(DEFAULT_DEADLINE_MS);
+    *declared_lists = keys.optional("lists").map(|node| lists::declared(shape, node)).unwrap_or_default();
     let languages = keys.optional("languages").map(|node| languages(shape, node)).unwrap_or_default();
     let is_market_required =
         keys.optional("market").and_then(|node| shape.word(node, &[("required", true)])).unwrap_or_default();
@@ -291,15 +294,7 @@ fn reason(shape: &mut Shape<'_>, code: &Located<String>, node: &Node) -> Option<
                 .help("write it in at least one language, such as `en:`"),
         );
     }
-    Some(ReasonDeclaration { code: code.clone(), texts, is_score })
-}
-
-pub(super) fn is_language(tag: &str) -> bool {
-    let mut parts = tag.split('-');
-    let language = parts.next().unwrap_or_default();
-    (2..=3).contains(&language.len())
-        && language.chars().all(|c| c.is_ascii_lowercase())
-        && parts.all(|part| (2..=8).contains(&part.len()) && part.chars().all(|c| c.is_ascii_alphanumeric()))
+    Some(ReasonDeclaration { code: code.clone(), texts, is_score, is_shared: false })
 }
 
 /// Tags of the languages that every reason must be given in.
@@ -311,6 +306,14 @@ pub(super) fn languages(shape: &mut Shape<'_>, node: &Node) -> Vec<Located<Strin
     }
     check_unique(shape, "language", &all);
     all
+}
+
+pub(super) fn is_language(tag: &str) -> bool {
+    let mut parts = tag.split('-');
+    let language = parts.next().unwrap_or_default();
+    (2..=3).contains(&language.len())
+        && language.chars().all(|c| c.is_ascii_lowercase())
+        && parts.all(|part| (2..=8).contains(&part.len()) && part.chars().all(|c| c.is_ascii_alphanumeric()))
 }
 
 pub(super) fn outcome_and_reason(

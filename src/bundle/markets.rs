@@ -23,6 +23,8 @@ const NEVER_USED: &str = "T032";
 pub(super) struct Variant {
     pub declaration: FlowDeclaration,
     pub files: Files,
+    /// The files of `rules/_shared/` that it uses, once it is compiled.
+    pub shared: Vec<ManifestFile>,
     /// The whole of the market's file; `None`: `base`.
     overlay: Option<Place>,
     /// What is wrong before anything is compiled.
@@ -73,19 +75,32 @@ impl Builder<'_> {
         }
         if overlays.is_empty() {
             let files = Files::of(&whole);
-            return vec![Variant { declaration: whole, files, overlay: None, findings: Vec::new() }];
+            return vec![Variant {
+                declaration: whole,
+                files,
+                shared: Vec::new(),
+                overlay: None,
+                findings: Vec::new(),
+            }];
         }
         let only_in_markets = only_in_markets(&whole, &overlays);
         let base = only_in_markets.left_out_of(whole.clone());
         let mut variants = vec![Variant {
             files: Files::of(&base),
             declaration: base.clone(),
+            shared: Vec::new(),
             overlay: None,
             findings: Vec::new(),
         }];
         for overlay in &overlays {
             let LaidOver { declaration, files, findings } = lay_over(&whole, &base, overlay);
-            variants.push(Variant { declaration, files, overlay: Some(overlay.place), findings });
+            variants.push(Variant {
+                declaration,
+                files,
+                shared: Vec::new(),
+                overlay: Some(overlay.place),
+                findings,
+            });
         }
         variants
     }

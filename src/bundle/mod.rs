@@ -7,6 +7,8 @@ mod declared;
 mod difference;
 mod flow_file;
 mod folder;
+mod list_file;
+mod lists;
 mod market_file;
 mod markets;
 mod models;
@@ -20,14 +22,17 @@ mod replaced;
 mod revision;
 mod rule_file;
 mod scorecard_file;
+mod shared;
 mod table_file;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use build::{Built, FlowReport, build};
+pub use build::{Built, FlowReport, Kept, build};
 pub use difference::{FlowDifference, Flows, MarketDifference, flow_difference, flows_difference};
 pub use folder::{Documents, fingerprint, read_folder};
+pub use list_file::{ListFile, read_list};
+pub use lists::KnownLists;
 pub use rebuild::{Expected, RebuildError, rebuild};
 pub use revision::{ManifestFile, of_files, sha256_hex};
 
@@ -49,6 +54,16 @@ pub const CODES: &[(&str, &str)] = &[
     ("B009", "a file that looks like a document of a flow and is not read"),
     ("B010", "a case that refers to something that is not there"),
     ("B011", "a case that does not hold, where cases are required before a flow comes into force"),
+    ("B020", "a list whose file has another form"),
+    ("B021", "a blank entry of a list"),
+    ("B022", "an entry that a spreadsheet has damaged"),
+    ("B023", "entries that may have lost their leading zeros"),
+    ("B024", "an entry that cannot be matched as declared"),
+    ("B025", "an entry that stands in a list twice"),
+    ("B026", "an expiry that is not a date"),
+    ("B027", "`lists:` and the files of lists do not fit together"),
+    ("B028", "a name that both a flow and `rules/_shared/` declare"),
+    ("B029", "a shared file with more than functions"),
     ("B030", "a table's CSV file that cannot be read, or a column without a name"),
     ("B031", "a row with more or fewer cells than the header"),
     ("B032", "a table without rows, or with rows in two files"),
@@ -153,6 +168,8 @@ impl Bundle {
     }
 }
 
+#[cfg(test)]
+mod list_tests;
 #[cfg(test)]
 mod market_tests;
 #[cfg(test)]

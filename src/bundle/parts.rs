@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::build::{Builder, LARGEST_TEXT};
+use super::lists::{FoundList, LARGEST_LIST};
 use super::revision::ManifestFile;
 use super::rule_file;
 use super::scorecard_file;
@@ -72,8 +73,10 @@ impl Document<'_> {
     fn decides(self) -> bool {
         match self {
             Self::Flow | Self::Script | Self::RuleSet(_) => true,
-            Self::Scorecard(_) | Self::Table(_) | Self::TableRows(_) | Self::Market(_) => true,
-            Self::List(_) | Self::Case | Self::Unread | Self::Other => false,
+            Self::Scorecard(_) | Self::Table(_) | Self::TableRows(_) | Self::List(_) | Self::Market(_) => {
+                true
+            }
+            Self::Case | Self::Unread | Self::Other => false,
         }
     }
 }
@@ -103,6 +106,7 @@ pub(super) struct Parts {
     pub findings: Vec<Diagnostic>,
     pub beside: Beside,
     pub files: Vec<ManifestFile>,
+    pub lists: Vec<FoundList>,
     pub cases: Vec<u32>,
     /// File and name of each market.
     pub markets: Vec<(u32, String)>,
@@ -116,6 +120,7 @@ impl Builder<'_> {
             findings: Vec::new(),
             beside: Beside::default(),
             files: Vec::new(),
+            lists: Vec::new(),
             cases: Vec::new(),
             markets: Vec::new(),
             flow: None,
@@ -128,22 +133,26 @@ impl Builder<'_> {
             if kind == Document::Other {
                 continue;
             }
-            let Some(file) = self.open(path, &mut parts.findings) else { continue };
+            let Some(file) = self.open(path, &mut parts.findings) else {
+                // A list that cannot be read still has its name: scripts that say it are not wrong.
+                if let Document::List(list) = kind {
+                    let file = u32::try_from(self.sources.len().saturating_sub(1)).unwrap_or(u32::MAX);
+                    parts.lists.push(FoundList { name: list.to_owned(), path: (*path).to_owned(), file });
+                }
+                continue;
+            };
             let here = Place { file, span: Span::default() };
             match kind {
                 Document::Other => {}
                 Document::Case => parts.cases.push(file),
-                Document::List(_) => {
-                    let message = format!("`{path}` is a document that this version does not support");
-                    parts.findings.push(
-                        Diagnostic::error("B003", here, message)
-                            .help("remove it, or move it out of `rules/`"),
-                    );
-                }
                 Document::Unread => {
                     let message = format!("`{path}` is not read");
                     let help = "a flow has `flow.yaml`, `flow.rhai`, `NAME.rules.yaml`, `NAME.scorecard.yaml`, `NAME.table.csv`, `NAME.table.yaml` and `cases/NAME.yaml`";
                     parts.findings.push(Diagnostic::warning("B009", here, message).help(help));
+                }
+                Document::List(list) => {
+                    let (name, path) = (list.to_owned(), (*path).to_owned());
+                    parts.lists.push(FoundList { name, path, file });
                 }
                 Document::Flow => parts.flow = Some(file),
                 Document::Script => parts.script = Some(file),
@@ -213,12 +222,16 @@ impl Builder<'_> {
             return None;
         }
         let bytes = self.documents.files.get(path)?;
-        if bytes.len() > LARGEST_TEXT && !path.ends_with(".yaml") {
-            let message = format!("`{path}` has more than {} MiB", LARGEST_TEXT / 1024 / 1024);
+        let is_list = path.ends_with(".list.csv");
+        let largest = if is_list { LARGEST_LIST } else { LARGEST_TEXT };
+        if bytes.len() > largest && !path.ends_with(".yaml") {
+            let message = format!("`{path}` has more than {} MiB", largest / 1024 / 1024);
             findings.push(Diagnostic::error("B002", place, message));
             return None;
         }
         match std::str::from_utf8(bytes) {
+            // A list may be large: its text is taken only when there is something to show.
+            Ok(_) if is_list => Some(place.file),
             Ok(text) => {
                 if let Some(source) = self.sources.last_mut() {
                     source.text = Arc::from(text);

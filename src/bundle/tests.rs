@@ -159,8 +159,8 @@ fn every_edit_that_breaks_the_flow_is_told_with_its_place_and_the_way_out() {
         (
             FLOW,
             "on_invalid: refuse",
-            "lists: {}",
-            &["error[B003]", "`lists` is not supported by this version"],
+            "counters: {}",
+            &["error[B003]", "`counters` is not supported by this version"],
         ),
         (FLOW, "deadline_ms: 50", "deadline_ms: 0", &["error[B007]", "1 to 60000"]),
         (FLOW, "kind: score", "Kind: score", &["error[Y009]", "is not the tag of a language"]),
@@ -194,7 +194,7 @@ fn files_that_are_missing_foreign_or_broken_are_told() {
         ("rules/personal_loan/markets/mx.yml", b"market: mx", "warning[B009]", true),
         ("rules/personal_loan/a.scorecard.yaml", b"", "error[Y015]", false),
         ("rules/personal_loan/pricing.table.csv", b"", "error[B030]", false),
-        ("rules/_shared/reasons.yaml", b"", "error[B003]", true),
+        ("rules/_shared/reasons.yaml", b"", "error[Y015]", true),
         ("rules/personal_loan/more.rules.yml", b"", "warning[B009]", true),
         ("rules/knockout.rules.yaml", b"", "warning[B009]", true),
         ("rules/personal_loan/more.rules.yaml", b"\xff", "error[B002]", false),
@@ -230,7 +230,6 @@ fn a_case_that_is_not_right_is_told_and_keeps_no_flow_out_of_force() {
         ("{ case: x, expect: { outcome: approve }, like: nobody }", &["there is no set of facts"]),
         ("{ case: x, expect: { outcome: approve }, without: [agee] }", &["did you mean `age`?"]),
         ("{ case: x, expect: { outcome: approve }, market: mx }", &["there is no market `mx`"]),
-        ("{ case: x, expect: { outcome: approve }, lists: {} }", &["error[B003]"]),
         (
             "{ case: x, expect: { outcome: approve }, at: yesterday }",
             &["error[Y011]", "2026-02-28T23:59:00-06:00"],
@@ -372,7 +371,7 @@ fn ten_thousand_rules_with_a_mistake_each_are_told_quickly() {
     let library = Arc::clone(&build(&documents).bundle.models);
     documents.files.insert("rules/personal_loan/many.rules.yaml".to_owned(), Arc::from(text.into_bytes()));
     let started = std::time::Instant::now();
-    let built = Built::with_models(&documents, library);
+    let built = Built::with(&documents, Kept { library: Some(library), ..Kept::default() });
     let told = told(&built);
     assert!(built.diagnostics.len() >= 10_000 && told.contains("many.rules.yaml:40000:11"));
     assert!(started.elapsed().as_secs() < 5, "{:?}", started.elapsed());
@@ -396,7 +395,7 @@ proptest::proptest! {
         let damaged: String = text[..at].iter().copied().chain(put.chars()).chain(text[end..].iter().copied()).collect();
         let mut documents = documents.clone();
         documents.files.insert(path.to_owned(), Arc::from(damaged.into_bytes()));
-        let built = Built::with_models(&documents, Arc::clone(library));
+        let built = Built::with(&documents, Kept { library: Some(Arc::clone(library)), ..Kept::default() });
         for finding in crate::documents::findings::listed(&built.diagnostics, &built.sources) {
             proptest::prop_assert!(finding.line >= 1 && finding.column >= 1 && finding.file.contains('/'), "{finding:?}");
         }

@@ -136,6 +136,8 @@ pub struct ReasonDeclaration {
     pub texts: BTreeMap<String, String>,
     /// `kind: score`: says only that a score was too high or low.
     pub is_score: bool,
+    /// Of `rules/_shared/`: not using it is no finding.
+    pub is_shared: bool,
 }
 
 #[derive(Debug, Clone)]

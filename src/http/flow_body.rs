@@ -240,6 +240,7 @@ mod tests {
                 code: at("R1".to_owned()),
                 texts: [("en".to_owned(), "Too high".to_owned())].into(),
                 is_score: false,
+                is_shared: false,
             }],
             on_error: OnErrorDeclaration { outcome: at("decline".to_owned()), reason: at("R1".to_owned()) },
             on_invalid: OnInvalid::Refuse,

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::bundle::cases::{self, CaseResult};
 use crate::bundle::{
-    Built, Bundle, Documents, Expected, FlowRevision, build, read_folder, rebuild, sha256_hex,
+    Built, Bundle, Documents, Expected, FlowRevision, Kept, KnownLists, read_folder, rebuild, sha256_hex,
 };
 use crate::documents::findings::{Colour, listed, rendered};
 use crate::domain::value::Name;
@@ -82,6 +82,7 @@ pub(super) async fn start(
     tell(&reading.built, &status);
     memory.documents = reading.digest;
     memory.models = Some(reading.models);
+    memory.lists = reading.built.lists.clone();
     Ok(Arc::new(Release {
         in_force: ArcSwap::new(bundle),
         status: ArcSwap::from_pointee(status),
@@ -101,6 +102,7 @@ impl Release {
         };
         let reading = self.without_haste(reading, &memory).await;
         memory.models = Some(reading.models.clone());
+        memory.lists = reading.built.lists.clone();
         if reading.built.unreadable {
             memory.documents = reading.digest;
             return self.refuse("`rules` cannot be read".to_owned(), Some(&reading.built));
@@ -217,13 +219,13 @@ fn refused_for_cases(settings: &ReleaseSettings, reading: &Reading) -> Vec<Name>
 async fn read(settings: &ReleaseSettings, memory: &Memory) -> Option<Option<Reading>> {
     let documents = settled(settings).await?;
     let known = memory.documents.clone();
-    let models = memory.models.clone();
+    let (models, lists) = (memory.models.clone(), memory.lists.clone());
     spawn_blocking(move || {
         let digest = documents.digest();
         if digest == known {
             return None;
         }
-        Some(built(digest, &documents, models))
+        Some(built(digest, &documents, models, lists))
     })
     .await
     .ok()
@@ -253,14 +255,16 @@ async fn settled(settings: &ReleaseSettings) -> Option<Documents> {
     None
 }
 
-fn built(digest: String, documents: &Documents, known: Option<(String, Arc<ModelLibrary>)>) -> Reading {
+fn built(
+    digest: String,
+    documents: &Documents,
+    known: Option<(String, Arc<ModelLibrary>)>,
+    lists: KnownLists,
+) -> Reading {
     let models_digest = digest_of_models(documents);
-    let built = match known {
-        Some((known_digest, library)) if known_digest == models_digest => {
-            Built::with_models(documents, library)
-        }
-        _ => build(documents),
-    };
+    let library =
+        known.filter(|(known_digest, _)| *known_digest == models_digest).map(|(_, library)| library);
+    let built = Built::with(documents, Kept { library, lists });
     let (results, failing) = run_cases(&built);
     let summary = cases::summary(&results, &[]);
     let told = CasesTold { run: summary.cases, failed: summary.failed };

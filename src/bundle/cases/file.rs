@@ -6,14 +6,14 @@ use jiff::Timestamp;
 
 use super::markets::CaseMarkets;
 use super::{Case, CaseFiles, Expectation, ExpectedScore};
-use crate::bundle::flow_file::probability;
 use crate::bundle::{BASE, FlowRevision};
 use crate::documents::Source;
 use crate::documents::yaml::shape::{Keys, Shape};
 use crate::documents::yaml::{Content, Literal, Node, read};
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::facts::Given;
-use crate::domain::flow::{Flow, ModelPin};
+use crate::domain::flow::Flow;
+use crate::domain::list::ListOptions;
 use crate::domain::nearest::nearest;
 use crate::domain::place::Located;
 use crate::domain::value::Name;
@@ -70,15 +70,17 @@ fn fact_sets(shape: &mut Shape<'_>, file: u32) -> FactSets {
 
 /// The names that a case may use; `None` where the flow itself could not be read.
 pub(super) struct Known {
-    names: Option<KnownNames>,
+    pub(super) names: Option<KnownNames>,
 }
 
 #[derive(Default)]
 pub(super) struct KnownNames {
     inputs: BTreeSet<String>,
-    models: BTreeSet<String>,
+    pub(super) models: BTreeSet<String>,
     /// Models and scorecards: what gives a score.
     scores: BTreeSet<String>,
+    /// With the options that pinned entries are matched by.
+    pub(super) lists: BTreeMap<String, ListOptions>,
     outcomes: BTreeSet<String>,
     reasons: BTreeSet<String>,
     outputs: BTreeSet<String>,
@@ -126,6 +128,7 @@ impl KnownNames {
         self.inputs.extend(needs.iter().cloned());
         self.needs.extend(needs);
         self.models.extend(flow.model_names());
+        self.lists.extend(flow.lists.iter().map(|(name, list)| (name.to_string(), list.options)));
         self.scores.extend(flow.model_names());
         self.scores.extend(texts(flow.scorecards.iter().map(|card| &card.name).collect()));
         self.outcomes.extend(texts(flow.outcomes.iter().collect()));
@@ -177,9 +180,9 @@ impl CaseReader<'_> {
         let at = keys.optional("at").and_then(|node| self.moment(node)).or(shared.at);
         let facts = self.facts(&mut keys, own_like.as_ref().or(shared.like.as_ref()));
         let models = keys.optional("models").map(|node| self.pins(node)).unwrap_or_default();
+        let lists = keys.optional("lists").map(|node| self.lists(node)).unwrap_or_default();
         let expect = keys.required("expect", &mut self.shape).and_then(|node| self.expectation(node));
         let CaseMarkets { markets, differing } = self.markets(&mut keys, name.as_ref());
-        self.later(&mut keys);
         keys.finish(&mut self.shape);
         if self.shape.findings.len() > before {
             return None;
@@ -193,20 +196,11 @@ impl CaseReader<'_> {
             facts,
             at,
             models,
+            lists,
             markets,
             expect: expect?,
             differing,
         })
-    }
-
-    fn later(&mut self, keys: &mut Keys<'_>) {
-        for key in ["lists"] {
-            if keys.optional(key).is_some() {
-                let place = keys.place_of(key).unwrap_or_default();
-                let message = format!("`{key}` in a case is not supported by this version");
-                self.shape.report(Diagnostic::error("B003", place, message).help("remove it"));
-            }
-        }
     }
 
     fn facts(&mut self, keys: &mut Keys<'_>, like: Option<&Located<String>>) -> Given {
@@ -240,23 +234,6 @@ impl CaseReader<'_> {
             }
         }
         Given::Map(facts)
-    }
-
-    fn pins(&mut self, node: &Node) -> BTreeMap<Name, ModelPin> {
-        let mut pins = BTreeMap::new();
-        for entry in self.shape.entries(node).unwrap_or_default() {
-            self.check(&entry.key, "model", |known| &known.models);
-            let fails = matches!(&entry.value.content, Content::Scalar(scalar) if scalar.text == "fails");
-            let pin = if fails {
-                Some(ModelPin::Fails)
-            } else {
-                probability(&mut self.shape, &entry.value).map(|value| ModelPin::Probability(value.value))
-            };
-            if let Some(pin) = pin {
-                pins.insert(Name::from(entry.key.value.as_str()), pin);
-            }
-        }
-        pins
     }
 
     pub(super) fn expectation(&mut self, node: &Node) -> Option<Expectation> {
@@ -375,7 +352,7 @@ impl CaseReader<'_> {
         }
     }
 
-    fn check(
+    pub(super) fn check(
         &mut self,
         name: &Located<String>,
         what: &str,

@@ -4,10 +4,12 @@
 mod compare;
 mod file;
 mod markets;
+mod pins;
 mod report;
 mod run;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -18,6 +20,7 @@ pub use run::{Coverage, run};
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::facts::Given;
 use crate::domain::flow::ModelPin;
+use crate::domain::list::List;
 use crate::domain::place::Place;
 use crate::domain::value::Name;
 
@@ -42,6 +45,8 @@ pub struct Case {
     /// The moment of the decision; when it runs, if left out.
     pub at: Option<Timestamp>,
     pub models: BTreeMap<Name, ModelPin>,
+    /// Entries that a list has in this case instead of its own.
+    pub lists: BTreeMap<Name, Arc<List>>,
     /// Where it runs: `base`, markets, or both.
     pub markets: Vec<Name>,
     pub expect: Expectation,

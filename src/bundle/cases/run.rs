@@ -101,7 +101,7 @@ fn run_one(
             return vec![Difference { part: "facts".to_owned(), expected, got: got.join("\n") }];
         }
     };
-    let pins = Pins { models: case.models.clone(), ..Pins::default() };
+    let pins = Pins { models: case.models.clone(), lists: case.lists.clone() };
     let verdict = flow.decide_with(&facts, case.at.unwrap_or(now), &Budget::default(), &pins);
     coverage.add(&verdict);
     differences(expect, &verdict)

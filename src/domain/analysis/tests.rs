@@ -73,6 +73,7 @@ pub(super) fn declaration(script: &str) -> FlowDeclaration {
                 code: text(code),
                 texts: BTreeMap::from([("en".into(), "why".into())]),
                 is_score: false,
+                is_shared: false,
             })
             .into(),
         on_error: OnErrorDeclaration { outcome: text("review"), reason: text("R900") },

@@ -1,6 +1,7 @@
 //! Calls: words, words over lists, functions of the script, and properties. Steps (`rules`, `model`, …) are `steps`'.
 
 use super::compile::{Compiler, Typing, article};
+use super::functions::Argument;
 use super::needs::NEED;
 use super::scope::Role;
 use super::typed::{Static, Typed};
@@ -39,9 +40,9 @@ impl Compiler<'_> {
             if let Some(at) = self.scope.outcomes.iter().position(|o| &**o == word) {
                 return self.verb(at, arguments, span);
             }
-            if let Some(at) = self.functions.iter().position(|f| f.name == word) {
-                return self.function(at, arguments, span);
-            }
+        }
+        if let Some(at) = self.functions.position(word, self.role) {
+            return self.function(at, arguments, span);
         }
         for argument in arguments.iter().filter(|a| !matches!(a.node, Node::Lambda { .. })) {
             self.maybe(argument);
@@ -60,13 +61,19 @@ impl Compiler<'_> {
             self.error("T001", name.span, format!("`{word}` can be called only in `flow.rhai`"));
             return Self::broken(name.span);
         }
+        if self.functions.is_elsewhere(word) {
+            let message = format!("`{word}` is a function of `flow.rhai` and can be called only there");
+            self.error("T001", name.span, message).help =
+                Some("move it into a file `rules/_shared/NAME.rhai`".to_owned());
+            return Self::broken(name.span);
+        }
         let mut names: Vec<&str> = WORDS.iter().map(|(n, ..)| *n).collect();
         names.extend(["is_given", "is_missing", "count", "sum", "average", "any", "all", "latest", "filter"]);
         if script {
             names.extend(STEPS);
             names.extend(self.scope.outcomes.iter().map(|o| &**o));
-            names.extend(self.functions.iter().map(|f| f.name.as_str()));
         }
+        names.extend(self.functions.names(self.role));
         let help = meant::function(word, self.scope, self.role)
             .or_else(|| nearest(word, names).map(|near| format!("did you mean `{near}`?")));
         self.error("T001", name.span, format!("there is no function `{word}`")).help = help;
@@ -116,19 +123,28 @@ impl Compiler<'_> {
     }
 
     fn function(&mut self, at: usize, arguments: &[Syntax], span: Span) -> Typing {
-        let compiled: Box<[Expression]> = arguments.iter().map(|a| self.given(a).0).collect();
-        let (name, expected) =
-            self.functions.get(at).map_or((String::new(), 0), |f| (f.name.clone(), f.parameters));
-        if compiled.len() != expected {
-            self.error("T002", span, format!("`{name}` takes {expected} arguments, not {}", compiled.len()));
+        let typings: Vec<Typing> = arguments.iter().map(|a| self.given(a)).collect();
+        let functions = self.functions;
+        let Some(declared) = functions.get(at) else { return Self::broken(span) };
+        let (name, parameters) = (&declared.function.name, &declared.function.parameters);
+        if typings.len() != parameters.len() {
+            let message = format!("`{name}` takes {} arguments, not {}", parameters.len(), typings.len());
+            self.error("T002", span, message).help =
+                Some(format!("write `{name}({})`", parameters.join(", ")));
             return Self::broken(span);
         }
-        let function = u16::try_from(at).unwrap_or(u16::MAX);
-        // What a function gives is known only when it runs.
-        (
-            Expression { span, code: Code::Call { function, arguments: compiled } },
-            Static { typed: Typed::Any, may_be_missing: false },
-        )
+        let mut known = Vec::with_capacity(typings.len());
+        let mut compiled = Vec::with_capacity(typings.len());
+        for (code, argument) in typings {
+            let is_literal = argument.typed == Typed::Literal;
+            let exact = if is_literal { literals::folded(&code) } else { None };
+            let typed = if exact.is_some() { Typed::Literal } else { argument.typed.settled() };
+            known.push(Argument { typed, exact });
+            compiled.push(code);
+        }
+        let (function, result) = functions.instance(at, known, self.scope, &mut self.usage);
+        let code = Code::Call { function, arguments: compiled.into() };
+        (Expression { span, code }, result)
     }
 
     pub(super) fn method(

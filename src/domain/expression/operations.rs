@@ -135,6 +135,9 @@ impl Compiler<'_> {
     }
 
     pub(super) fn membership(&mut self, item: &Syntax, collection: &Syntax, span: Span) -> Typing {
+        if let Some(list) = self.list_named(collection) {
+            return self.look_up(item, list, span);
+        }
         let (mut item_code, item_known) = self.given(item);
         let (mut collection_code, collection_known) = self.given(collection);
         match (&item_known.typed, &collection_known.typed) {

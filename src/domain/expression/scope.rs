@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rust_decimal::Decimal;
 
 use super::typed::{Static, Typed};
+use crate::domain::list::List;
 use crate::domain::value::{Field, Kind, Name, Value};
 
 /// A threshold's value: exact as written.
@@ -99,6 +100,9 @@ pub struct ScopedNeed {
 pub struct ScopedList {
     pub name: Name,
     pub is_shared: bool,
+    pub list: Arc<List>,
+    /// The file of its entries.
+    pub file: u32,
 }
 
 /// A declared reason as verbs name it.
@@ -159,6 +163,8 @@ pub enum Role<'a> {
         takes: &'a [(Name, Kind)],
     },
     Script,
+    /// The body of a shared function: pure, so that anything may call it.
+    Function,
 }
 
 /// What was named, for `unused` findings, traces and protected inputs.
@@ -173,6 +179,8 @@ pub struct Usage {
     pub flows: BTreeSet<Name>,
     pub needs: BTreeSet<Name>,
     pub lists: BTreeSet<Name>,
+    /// Functions called, also from within functions.
+    pub functions: BTreeSet<Name>,
     pub outcomes: BTreeSet<Name>,
     pub reasons: BTreeSet<Name>,
     /// What calls hand over where no document says its type: table, name, type.
@@ -189,6 +197,7 @@ impl Usage {
         self.flows.extend(other.flows.iter().cloned());
         self.needs.extend(other.needs.iter().cloned());
         self.lists.extend(other.lists.iter().cloned());
+        self.functions.extend(other.functions.iter().cloned());
         self.outcomes.extend(other.outcomes.iter().cloned());
         self.reasons.extend(other.reasons.iter().cloned());
         self.handed.extend(other.handed.iter().cloned());

@@ -142,6 +142,14 @@ impl<'a> Machine<'a> {
         self.depth -= 1;
         match result {
             Err(Stop::Return(value)) => Ok(value),
+            // What failed stands in another file: the place that can be shown is that of the call.
+            Err(Stop::Fault(mut fault)) if function.is_shared => {
+                fault.span = span;
+                if !fault.detail.starts_with("in `") {
+                    fault.detail = format!("in `{}`: {}", function.name, fault.detail);
+                }
+                Err(Stop::Fault(fault))
+            }
             other => other,
         }
     }

@@ -6,15 +6,17 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use super::names::Names;
-use super::{Fallback, Feature, Flow, Input, Output, Rule, RuleSet, Script};
+use super::{Fallback, Feature, Flow, Input, Output, Rule, RuleSet};
 use crate::domain::analysis::{self, Coverage};
 use crate::domain::declaration::{FlowDeclaration, OnInvalid, RuleDeclaration, RuleSetDeclaration};
 use crate::domain::diagnostic::{Diagnostic, Severity};
-use crate::domain::expression::compile::{Compiler, Signature};
+use crate::domain::expression::compile::{Compiler, article};
+use crate::domain::expression::functions::Functions;
+use crate::domain::expression::operators;
 use crate::domain::expression::predicate::Predicate;
 use crate::domain::expression::scope::{Role, Scope, ScopedOutput, ScopedReason, ScopedRuleSet, Usage};
 use crate::domain::expression::typed::{Static, Typed};
-use crate::domain::expression::{Code, CompiledFunction, Expression};
+use crate::domain::expression::{Code, Expression};
 use crate::domain::nearest::nearest;
 use crate::domain::place::{Located, Span};
 use crate::domain::script::Grammar;
@@ -52,24 +54,33 @@ impl Flow {
 
 pub(super) struct Build<'d> {
     pub declaration: &'d FlowDeclaration,
-    grammar: Grammar,
+    pub(super) grammar: Grammar,
     pub diagnostics: Vec<Diagnostic>,
     pub scope: Scope,
     pub usage: Usage,
+    pub(super) functions: Functions,
 }
 
 impl<'d> Build<'d> {
     fn new(declaration: &'d FlowDeclaration) -> Self {
-        let usage = Usage::default();
-        Self { declaration, grammar: Grammar::new(), diagnostics: Vec::new(), scope: Scope::default(), usage }
+        Self {
+            declaration,
+            grammar: Grammar::new(),
+            diagnostics: Vec::new(),
+            scope: Scope::default(),
+            usage: Usage::default(),
+            functions: Functions::default(),
+        }
     }
 
     fn flow(&mut self) -> Option<Flow> {
         let declaration = self.declaration;
         Names::check(declaration, &mut self.diagnostics);
         let inputs = self.inputs();
+        let lists = self.lists();
         let thresholds = self.thresholds();
         self.reasons_and_outcomes();
+        let program = self.program();
         self.scope.flows = super::sub_flows::scoped(declaration);
         let outputs = self.outputs();
         let needs = self.needs();
@@ -78,8 +89,8 @@ impl<'d> Build<'d> {
         let rule_sets = self.rule_sets();
         let table_heads = self.table_heads();
         self.scope_scorecards();
-        let script = self.script();
-        let (sub_flows, reasons) = (self.sub_flows(), self.reasons());
+        let script = self.script(program);
+        let sub_flows = self.sub_flows();
         let tables = self.tables(table_heads);
         let scorecards = self.scorecards();
         let time_zone = self.time_zone();
@@ -88,6 +99,13 @@ impl<'d> Build<'d> {
             OnInvalid::Refuse => None,
             OnInvalid::Record { outcome, reason } => self.fallback(outcome, reason, "on_invalid"),
         };
+        let reasons = self.reasons();
+        let kept = |fallback: Fallback| {
+            let code = &self.scope.reasons.get(usize::from(fallback.reason))?.code;
+            let reason = reasons.iter().position(|reason| reason.code == *code)?;
+            Some(Fallback { reason: u16::try_from(reason).ok()?, ..fallback })
+        };
+        let (on_error, on_invalid) = (on_error.and_then(kept), on_invalid.and_then(kept));
         let subject = declaration.subject.as_ref().and_then(|s| self.subject(s));
         // What does not compile hides what it uses: a warning then could be false.
         if !self.diagnostics.iter().any(|d| d.severity == Severity::Error) {
@@ -107,12 +125,13 @@ impl<'d> Build<'d> {
             rule_sets,
             scorecards,
             tables,
-            lists: Vec::new(),
+            lists,
             needs,
             sub_flows,
             languages: declaration.languages.iter().map(|language| language.value.clone()).collect(),
             market: declaration.market.as_ref().map(|market| Name::from(market.value.as_str())),
             is_market_required: declaration.is_market_required,
+            usage: self.usage.clone(),
             outcomes: self.scope.outcomes.clone(),
             reasons,
             outputs,
@@ -142,8 +161,7 @@ impl<'d> Build<'d> {
             let name = Name::from(input.name.value.as_str());
             let known = Static { typed: Typed::of(&input.kind), may_be_missing: input.optional };
             self.scope.inputs.push((name.clone(), known));
-            let (min, max) =
-                (self.bound(input.min.as_ref(), &input.kind), self.bound(input.max.as_ref(), &input.kind));
+            let (min, max) = self.bounds(input.min.as_ref(), input.max.as_ref(), &input.kind);
             Input {
                 name,
                 kind: input.kind.clone(),
@@ -167,12 +185,35 @@ impl<'d> Build<'d> {
             Kind::Decimal => text.parse().ok().map(Value::Decimal),
             Kind::Number => text.parse::<f64>().ok().filter(|n| n.is_finite()).map(Value::Number),
             Kind::Date => text.parse().ok().map(Value::Date),
+            Kind::Time => text.parse().ok().map(Value::Time),
             _ => None,
         };
         if value.is_none() {
-            self.error("T029", bound, format!("`{text}` cannot bound {}", kind.word()), None);
+            let help = match kind {
+                Kind::Date => Some("write `2026-01-31`".to_owned()),
+                Kind::Time => Some("write a time with its offset, `2026-01-31T09:00:00Z`".to_owned()),
+                _ => None,
+            };
+            self.error("T029", bound, format!("`{text}` cannot bound {}", article(kind.word())), help);
         }
         value
+    }
+
+    /// Both bounds of an input or output; together they must leave something.
+    fn bounds(
+        &mut self,
+        low: Option<&Located<String>>,
+        high: Option<&Located<String>>,
+        kind: &Kind,
+    ) -> (Option<Value>, Option<Value>) {
+        let (min, max) = (self.bound(low, kind), self.bound(high, kind));
+        if let (Some(a), Some(b), Some(at)) = (&min, &max, high)
+            && operators::ordering(a, b).is_some_and(std::cmp::Ordering::is_gt)
+        {
+            let message = format!("no {} is at least `min` and at most `max`", kind.word());
+            self.error("T029", at, message, Some("exchange the two bounds".to_owned()));
+        }
+        (min, max)
     }
 
     fn reasons_and_outcomes(&mut self) {
@@ -198,7 +239,7 @@ impl<'d> Build<'d> {
             let name = Name::from(output.name.value.as_str());
             let (kind, optional) = (output.kind.clone(), output.optional);
             self.scope.outputs.push(ScopedOutput { name: name.clone(), kind: kind.clone(), optional });
-            let (min, max) = (self.bound(output.min.as_ref(), &kind), self.bound(output.max.as_ref(), &kind));
+            let (min, max) = self.bounds(output.min.as_ref(), output.max.as_ref(), &kind);
             outputs.push(Output { name, kind, optional, min, max });
         }
         outputs
@@ -213,7 +254,7 @@ impl<'d> Build<'d> {
                 return Compiled::default();
             }
         };
-        let mut compiler = Compiler::new(&self.scope, role, source.place, &[]);
+        let mut compiler = Compiler::new(&self.scope, role, source.place, &self.functions);
         let (expression, known) = match role {
             Role::Condition { .. } => (compiler.truth(&syntax), Static::given(Typed::Boolean)),
             _ => compiler.given(&syntax),
@@ -373,53 +414,6 @@ impl<'d> Build<'d> {
                 TimeZone::UTC
             }
         }
-    }
-
-    fn script(&mut self) -> Option<Script> {
-        let source = &self.declaration.script;
-        let program = match self.grammar.program(source) {
-            Ok(program) => program,
-            Err(problems) => {
-                self.diagnostics.extend(problems);
-                return None;
-            }
-        };
-        let signatures: Vec<Signature> = program
-            .functions
-            .iter()
-            .map(|f| Signature { name: f.name.clone(), parameters: f.parameters.len() })
-            .collect();
-        let mut functions = Vec::new();
-        let mut found = (Vec::new(), Usage::default());
-        for function in &program.functions {
-            self.function_name(&function.name, source.place.part(function.span));
-            let mut compiler = Compiler::new(&self.scope, Role::Script, source.place, &signatures);
-            for parameter in &function.parameters {
-                compiler.parameter(parameter, function.span);
-            }
-            let (body, _) = compiler.block(&function.body, function.span);
-            functions.push(CompiledFunction {
-                name: Name::from(function.name.as_str()),
-                parameters: u16::try_from(function.parameters.len()).unwrap_or(u16::MAX),
-                frame: compiler.frame,
-                body,
-            });
-            found.0.append(&mut compiler.diagnostics);
-            found.1.add(&compiler.usage);
-        }
-        let mut compiler = Compiler::new(&self.scope, Role::Script, source.place, &signatures);
-        let (body, _) = compiler.block(&program.body, Span::new(0, source.value.len()));
-        let frame = compiler.frame;
-        found.0.append(&mut compiler.diagnostics);
-        found.1.add(&compiler.usage);
-        self.diagnostics.append(&mut found.0);
-        self.usage.add(&found.1);
-        super::paths::check(&program, &self.scope, source.place, &mut self.diagnostics);
-        let mut lines = vec![0];
-        lines.extend(
-            source.value.match_indices('\n').map(|(at, _)| u32::try_from(at + 1).unwrap_or(u32::MAX)),
-        );
-        Some(Script { body, frame, functions, lines })
     }
 }
 

@@ -234,7 +234,7 @@ impl<'a> Machine<'a> {
             Code::Literal { number, .. } => Value::Number(*number),
             Code::Input(at) => self.facts.values.get(usize::from(*at)).cloned().unwrap_or(Value::Missing),
             Code::Feature(at) => return self.feature(*at, expression.span),
-            Code::Local(at) => {
+            Code::Local(at) | Code::Named { local: at, .. } => {
                 self.locals.get(self.base + usize::from(*at)).cloned().unwrap_or(Value::Missing)
             }
             Code::Today => Value::Date(self.moment.today()),
@@ -396,13 +396,9 @@ impl<'a> Machine<'a> {
     /// Both sides of an operator; a literal beside a decimal is read as one.
     fn pair(&mut self, left: &'a Expression, right: &'a Expression) -> Outcome<(Value, Value)> {
         let (mut a, mut b) = (self.value(left)?, self.value(right)?);
-        match (&left.code, &right.code) {
-            (_, Code::Literal { decimal, .. }) if matches!(a, Value::Decimal(_)) => {
-                b = Value::Decimal(*decimal)
-            }
-            (Code::Literal { decimal, .. }, _) if matches!(b, Value::Decimal(_)) => {
-                a = Value::Decimal(*decimal)
-            }
+        match (left.code.as_written(), right.code.as_written()) {
+            (_, Some(decimal)) if matches!(a, Value::Decimal(_)) => b = Value::Decimal(decimal),
+            (Some(decimal), _) if matches!(b, Value::Decimal(_)) => a = Value::Decimal(decimal),
             _ => {}
         }
         Ok((a, b))
@@ -417,8 +413,8 @@ impl<'a> Machine<'a> {
         let mut values = self.values(all)?;
         if values.iter().any(|v| matches!(v, Value::Decimal(_))) {
             for (value, expression) in values.iter_mut().zip(all) {
-                if let Code::Literal { decimal, .. } = &expression.code {
-                    *value = Value::Decimal(*decimal);
+                if let Some(decimal) = expression.code.as_written() {
+                    *value = Value::Decimal(decimal);
                 }
             }
         }

@@ -16,6 +16,8 @@ mod reasons;
 mod rule_sets;
 mod scorecard_compile;
 mod scorecards;
+mod script;
+mod shared;
 mod steps;
 mod sub_flows;
 mod table_compile;
@@ -32,7 +34,7 @@ use jiff::tz::TimeZone;
 use super::analysis::Coverage;
 use super::declaration::{HitPolicy, Personal, UnknownInputs};
 use super::expression::predicate::Predicate;
-use super::expression::scope::Threshold;
+use super::expression::scope::{Threshold, Usage};
 use super::expression::typed::Typed;
 use super::expression::words::Moment;
 use super::expression::{CompiledFunction, Expression};
@@ -80,6 +82,8 @@ pub struct Flow {
     pub is_market_required: bool,
     /// What of it could be analysed for what can never happen.
     pub coverage: Coverage,
+    /// Everything that its conditions, features and script name.
+    pub usage: Usage,
     pub(in crate::domain) script: Script,
 }
 

@@ -5,14 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::compile::Build;
 use crate::domain::declaration::{FlowDeclaration, NeedDeclaration, ThresholdLiteral};
 use crate::domain::diagnostic::Diagnostic;
-use crate::domain::expression::ListWord;
 use crate::domain::expression::compile::article;
-use crate::domain::expression::words::WORDS;
+use crate::domain::expression::words::{STEPS, WORDS, is_word};
 use crate::domain::place::{Located, Place};
 use crate::domain::script::{is_name, is_reserved};
-
-/// Words that calls use: an outcome of that name would hide them.
-const STEPS: &[&str] = &["rules", "model", "scorecard", "table", "flow", "need"];
 
 pub(super) struct Names<'a> {
     seen: BTreeMap<&'a str, (&'static str, Place)>,
@@ -41,6 +37,9 @@ impl<'a> Names<'a> {
                 ));
             }
         }
+        for list in &flow.lists {
+            names.readable(if list.is_shared { "shared list" } else { "list" }, &list.name);
+        }
         for need in &flow.needs {
             names.need(need);
         }
@@ -61,7 +60,7 @@ impl<'a> Names<'a> {
                 names.handed_over(name);
             }
         }
-        for reason in &flow.reasons {
+        for reason in flow.reasons.iter().filter(|reason| !reason.is_shared) {
             if reason.texts.values().all(|text| text.trim().is_empty()) {
                 let message = format!("the reason `{}` has no text", reason.code.value);
                 let help = format!("write `{}: {{ en: … }}`", reason.code.value);
@@ -155,11 +154,7 @@ impl<'a> Names<'a> {
 impl Build<'_> {
     /// A function with the name of a word or an outcome would never be called: those come first.
     pub(super) fn function_name(&mut self, name: &str, place: Place) {
-        let taken = STEPS.contains(&name)
-            || ["is_given", "is_missing"].contains(&name)
-            || ListWord::from_name(name).is_some()
-            || WORDS.iter().any(|(word, ..)| *word == name)
-            || self.scope.outcomes.iter().any(|outcome| **outcome == *name);
+        let taken = is_word(name) || self.scope.outcomes.iter().any(|outcome| **outcome == *name);
         if taken {
             let message = format!("`{name}` is a word of the language and cannot name a function");
             self.diagnostics.push(Diagnostic::error("T026", place, message).help("choose another name"));
@@ -183,7 +178,10 @@ impl Build<'_> {
         for threshold in &flow.thresholds {
             warn("threshold", &threshold.name, usage.reads.contains(threshold.name.value.as_str()));
         }
-        for reason in &flow.reasons {
+        for list in flow.lists.iter().filter(|list| !list.is_shared) {
+            warn("list", &list.name, usage.lists.contains(list.name.value.as_str()));
+        }
+        for reason in flow.reasons.iter().filter(|reason| !reason.is_shared) {
             warn("reason", &reason.code, usage.reasons.contains(reason.code.value.as_str()));
         }
         for model in &flow.models {

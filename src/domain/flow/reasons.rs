@@ -14,6 +14,10 @@ impl Build<'_> {
         let declaration = self.declaration;
         let mut reasons: Vec<Reason> = Vec::new();
         for reason in &declaration.reasons {
+            // Of what is shared a flow has what it uses, as it has when it is built again.
+            if reason.is_shared && !self.usage.reasons.contains(reason.code.value.as_str()) {
+                continue;
+            }
             let lacking: Vec<String> = declaration
                 .languages
                 .iter()

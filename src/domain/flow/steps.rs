@@ -278,9 +278,9 @@ pub(super) fn coerced(value: Value, code: &Code, kind: &Kind) -> Result<Value, I
         (Value::Integer(n), Kind::Decimal) => Ok(Value::Decimal(Decimal::from(n))),
         #[expect(clippy::cast_precision_loss, reason = "declared as a number: the nearest float")]
         (Value::Integer(n), Kind::Number) => Ok(Value::Number(n as f64)),
-        (Value::Number(_), Kind::Decimal) => match code {
-            Code::Literal { decimal, .. } => Ok(Value::Decimal(*decimal)),
-            _ => Err(Impossible::new("wrong_type", "a decimal was expected, not number")),
+        (Value::Number(_), Kind::Decimal) => match code.as_written() {
+            Some(decimal) => Ok(Value::Decimal(decimal)),
+            None => Err(Impossible::new("wrong_type", "a decimal was expected, not number")),
         },
         (Value::Text(text), Kind::Choice(of)) if !of.contains(&text) => {
             Err(Impossible::new("wrong_type", "not one of its choices"))

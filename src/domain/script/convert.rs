@@ -39,10 +39,11 @@ impl<'a> Converter<'a> {
         ast.statements().iter().filter_map(|s| self.statement(s)).collect()
     }
 
-    /// The statements of one function. rhai shows them only through its walker, one function at a time.
+    /// The statements of one function. rhai shows them only through its walker, so the other functions are taken away
+    /// first; its `clone_functions_only_filtered` would leave them all (1.27 does not filter into an empty module).
     fn function_body(&mut self, ast: &AST, name: &str, arity: usize) -> Vec<Syntax> {
-        let alone =
-            ast.clone_functions_only_filtered(|_, _, _, found, params| found == name && params == arity);
+        let mut alone = ast.clone_functions_only();
+        alone.retain_functions(|_, _, found, params| found == name && params == arity);
         let mut body = Vec::new();
         alone.walk(&mut |path: &[ASTNode<'_>]| {
             if let [ASTNode::Stmt(statement)] = path {
