@@ -181,7 +181,7 @@ fn keyed(schema: &Json, whole: &Json, value: &Json, at: &str, found: &mut Vec<(S
     }
     for alternative in schema["anyOf"].as_array().into_iter().flatten() {
         let mut alone = alternative.clone();
-        if let Json::Object(alone) = &mut alone {
+        if let (Json::Object(alone), true) = (&mut alone, whole["definitions"].is_object()) {
             alone.insert("definitions".to_owned(), whole["definitions"].clone());
         }
         if jsonschema::draft7::is_valid(&alone, value) {
