@@ -176,9 +176,18 @@ fn the_examples_of_the_language_page_check_in_the_sample_flow() {
         paths,
         [
             "knockout.rules.yaml",
+            "application.scorecard.yaml",
+            "pricing.table.csv",
+            "pricing.table.yaml",
+            "limits.table.csv",
+            "fees.table.yaml",
             "flow.rhai",
             "markets/mx.yaml",
             "curp_checks.rules.yaml",
+            "rules/fraud_check/flow.yaml",
+            "rules/fraud_check/flow.rhai",
+            "rules/small_loan/flow.yaml",
+            "rules/small_loan/flow.rhai",
             "cases/knockout.yaml"
         ]
     );

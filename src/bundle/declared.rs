@@ -131,6 +131,17 @@ fn bounds(shape: &mut Shape<'_>, keys: &mut Keys<'_>, kind: Option<&Kind>) -> (B
     (None, None)
 }
 
+/// A type alone, short or long: `decimal`, `{ type: choice, of: [a, b] }`.
+pub(super) fn kind(shape: &mut Shape<'_>, node: &Node) -> Option<Kind> {
+    if let Content::Scalar(_) = node.content {
+        return short(shape, node);
+    }
+    let mut keys = shape.keys(node, "a type")?;
+    let kind = long(shape, &mut keys);
+    keys.finish(shape);
+    kind
+}
+
 /// `decimal`.
 pub(super) fn short(shape: &mut Shape<'_>, node: &Node) -> Option<Kind> {
     match shape.word(node, WORDS)? {

@@ -19,6 +19,8 @@ mod rebuild;
 mod replaced;
 mod revision;
 mod rule_file;
+mod scorecard_file;
+mod table_file;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -47,6 +49,12 @@ pub const CODES: &[(&str, &str)] = &[
     ("B009", "a file that looks like a document of a flow and is not read"),
     ("B010", "a case that refers to something that is not there"),
     ("B011", "a case that does not hold, where cases are required before a flow comes into force"),
+    ("B030", "a table's CSV file that cannot be read, or a column without a name"),
+    ("B031", "a row with more or fewer cells than the header"),
+    ("B032", "a table without rows, or with rows in two files"),
+    ("B033", "another separator than the one that is declared"),
+    ("B034", "a type for a column that is not there"),
+    ("B035", "a bin that asks nothing, or several things"),
     ("B040", "a market with a name that no market can have"),
     ("B041", "a market that changes nothing"),
     ("B042", "a flow that decides only for a market and has none"),
@@ -149,5 +157,7 @@ impl Bundle {
 mod market_tests;
 #[cfg(test)]
 mod sub_flow_tests;
+#[cfg(test)]
+mod table_tests;
 #[cfg(test)]
 mod tests;

@@ -190,10 +190,10 @@ fn files_that_are_missing_foreign_or_broken_are_told() {
         (told(&built), built.bundle.flow("personal_loan").is_some())
     };
     let table: &[(&str, &[u8], &str, bool)] = &[
-        ("rules/personal_loan/a.scorecard.yaml", b"", "error[B003]", false),
-        ("rules/personal_loan/pricing.table.csv", b"", "error[B003]", false),
         ("rules/personal_loan/markets/mx.yaml", b"", "error[Y015]", false),
         ("rules/personal_loan/markets/mx.yml", b"market: mx", "warning[B009]", true),
+        ("rules/personal_loan/a.scorecard.yaml", b"", "error[Y015]", false),
+        ("rules/personal_loan/pricing.table.csv", b"", "error[B030]", false),
         ("rules/_shared/reasons.yaml", b"", "error[B003]", true),
         ("rules/personal_loan/more.rules.yml", b"", "warning[B009]", true),
         ("rules/knockout.rules.yaml", b"", "warning[B009]", true),

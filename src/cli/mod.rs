@@ -79,6 +79,8 @@ struct Shared {
 enum Format {
     Text,
     Json,
+    /// SARIF 2.1.0, for code hosts and editors; only `check` has findings to write
+    Sarif,
     /// A flowchart (`show`)
     Mermaid,
     /// A picture (`show`)
@@ -172,6 +174,7 @@ impl Command {
     /// Refuses a format that the command does not write.
     fn check_format(&self, format: Format) -> Result<(), Trouble> {
         let (name, more): (&str, &[Format]) = match self {
+            Self::Check(_) => ("check", &[Format::Sarif]),
             Self::Show(_) => ("show", &[Format::Mermaid, Format::Svg]),
             Self::Schema(_) => ("schema", &[Format::Rhai]),
             _ => ("this command", &[]),

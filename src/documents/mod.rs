@@ -5,8 +5,11 @@
 pub mod definitions;
 pub mod difference;
 pub mod findings;
+pub mod grid;
 pub mod json;
 pub mod outline;
+pub mod pages;
+pub mod sarif;
 pub mod schema;
 mod source;
 pub mod table;

@@ -22,7 +22,7 @@ pub struct FlowDeclaration {
     pub time_zone: Option<Located<String>>,
     pub inputs: Vec<InputDeclaration>,
     pub unknown_inputs: UnknownInputs,
-    /// Input, and the rule sets in which it may be read.
+    /// Input, and the rule sets, scorecards and tables in which it may be read.
     pub protected: Vec<(Located<String>, Vec<Located<String>>)>,
     pub features: Vec<FeatureDeclaration>,
     pub thresholds: Vec<ThresholdDeclaration>,

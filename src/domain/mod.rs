@@ -1,6 +1,7 @@
 //! What is true, whatever asks and wherever it runs: values, expressions, rules, flows, models and the
 //! verdict. Absent on purpose: IO, clock, randomness, async, logging, serde and hash maps.
 
+pub mod analysis;
 pub mod declaration;
 pub mod diagnostic;
 pub mod difference;

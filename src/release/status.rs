@@ -141,6 +141,8 @@ fn case_finding(failed: &FailedCase) -> Finding {
         file: failed.file.clone(),
         line: failed.line,
         column: 1,
+        end_line: failed.line,
+        end_column: 1,
         help: Some(
             "cases are required before a flow comes into force: `tollgate test` shows the difference"
                 .to_owned(),

@@ -21,7 +21,7 @@ mod inputs;
 mod markets;
 mod meanings;
 mod needs;
-mod needs_shared;
+mod needs_log;
 mod postgres;
 mod reloads;
 mod samples;

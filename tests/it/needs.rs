@@ -1,18 +1,12 @@
 //! Decisions that stop to ask their caller: one decision with parts, each in the log before its answer, gone on with
 //! on the revision and the time that it began on, whatever happens in between.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use serde_json::{Value as Json, json};
-use tollgate::audit::{AnsweredPart, Audit, Durability, Provenance, StoppedPart};
-use tollgate::config::{Settings, gather};
-use tollgate::domain::value::Value;
-use tollgate::domain::verdict::{NeedAsked, Verdict};
+use tollgate::config::{Flags, Settings, gather};
 
 use crate::app::{Answer, Api, Home};
-use crate::samples;
 
 const FLOW: &str = "flow: lending
 subject: applicant_id
@@ -62,26 +56,6 @@ pub fn home() -> Home {
 fn body(amount: &str) -> Json {
     let facts = json!({"applicant_id": "person-7", "age": 41, "amount": amount});
     json!({"flow": "lending", "reference": "a-1", "facts": facts})
-}
-
-/// Appends a decision that stopped once on its way: the part and the decision itself.
-pub async fn append_in_parts(audit: &Audit) {
-    let begun = samples::provenance("person-7", Durability::Local);
-    let (given, facts, decided) = (samples::given("person-7"), samples::facts(), samples::verdict());
-    let stopped = StoppedPart { number: 1, at: begun.decided_at, by: "shop".into() };
-    let asked = NeedAsked { name: "bureau".into(), with: Value::Map(Arc::default()) };
-    let stops = Verdict { needs: vec![asked], ..decided.clone() };
-    let part = audit.part(&begun, &stopped, (&given, &facts), &stops).unwrap();
-    audit.append_part(part).await.unwrap();
-    let answered = AnsweredPart {
-        number: 1,
-        need: "bureau".into(),
-        asked_at: begun.decided_at,
-        answered_at: Timestamp::now(),
-        answered_by: "bureau".into(),
-    };
-    let made = Provenance { parts: vec![answered], ..begun };
-    audit.append(audit.record(&made, &given, &facts, &decided)).await.unwrap();
 }
 
 pub async fn go_on(api: &Api, id: &str, facts: Json) -> Answer {
@@ -441,6 +415,20 @@ async fn only_the_same_caller_or_a_key_for_the_flow_goes_on() {
         record["parts"].as_array().unwrap().iter().map(|p| &p["answered_by"]).collect();
     assert_eq!(answered, ["bureau", "shop"]);
     service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_goes_on_later_is_durable_even_where_nobody_waits_for_that() {
+    let home = home();
+    let service = home.serve_with(Flags { durable: Some("memory".to_owned()), ..home.flags() }).await;
+    let asked = service.api.post("/v1/decisions", &body("100")).await.ok();
+    assert_eq!(asked["durable"], "local");
+    let id = asked["decision_id"].as_str().unwrap();
+    assert_eq!(go_on(&service.api, id, json!({"bureau": {"score": 700}})).await.ok()["durable"], "local");
+    let minor = json!({"flow": "lending", "facts": {"applicant_id": "p", "age": 17, "amount": 1}});
+    assert_eq!(service.api.post("/v1/decisions", &minor).await.ok()["durable"], "memory");
+    service.stop().await;
+    whole(&home, 4);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use tollgate::audit::{
     Refusal, Search, StoreSettings, Switch, verify_folder,
 };
 
-use crate::{needs, samples};
+use crate::{needs_log, samples};
 
 pub async fn open(folder: &Path) -> Audit {
     open_with(StoreSettings::new(folder)).await
@@ -402,7 +402,7 @@ async fn sample_log() -> tempfile::TempDir {
     };
     audit.append_entry(Entry::Refusal(refusal), Durability::Local).await.unwrap();
     audit.append(samples::keyed(&audit, "p", "key-1", Durability::Local)).await.unwrap();
-    needs::append_in_parts(&audit).await;
+    needs_log::append_in_parts(&audit).await;
     audit.close(Duration::ZERO).await;
     folder
 }

@@ -77,6 +77,8 @@ pub(super) struct Known {
 pub(super) struct KnownNames {
     inputs: BTreeSet<String>,
     models: BTreeSet<String>,
+    /// Models and scorecards: what gives a score.
+    scores: BTreeSet<String>,
     outcomes: BTreeSet<String>,
     reasons: BTreeSet<String>,
     outputs: BTreeSet<String>,
@@ -124,6 +126,8 @@ impl KnownNames {
         self.inputs.extend(needs.iter().cloned());
         self.needs.extend(needs);
         self.models.extend(flow.model_names());
+        self.scores.extend(flow.model_names());
+        self.scores.extend(texts(flow.scorecards.iter().map(|card| &card.name).collect()));
         self.outcomes.extend(texts(flow.outcomes.iter().collect()));
         self.reasons.extend(texts(flow.reasons.iter().map(|reason| &reason.code).collect()));
         self.outputs.extend(texts(flow.outputs.iter().map(|output| &output.name).collect()));
@@ -326,7 +330,7 @@ impl CaseReader<'_> {
     fn scores(&mut self, node: &Node) -> Vec<(String, ExpectedScore)> {
         let mut all = Vec::new();
         for entry in self.shape.entries(node).unwrap_or_default() {
-            self.check(&entry.key, "model", |known| &known.models);
+            self.check(&entry.key, "model or scorecard", |known| &known.scores);
             if let Some(score) = self.score(&entry.value) {
                 all.push((entry.key.value.clone(), score));
             }

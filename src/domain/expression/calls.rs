@@ -5,7 +5,7 @@ use super::needs::NEED;
 use super::scope::Role;
 use super::typed::{Static, Typed};
 use super::words::{WORDS, Word};
-use super::{Code, Expression, ListWord, literals, narrowing};
+use super::{Code, Expression, ListWord, literals, meant, narrowing};
 use crate::domain::nearest::nearest;
 use crate::domain::place::Span;
 use crate::domain::script::syntax::{self, Node, Operator, Syntax};
@@ -67,7 +67,8 @@ impl Compiler<'_> {
             names.extend(self.scope.outcomes.iter().map(|o| &**o));
             names.extend(self.functions.iter().map(|f| f.name.as_str()));
         }
-        let help = nearest(word, names).map(|near| format!("did you mean `{near}`?"));
+        let help = meant::function(word, self.scope, self.role)
+            .or_else(|| nearest(word, names).map(|near| format!("did you mean `{near}`?")));
         self.error("T001", name.span, format!("there is no function `{word}`")).help = help;
         Self::broken(name.span)
     }

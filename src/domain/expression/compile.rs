@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 
 use super::scope::{Role, Scope, Threshold, Usage, position};
 use super::typed::{Static, Typed};
-use super::{Code, Expression, narrowing};
+use super::{Code, Expression, meant, narrowing};
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::nearest::nearest;
 use crate::domain::place::{Place, Span};
@@ -299,11 +299,7 @@ impl<'a> Compiler<'a> {
             Role::Feature => "this feature",
             Role::Condition { .. } => "this condition",
         };
-        let help = self.need_unasked(name).or(help).or_else(|| match name {
-            "null" | "nil" | "None" => Some("there is no null here: write `is_missing(x)`".to_owned()),
-            "True" | "TRUE" | "False" | "FALSE" => Some(format!("write `{}`", name.to_lowercase())),
-            _ => None,
-        });
+        let help = self.need_unasked(name).or_else(|| meant::name(name, scope, self.role)).or(help);
         self.error("T004", span, format!("{here} reads an unknown name `{name}`")).help = help;
         Self::broken(span)
     }

@@ -5,6 +5,7 @@ pub mod calls;
 pub mod compile;
 pub mod list_words;
 pub mod literals;
+mod meant;
 pub mod narrowing;
 pub mod needs;
 pub mod operations;

@@ -41,7 +41,7 @@ pub struct ScopedTable {
     /// Columns that are neither input nor feature: the call hands them over. One whose type no document says takes
     /// the type of what is handed over.
     pub takes: Vec<(Name, Option<Kind>)>,
-    /// What `.name` of its result is.
+    /// What `.name` of its result is. Empty: its file could not be read, and nothing is said of what it gives.
     pub outputs: Vec<(Name, Static)>,
     /// It has `-> outcome`, so `.apply()` has something to record.
     pub has_outcome: bool,

@@ -2,7 +2,7 @@
 
 use super::compile::{Compiler, Typing, article};
 use super::typed::{Static, Typed};
-use super::{Code, Expression, literals};
+use super::{Code, Expression, literals, meant};
 use crate::domain::nearest::nearest;
 use crate::domain::place::Span;
 use crate::domain::script::syntax::{self, Node, Syntax};
@@ -39,10 +39,12 @@ impl Compiler<'_> {
         let found = names.iter().position(|n| **n == **wanted);
         if found.is_none() {
             let near = nearest(wanted, names.iter().map(|n| &**n));
-            let help = near.map_or_else(
-                || format!("this flow has {}", super::calls::listed(names)),
-                |near| format!("did you mean `\"{near}\"`?"),
-            );
+            let help = meant::step(word, wanted, self.scope).unwrap_or_else(|| {
+                near.map_or_else(
+                    || format!("this flow has {}", super::calls::listed(names)),
+                    |near| format!("did you mean `\"{near}\"`?"),
+                )
+            });
             self.error(code, *at, format!("this flow has no {kind} `{wanted}`")).help = Some(help);
         }
         found.and_then(|at| u16::try_from(at).ok())
@@ -81,6 +83,9 @@ impl Compiler<'_> {
         };
         let Some(table) = self.scope.tables.get(usize::from(index)) else { return Self::broken(span) };
         self.usage.tables.insert(table.name.clone());
+        if table.outputs.is_empty() {
+            return Self::broken(span);
+        }
         let called = Called { word: "table", kind: "table", name: &table.name };
         let takes = self.handed_over(&called, &table.takes, arguments, span);
         (Expression { span, code: Code::Table { index, takes } }, Static::given(Typed::Table(index)))

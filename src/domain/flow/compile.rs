@@ -4,19 +4,15 @@
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
-use rust_decimal::Decimal;
 
 use super::names::Names;
 use super::{Fallback, Feature, Flow, Input, Output, Rule, RuleSet, Script};
-use crate::domain::declaration::{
-    FlowDeclaration, OnInvalid, RuleDeclaration, RuleSetDeclaration, ThresholdLiteral,
-};
+use crate::domain::analysis::{self, Coverage};
+use crate::domain::declaration::{FlowDeclaration, OnInvalid, RuleDeclaration, RuleSetDeclaration};
 use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::expression::compile::{Compiler, Signature};
 use crate::domain::expression::predicate::Predicate;
-use crate::domain::expression::scope::{
-    Role, Scope, ScopedOutput, ScopedReason, ScopedRuleSet, Threshold, Usage, position,
-};
+use crate::domain::expression::scope::{Role, Scope, ScopedOutput, ScopedReason, ScopedRuleSet, Usage};
 use crate::domain::expression::typed::{Static, Typed};
 use crate::domain::expression::{Code, CompiledFunction, Expression};
 use crate::domain::nearest::nearest;
@@ -36,7 +32,16 @@ impl Flow {
     pub fn compile(declaration: &FlowDeclaration) -> (Option<Flow>, Vec<Diagnostic>) {
         let (flow, mut diagnostics) = stacker::maybe_grow(STACK_LEFT, STACK, || {
             let mut build = Build::new(declaration);
-            (build.flow(), build.diagnostics)
+            let mut flow = build.flow();
+            // Of what does not compile nothing can be said that would stay true.
+            if let Some(flow) = &mut flow
+                && !build.diagnostics.iter().any(|d| d.severity == Severity::Error)
+            {
+                let (found, coverage) = analysis::check(flow, declaration);
+                build.diagnostics.extend(found);
+                flow.coverage = coverage;
+            }
+            (flow, build.diagnostics)
         });
         diagnostics.sort_by_key(|d| (d.place.file, d.place.span.start, d.code));
         diagnostics.dedup();
@@ -111,6 +116,7 @@ impl<'d> Build<'d> {
             outcomes: self.scope.outcomes.clone(),
             reasons,
             outputs,
+            coverage: Coverage::default(),
             on_error: on_error?,
             on_invalid,
             deadline_ms: declaration.deadline_ms,
@@ -149,33 +155,7 @@ impl<'d> Build<'d> {
             }
         });
         let inputs = inputs.collect();
-        for (input, sets) in &declaration.protected {
-            if position(&self.scope.inputs, &input.value).is_none() {
-                let names = declaration.inputs.iter().map(|i| i.name.value.as_str());
-                let help = nearest(&input.value, names).map(|n| format!("did you mean `{n}`?"));
-                self.error(
-                    "T004",
-                    input,
-                    format!("`protected` names an unknown input `{}`", input.value),
-                    help,
-                );
-            }
-            for set in sets {
-                let steps = declaration.rule_sets.iter().map(|r| &r.name);
-                let steps = steps.chain(declaration.scorecards.iter().map(|s| &s.name));
-                let names: Vec<&str> = steps
-                    .chain(declaration.tables.iter().map(|t| &t.name))
-                    .map(|n| n.value.as_str())
-                    .collect();
-                if !names.contains(&set.value.as_str()) {
-                    let message = format!("this flow has no rule set, scorecard or table `{}`", set.value);
-                    let help = nearest(&set.value, names).map(|near| format!("did you mean `{near}`?"));
-                    self.error("T010", set, message, help);
-                }
-            }
-            let sets = sets.iter().map(|s| s.value.clone()).collect();
-            self.scope.protected.push((Name::from(input.value.as_str()), sets));
-        }
+        self.protected();
         inputs
     }
 
@@ -193,29 +173,6 @@ impl<'d> Build<'d> {
             self.error("T029", bound, format!("`{text}` cannot bound {}", kind.word()), None);
         }
         value
-    }
-
-    fn thresholds(&mut self) -> Vec<(Name, Threshold)> {
-        for threshold in &self.declaration.thresholds {
-            let value = match &threshold.literal.value {
-                ThresholdLiteral::Boolean(value) => Some(Threshold::Value(Value::Boolean(*value))),
-                ThresholdLiteral::Text(text) => Some(Threshold::Value(Value::text(text))),
-                ThresholdLiteral::Number(text) => number_threshold(text),
-            };
-            let Some(value) = value else {
-                let message =
-                    format!("the threshold `{}` is not a number that can be used", threshold.name.value);
-                self.error(
-                    "T029",
-                    &threshold.literal,
-                    message,
-                    Some("write a plain number like `0.40`".to_owned()),
-                );
-                continue;
-            };
-            self.scope.thresholds.push((Name::from(threshold.name.value.as_str()), value));
-        }
-        self.scope.thresholds.clone()
     }
 
     fn reasons_and_outcomes(&mut self) {
@@ -457,7 +414,7 @@ impl<'d> Build<'d> {
         found.1.add(&compiler.usage);
         self.diagnostics.append(&mut found.0);
         self.usage.add(&found.1);
-        super::paths::check(&program, &self.scope.outcomes, source.place, &mut self.diagnostics);
+        super::paths::check(&program, &self.scope, source.place, &mut self.diagnostics);
         let mut lines = vec![0];
         lines.extend(
             source.value.match_indices('\n').map(|(at, _)| u32::try_from(at + 1).unwrap_or(u32::MAX)),
@@ -482,15 +439,4 @@ impl Default for Compiled {
 
 fn takes_of(set: &RuleSetDeclaration) -> Vec<(Name, Kind)> {
     set.takes.iter().map(|(name, kind)| (Name::from(name.value.as_str()), kind.clone())).collect()
-}
-
-fn number_threshold(text: &str) -> Option<Threshold> {
-    if let Ok(integer) = text.parse::<i64>() {
-        return Some(Threshold::Value(Value::Integer(integer)));
-    }
-    let number = text.parse::<f64>().ok().filter(|n| n.is_finite())?;
-    match text.parse::<Decimal>().or_else(|_| Decimal::from_scientific(text)) {
-        Ok(decimal) => Some(Threshold::Literal { number, decimal }),
-        Err(_) => Some(Threshold::Value(Value::Number(number))),
-    }
 }

@@ -11,6 +11,7 @@ mod models;
 mod names;
 mod needs;
 mod paths;
+mod protected;
 mod reasons;
 mod rule_sets;
 mod scorecard_compile;
@@ -20,6 +21,7 @@ mod sub_flows;
 mod table_compile;
 mod table_head;
 mod tables;
+mod thresholds;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,6 +29,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::analysis::Coverage;
 use super::declaration::{HitPolicy, Personal, UnknownInputs};
 use super::expression::predicate::Predicate;
 use super::expression::scope::Threshold;
@@ -75,7 +78,9 @@ pub struct Flow {
     /// `None`: `base`.
     pub market: Option<Name>,
     pub is_market_required: bool,
-    pub(super) script: Script,
+    /// What of it could be analysed for what can never happen.
+    pub coverage: Coverage,
+    pub(in crate::domain) script: Script,
 }
 
 /// What the script may ask the caller for.
@@ -157,7 +162,7 @@ pub struct Rule {
     pub reads: Arc<[Name]>,
     /// The condition as written.
     pub when: String,
-    pub(super) condition: Expression,
+    pub(in crate::domain) condition: Expression,
     /// The condition once more, where it only compares names with constants, and the most ticks that it takes.
     pub(super) predicate: Option<(Predicate, u32)>,
     pub(super) frame: u16,
@@ -191,7 +196,7 @@ pub struct Fallback {
 
 /// `flow.rhai`, compiled.
 #[derive(Debug)]
-pub(super) struct Script {
+pub(in crate::domain) struct Script {
     pub body: Expression,
     pub frame: u16,
     pub functions: Vec<CompiledFunction>,

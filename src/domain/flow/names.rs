@@ -1,6 +1,6 @@
 //! Names as they are declared: well-formed, not reserved, each used once; and what was declared but never used.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::compile::Build;
 use crate::domain::declaration::{FlowDeclaration, NeedDeclaration, ThresholdLiteral};
@@ -142,13 +142,12 @@ impl<'a> Names<'a> {
     }
 
     fn unique(&mut self, kind: &str, names: impl Iterator<Item = &'a Located<String>>) {
-        let mut seen: Vec<&str> = Vec::new();
+        let mut seen: BTreeSet<&str> = BTreeSet::new();
         for name in names {
-            if seen.contains(&name.value.as_str()) {
+            if !seen.insert(name.value.as_str()) {
                 let message = format!("the {kind} `{}` is declared twice", name.value);
                 self.found.push(Diagnostic::error("T025", name.place, message).help("choose another name"));
             }
-            seen.push(&name.value);
         }
     }
 }

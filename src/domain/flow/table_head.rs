@@ -292,6 +292,10 @@ impl<'d> Build<'d> {
     /// Hit policies that need something of the columns.
     fn check_policy(&mut self, head: &TableHead<'_>) {
         let declared = head.declared;
+        if declared.columns.is_empty() {
+            // Its file could not be read, which was said.
+            return;
+        }
         let at = Located::new((), declared.place);
         if head.asked.is_empty() {
             let help = "name an input or a feature in the header".to_owned();
@@ -419,6 +423,10 @@ fn cell_of(head: &TableHead<'_>, row: &RowDeclaration, name: &str) -> Located<St
 /// What scripts see of a table.
 fn scoped(head: &TableHead<'_>) -> ScopedTable {
     let declared = head.declared;
+    let name = Name::from(declared.name.value.as_str());
+    if declared.columns.is_empty() {
+        return ScopedTable { name, takes: Vec::new(), outputs: Vec::new(), has_outcome: false };
+    }
     let list = |typed: Typed| Typed::List(Box::new(typed));
     let mut outputs: Vec<(Name, Static)> = Vec::new();
     for given in &head.given {
@@ -450,7 +458,7 @@ fn scoped(head: &TableHead<'_>) -> ScopedTable {
     fixed("failed", Typed::Boolean, false);
     let taken = head.asked.iter().filter(|asked| matches!(asked.source, Source::Taken(_)));
     ScopedTable {
-        name: Name::from(declared.name.value.as_str()),
+        name,
         takes: taken.map(|asked| (Name::from(asked.name.value.as_str()), asked.kind.clone())).collect(),
         outputs,
         has_outcome: head.has_outcome,

@@ -1,8 +1,11 @@
 //! What a flow means, shown through whole flows: small declarations in, verdicts and diagnostics out.
 
 mod facts;
+mod habits;
 mod needs;
 mod sandbox;
+mod scorecards;
+mod tables;
 
 use std::collections::BTreeMap;
 

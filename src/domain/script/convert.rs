@@ -177,8 +177,9 @@ impl<'a> Converter<'a> {
             Expr::BoolConstant(value, _) => Node::Boolean(*value),
             Expr::IntegerConstant(value, _) => Node::Integer(*value),
             Expr::FloatConstant(..) => Node::Number(self.text.slice(span).replace(['_', ' '], "")),
-            Expr::CharConstant(..) => {
-                return self.refuse(span, "single quotes do not make a text", "write texts in double quotes");
+            Expr::CharConstant(letter, _) => {
+                let help = format!("write texts in double quotes: `{:?}`", letter.to_string());
+                return self.refuse(span, "single quotes do not make a text", &help);
             }
             Expr::StringConstant(value, _) => Node::Text(value.to_string()),
             Expr::Unit(_) => {

@@ -74,14 +74,15 @@ fn number(word: &Word, is_decimal_comma: bool) -> Result<(), Misread> {
     }
     let (decimal, thousands) = if is_decimal_comma { (',', '.') } else { ('.', ',') };
     let without: String = bare.chars().filter(|c| *c != thousands).collect();
-    if without == bare || plain(&without, is_decimal_comma).is_none() {
+    let as_fraction = bare.replacen(thousands, &decimal.to_string(), 1);
+    let is_number = |text: &str| plain(text, is_decimal_comma).is_some();
+    if without == bare || !is_number(&without) && !is_number(&as_fraction) {
         return Ok(());
     }
     let parts: Vec<&str> = bare.trim_start_matches('-').split(thousands).collect();
     let last = parts.last().map_or("", |last| last.split(decimal).next().unwrap_or_default());
     let looks_like_thousands =
         last.len() == 3 && parts.first().is_some_and(|first| (1..=3).contains(&first.len()) && *first != "0");
-    let as_fraction = bare.replacen(thousands, &decimal.to_string(), 1);
     let help = match (is_decimal_comma, parts.len(), bare.contains(decimal), looks_like_thousands) {
         (_, 3.., _, _) | (_, _, true, _) => format!("write `{without}`"),
         (false, _, _, true) => {

@@ -43,6 +43,10 @@ impl Index {
     /// The index of some rows with this many columns.
     #[must_use]
     pub fn new(columns: usize, rows: &[Row]) -> Self {
+        Self::within(columns, rows, WORDS_A_COLUMN)
+    }
+
+    fn within(columns: usize, rows: &[Row], words_a_column: usize) -> Self {
         if rows.len() < FEWEST_ROWS || columns == 0 {
             return Self::default();
         }
@@ -50,7 +54,7 @@ impl Index {
         let columns: Box<[ColumnIndex]> = (0..columns)
             .map(|at| {
                 let tests: Vec<&Test> = rows.iter().filter_map(|row| row.tests.get(at)).collect();
-                ColumnIndex::new(&tests, words)
+                ColumnIndex::new(&tests, words, words_a_column)
             })
             .collect();
         let is_shared = columns.iter().any(|column| column.slots_a_set > 1);
@@ -100,7 +104,7 @@ impl Index {
 }
 
 impl ColumnIndex {
-    fn new(tests: &[&Test], words: usize) -> Self {
+    fn new(tests: &[&Test], words: usize, words_a_column: usize) -> Self {
         let mut bounds: Vec<&Value> = Vec::new();
         for test in tests {
             match test {
@@ -116,7 +120,7 @@ impl ColumnIndex {
         bounds.dedup_by(|a, b| by_order(a, b) == Ordering::Equal);
         let bounds: Box<[Value]> = bounds.into_iter().cloned().collect();
         let slots = bounds.len() * 2 + 1;
-        let most_sets = (WORDS_A_COLUMN / words.max(1)).max(1);
+        let most_sets = (words_a_column / words.max(1)).max(1);
         let slots_a_set = slots.div_ceil(most_sets);
         let mut column =
             Self { bounds, slots_a_set, sets: Box::default(), missing: vec![0; words].into_boxed_slice() };
@@ -204,5 +208,100 @@ fn put(set: &mut [u64], row: usize) {
 fn take(set: &mut [u64], row: usize) {
     if let Some(word) = set.get_mut(row / 64) {
         *word &= !(1 << (row % 64));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::place::Place;
+
+    /// Integers in the first column, numbers and integers side by side in the second, texts in the third.
+    fn value(column: usize, at: i64) -> Value {
+        match column {
+            0 => Value::Integer(at),
+            1 if at % 2 == 0 => Value::Integer(at / 2),
+            #[expect(clippy::cast_precision_loss, reason = "a small number")]
+            1 => Value::Number(at as f64 / 2.0),
+            _ => Value::text(&format!("{at:02}")),
+        }
+    }
+
+    fn tests(column: usize) -> impl Strategy<Value = Test> {
+        let bound = move || {
+            (0..20_i64, any::<bool>())
+                .prop_map(move |(at, is_inclusive)| Bound { value: value(column, at), is_inclusive })
+        };
+        prop_oneof![
+            2 => Just(Test::Any),
+            1 => Just(Test::Missing),
+            3 => prop::collection::vec(0..20_i64, 1..4)
+                .prop_map(move |all| Test::OneOf(all.into_iter().map(|at| value(column, at)).collect())),
+            2 => (prop::option::of(bound()), bound())
+                .prop_map(|(low, high)| Test::Range { low, high: Some(high) }),
+            1 => bound().prop_map(|low| Test::Range { low: Some(low), high: None }),
+        ]
+    }
+
+    fn rows() -> impl Strategy<Value = Vec<Row>> {
+        let row = (tests(0), tests(1), tests(2)).prop_map(|(a, b, c)| Row {
+            number: 0,
+            tests: Box::new([a, b, c]),
+            outputs: Box::default(),
+            outcome: None,
+            reasons: Box::default(),
+            place: Place::default(),
+        });
+        prop::collection::vec(row, 0..200)
+    }
+
+    proptest! {
+        #[test]
+        fn the_index_finds_what_a_scan_finds_whatever_memory_it_has(
+            rows in rows(),
+            asked in prop::collection::vec((prop::option::of(-1..21_i64), prop::option::of(-1..21_i64), prop::option::of(-1..21_i64)), 8),
+            words in prop::sample::select(vec![1_usize, 12, 64 * 1024]),
+        ) {
+            let index = Index::within(3, &rows, words);
+            for (a, b, c) in asked {
+                let values: Vec<Value> = [a, b, c]
+                    .into_iter()
+                    .enumerate()
+                    .map(|(column, at)| at.map_or(Value::Missing, |at| value(column, at)))
+                    .collect();
+                let mut found = Vec::new();
+                index.find(&rows, &values, &mut |at, _| {
+                    found.push(at);
+                    true
+                });
+                let scanned: Vec<usize> =
+                    rows.iter().enumerate().filter(|(_, row)| row.matches(&values)).map(|(at, _)| at).collect();
+                prop_assert_eq!(&found, &scanned);
+                let mut first = None;
+                index.find(&rows, &values, &mut |at, _| {
+                    first = Some(at);
+                    false
+                });
+                prop_assert_eq!(first, scanned.first().copied());
+            }
+        }
+    }
+
+    #[test]
+    fn an_index_keeps_to_its_memory() {
+        let row = |at: i64| Row {
+            number: 0,
+            tests: Box::new([Test::OneOf(Box::new([Value::Integer(at)]))]),
+            outputs: Box::default(),
+            outcome: None,
+            reasons: Box::default(),
+            place: Place::default(),
+        };
+        let rows: Vec<Row> = (0..20_000).map(row).collect();
+        let bytes = Index::new(1, &rows).bytes();
+        let bounds = rows.len() * size_of::<Value>();
+        assert!(bytes <= WORDS_A_COLUMN * 8 + bounds + 8 * 1024, "{bytes}");
     }
 }

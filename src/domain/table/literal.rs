@@ -48,6 +48,11 @@ impl Reader<'_> {
                         return Ok(read);
                     }
                     damage::of_text(word)?;
+                    if role == Role::Bound && plain(text, self.is_decimal_comma).is_some() {
+                        let message = format!("a text is compared with the number `{text}`");
+                        let help = format!("write `'{text}'` for a text, or declare the column's type");
+                        return Err(Misread::new("T044", word.span, message, help));
+                    }
                 }
                 return Ok((Value::text(text), None));
             }
@@ -367,6 +372,7 @@ mod tests {
             ("1 000", Kind::Decimal, false, "T045", "write `1000`"),
             ("12%", Kind::Decimal, false, "T045", "write `0.12`"),
             ("€ 10", Kind::Decimal, false, "T045", "write `10`"),
+            ("0.5", Kind::Text, false, "T044", "write `'0.5'` for a text, or declare the column's type"),
             ("#REF!", Kind::Text, false, "T045", "write the value that was meant"),
         ] {
             let misread = read(text, &kind, Role::Bound, is_decimal_comma).unwrap_err();

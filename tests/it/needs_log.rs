@@ -1,11 +1,68 @@
-//! Decisions with parts on several nodes: what one began another goes on with, and two at once end in one.
+//! The log of decisions with parts: one that was kept before there were any, and several nodes, of which one goes on
+//! with what another began, and two at once end in one.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
 use serde_json::json;
+use sqlx::Connection as _;
+use tollgate::audit::{AnsweredPart, Audit, Durability, Provenance, StoppedPart, verify_folder};
 use tollgate::config::Flags;
+use tollgate::domain::value::Value;
+use tollgate::domain::verdict::{NeedAsked, Verdict};
 
 use crate::app::{Answer, Api, Home};
 use crate::needs::{ask, go_on, home, replays, whole};
 use crate::postgres::{Cluster, database};
+use crate::{samples, store};
+
+/// Appends a decision that stopped once on its way: the part and the decision itself.
+pub async fn append_in_parts(audit: &Audit) {
+    let begun = samples::provenance("person-7", Durability::Local);
+    let (given, facts, decided) = (samples::given("person-7"), samples::facts(), samples::verdict());
+    let stopped = StoppedPart { number: 1, at: begun.decided_at, by: "shop".into() };
+    let asked = NeedAsked { name: "bureau".into(), with: Value::Map(Arc::default()) };
+    let stops = Verdict { needs: vec![asked], ..decided.clone() };
+    let part = audit.part(&begun, &stopped, (&given, &facts), &stops).unwrap();
+    audit.append_part(part).await.unwrap();
+    let answered = AnsweredPart {
+        number: 1,
+        need: "bureau".into(),
+        asked_at: begun.decided_at,
+        answered_at: Timestamp::now(),
+        answered_by: "bureau".into(),
+    };
+    let made = Provenance { parts: vec![answered], ..begun };
+    audit.append(audit.record(&made, &given, &facts, &decided)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_from_before_there_were_parts_is_read_as_it_is_and_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let audit = store::open(folder.path()).await;
+    let made = store::append_many(&audit, 3, Durability::Local).await;
+    audit.close(Duration::ZERO).await;
+    let address = format!("sqlite://{}", folder.path().join("log.db").display());
+    let mut connection = sqlx::SqliteConnection::connect(&address).await.unwrap();
+    for sql in [
+        "DROP INDEX entry_decision",
+        "ALTER TABLE entry DROP COLUMN decision_id",
+        "DELETE FROM _sqlx_migrations WHERE version = 2",
+    ] {
+        sqlx::query(sql).execute(&mut connection).await.unwrap();
+    }
+    connection.close().await.unwrap();
+    let report = verify_folder(folder.path()).await.unwrap();
+    assert_eq!((report.is_whole(), report.decisions), (true, 3), "{:?}", report.problems);
+
+    let audit = store::open(folder.path()).await;
+    assert_eq!(store::ids(&audit).await, made);
+    append_in_parts(&audit).await;
+    audit.close(Duration::ZERO).await;
+    let report = verify_folder(folder.path()).await.unwrap();
+    assert_eq!((report.is_whole(), report.decisions), (true, 4), "{:?}", report.problems);
+}
 
 async fn shipped(api: &Api) {
     let done = json!({"state": "reachable", "lag": 0});
