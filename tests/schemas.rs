@@ -177,7 +177,7 @@ fn findings(kind: DocumentKind, text: &str) -> Vec<Diagnostic> {
 fn keyed(schema: &Json, whole: &Json, value: &Json, at: &str, found: &mut Vec<(String, BTreeSet<String>)>) {
     if let Some(name) = schema["$ref"].as_str() {
         let name = name.strip_prefix("#/definitions/").unwrap();
-        return keyed(&whole["definitions"][name], whole, value, at, found);
+        return keyed(whole["definitions"].get(name).unwrap(), whole, value, at, found);
     }
     for alternative in schema["anyOf"].as_array().into_iter().flatten() {
         let mut alone = alternative.clone();
