@@ -13,7 +13,7 @@ type Loose = (String, Option<String>);
 pub fn mermaid(outline: &Outline) -> String {
     let mut chart = Chart { outcomes: &outline.outcomes, out: String::new(), count: 0, loops: Vec::new() };
     chart.out.push_str("flowchart TD\n");
-    let start = chart.shape("([", &[outline.flow.clone()], "])", "edge");
+    let start = chart.shape("([", std::slice::from_ref(&outline.flow), "])", "edge");
     let end = chart.shape("([", &["the strictest outcome recorded".to_owned()], "])", "edge");
     let loose = chart.block(&outline.nodes, vec![(start, None)], &end);
     chart.join(&loose, &end);

@@ -168,7 +168,9 @@ impl Artist<'_> {
                 lines.extend(reads(&node.thresholds));
                 Part::of_text(id, &lines, Look::Plain)
             }
-            Act::Leave { text } => Part { ends: true, ..Part::of_text(id, &[text.clone()], Look::Plain) },
+            Act::Leave { text } => {
+                Part { ends: true, ..Part::of_text(id, std::slice::from_ref(text), Look::Plain) }
+            }
         }
     }
 

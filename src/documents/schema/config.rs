@@ -20,6 +20,15 @@ fn whole(description: &str, least: i64, most: i64) -> Json {
     or_default(json!({"type": "integer", "minimum": least, "maximum": most, "description": description}))
 }
 
+fn example() -> Json {
+    json!({
+        "http": "127.0.0.1:8080", "data": "data", "rules": "rules", "models": "models", "durable": "local",
+        "body_limit": 262_144, "log": {"filter": "info", "format": "text"},
+        "queue": {"records": 16_384, "bytes": 67_108_864}, "release": {"require_cases": false},
+        "retention": {"shipped_days": 1, "local_days": 0}, "needs": {"open_days": 7}, "shutdown_grace_s": 30,
+    })
+}
+
 pub(super) fn config() -> Json {
     let keys = [
         ("http", text("address of the REST API; port 0 picks a free one")),
@@ -72,17 +81,18 @@ pub(super) fn config() -> Json {
             ),
         ),
         (
+            "needs",
+            object(
+                "decisions that asked their caller for more",
+                &[("open_days", whole("days that they may be continued", 1, 3650))],
+            ),
+        ),
+        (
             "shutdown_grace_s",
             whole("seconds that requests may take to finish when the service stops", 0, 3600),
         ),
     ];
-    let example = json!({
-        "http": "127.0.0.1:8080", "data": "data", "rules": "rules", "models": "models", "durable": "local",
-        "body_limit": 262_144, "log": {"filter": "info", "format": "text"},
-        "queue": {"records": 16_384, "bytes": 67_108_864}, "release": {"require_cases": false},
-        "retention": {"shipped_days": 1, "local_days": 0}, "shutdown_grace_s": 30,
-    });
-    let mut schema = with(object("How the service runs; every key may be left out", &keys), &[], example);
+    let mut schema = with(object("How the service runs; every key may be left out", &keys), &[], example());
     if let Some(of) = schema.get_mut("type") {
         *of = json!(["object", "null"]);
     }

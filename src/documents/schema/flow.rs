@@ -277,7 +277,7 @@ pub(super) fn shared() -> Json {
 
 pub(super) fn shared_reasons() -> Json {
     let schema = reasons("reason codes that several flows use, and what a person is told");
-    with(schema, &[], json!({"S101": {"en": "This account is blocked", "es": "Esta cuenta está bloqueada"}}))
+    with(schema, &[], json!({"R801": {"en": "This account is blocked", "es": "Esta cuenta está bloqueada"}}))
 }
 
 /// Types of values that a call hands over.

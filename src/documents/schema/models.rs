@@ -24,9 +24,10 @@ fn fallback(description: &str) -> Json {
     })
 }
 
-pub(super) fn train() -> Json {
+/// One entry of `algorithms:`.
+fn algorithm() -> Json {
     let positive = |description: &str| json!({"type": "integer", "minimum": 1, "description": description});
-    let algorithm = object(
+    object(
         "one way to fit",
         &[
             ("kind!", word("what is fitted", &["logistic_regression", "forest"])),
@@ -37,8 +38,12 @@ pub(super) fn train() -> Json {
             ("columns_per_split", positive("that each split may choose from; of a forest")),
             ("seed", json!({"type": "integer", "minimum": 0, "description": "of a forest"})),
         ],
-    );
-    let feature = object(
+    )
+}
+
+/// One entry of `features:`.
+fn feature() -> Json {
+    object(
         "one column of the data",
         &[
             ("type!", word("its type", &["integer", "decimal", "number", "boolean", "choice"])),
@@ -47,7 +52,10 @@ pub(super) fn train() -> Json {
             ("missing", fallback("what happens when it is missing: refuse, or take this")),
             ("unseen", fallback("what happens with another category: refuse, or take this")),
         ],
-    );
+    )
+}
+
+pub(super) fn train() -> Json {
     let left_out = object(
         "columns that no model may read",
         &[("columns!", list("their names", plain("a column"))), ("because!", plain("why"))],
@@ -91,8 +99,8 @@ pub(super) fn train() -> Json {
             json!({"type": "integer", "minimum": 1, "description": "to which flows see the probability; 6 if left out"}),
         ),
         ("algorithm!", plain("the one of `algorithms` that is used when none is asked for")),
-        ("algorithms!", named("ways to fit, by name", algorithm)),
-        ("features!", named("the columns that are fitted on", feature)),
+        ("algorithms!", named("ways to fit, by name", algorithm())),
+        ("features!", named("the columns that are fitted on", feature())),
         ("left_out", list("columns left out, and why", left_out)),
         (
             "known_limits",
@@ -106,7 +114,7 @@ pub(super) fn train() -> Json {
         "split": {"test_fraction": 0.3, "seed": 7},
         "decimals": 6, "algorithm": "forest",
         "algorithms": {"forest": {"kind": "forest", "trees": 100, "max_depth": 8}},
-        "features": {"housing": {"type": "choice", "of": ["own", "rent"], "encode": "one_hot", "unseen": {"as": "own"}}},
+        "features": {"housing": {"type": "choice", "of": ["own", "rent"], "encode": "one_hot", "unseen": "refuse"}},
         "left_out": [{"columns": ["age"], "because": "a protected attribute"}],
         "known_limits": ["one bank, one decade"],
     });
