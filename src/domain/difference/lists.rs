@@ -1,6 +1,7 @@
 //! Lists: entries that came or went, other expiries, another way of matching. Entries are named only where nothing that
 //! is looked up in the list can be of a person; elsewhere they are counted. Notes have no meaning for a decision.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::{About, ChangeKind, Found, Part, Said, Stated};
@@ -59,9 +60,11 @@ fn folding(options: ListOptions) -> Option<Said> {
     (!words.is_empty()).then(|| Said::plain(words.join(", ")))
 }
 
-/// Entries by what they are found by, once: the last writing of one that stands there twice.
-fn by_key(list: &List) -> BTreeMap<std::borrow::Cow<'_, str>, u32> {
-    (0..u32::try_from(list.len()).unwrap_or(u32::MAX)).map(|entry| (list.key(entry), entry)).collect()
+/// Entries by what they are found by, once: the last writing of one that stands there twice. Where that is another
+/// thing on the other side, by their texts.
+fn by_key(list: &List, is_folded_alike: bool) -> BTreeMap<Cow<'_, str>, u32> {
+    let key = |entry| if is_folded_alike { list.key(entry) } else { Cow::Borrowed(list.entry(entry)) };
+    (0..u32::try_from(list.len()).unwrap_or(u32::MAX)).map(|entry| (key(entry), entry)).collect()
 }
 
 fn until(expires: Option<Expires>) -> String {
@@ -73,7 +76,8 @@ fn until(expires: Option<Expires>) -> String {
 }
 
 fn entries(found: &mut Found, about: &About, (was, is): (&List, &List), may_name: bool) {
-    let (old, new) = (by_key(was), by_key(is));
+    let is_folded_alike = was.options == is.options;
+    let (old, new) = (by_key(was, is_folded_alike), by_key(is, is_folded_alike));
     let gone = old.iter().filter(|(key, _)| !new.contains_key(*key)).map(|(_, entry)| *entry);
     let gone: Vec<String> = gone.map(|entry| was.entry(entry).to_owned()).collect();
     let come = new.iter().filter(|(key, _)| !old.contains_key(*key)).map(|(_, entry)| *entry);

@@ -3,8 +3,8 @@
 use super::reads::{Thresholds, shown};
 use super::{OutlineStep, ReasonSource, Recording, StepKind, StepPart, ThresholdRead};
 use crate::domain::declaration::{
-    BinDeclaration, BinTest, Collected, FlowDeclaration, HitPolicy, ModelUseDeclaration, RuleDeclaration,
-    ScorecardDeclaration, SubFlowFound, TableDeclaration, TableHitPolicy, ThresholdLiteral,
+    BinDeclaration, BinTest, Collected, FlowDeclaration, HitPolicy, ModelUseDeclaration, RowDeclaration,
+    RuleDeclaration, ScorecardDeclaration, SubFlowFound, TableDeclaration, TableHitPolicy, ThresholdLiteral,
 };
 use crate::domain::flow::Flow;
 use crate::domain::place::Located;
@@ -12,6 +12,8 @@ use crate::domain::place::Located;
 /// Columns of a table that `.apply()` records.
 const OUTCOME: &str = "outcome";
 const REASON: &str = "reason";
+/// A cell that gives none.
+const MISSING: &str = "missing";
 
 /// The declarations, asked by step.
 pub(super) struct Details<'f> {
@@ -90,7 +92,11 @@ impl Details<'_> {
         }
         Some(Recording {
             outcome: outcome.unwrap_or_default().to_owned(),
-            reasons: reason.map(|code| self.code(code)).into_iter().collect(),
+            reasons: reason
+                .into_iter()
+                .flat_map(|codes| codes.split('|'))
+                .map(|c| self.code(c.trim()))
+                .collect(),
             outputs: Vec::new(),
         })
     }
@@ -146,11 +152,13 @@ impl Details<'_> {
         };
         let of = |wanted: &str| table.columns.iter().position(|c| c.is_output && c.name.value == wanted);
         let (outcome, reason) = (of(OUTCOME), of(REASON));
-        let mut groups: Vec<(Option<&str>, Option<&str>, Vec<&crate::domain::declaration::RowDeclaration>)> =
-            Vec::new();
+        let mut groups: Vec<(Option<&str>, Option<&str>, Vec<&RowDeclaration>)> = Vec::new();
         if outcome.is_some() || reason.is_some() {
             for row in &table.rows {
-                let cell = |at: Option<usize>| row.cells.get(at?).map(|cell| cell.value.trim());
+                let cell = |at: Option<usize>| {
+                    let cell = row.cells.get(at?).map(|cell| cell.value.trim());
+                    cell.filter(|cell| *cell != MISSING)
+                };
                 let (outcome, reason) = (cell(outcome), cell(reason));
                 match groups.iter_mut().find(|(o, r, _)| (*o, *r) == (outcome, reason)) {
                     Some((_, _, rows)) => rows.push(row),

@@ -1,5 +1,5 @@
-//! What `diff` tells of every construct: small documents in, one edit, and exactly the changes that it means. What
-//! belongs to others (a shared function that the flow does not call, a comment in a flow that it asks) is not told.
+//! What `show` and `diff` tell of every construct: small documents in, one edit, and exactly the changes that it means.
+//! What belongs to others (a shared function that the flow does not call, a comment in a flow that it asks) is not told.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -9,8 +9,9 @@ use std::path::Path;
 use tollgate::bundle::{
     Documents, FlowDifference, Flows, build, flows_difference, market_difference, read_folder,
 };
-use tollgate::documents::difference;
 use tollgate::documents::findings::Colour;
+use tollgate::documents::{difference, outline};
+use tollgate::domain::outline::Outline;
 
 const FILES: &[(&str, &str)] = &[
     (
@@ -119,13 +120,16 @@ lists: { blocked_countries: blocked_countries_mx }
 flow: fraud
 inputs: { amount: decimal }
 thresholds: { most: 9000 }
-outcomes: [approve, review, decline]
+outcomes: [approve, review]
 reasons: { F1: { en: Much } }
 on_error: { outcome: review, reason: F1 }
 ",
     ),
     ("rules/fraud/flow.rhai", "if amount > most { review(\"F1\"); }\napprove();\n"),
-    ("rules/_shared/hours.rhai", "fn is_late(moment) { hour_of(moment) >= latest() }\nfn latest() { 22 }\n"),
+    (
+        "rules/_shared/hours.rhai",
+        "fn is_late(moment) { hour_of(moment) >= closing() }\nfn closing() { 22 }\n",
+    ),
     ("rules/_shared/money.rhai", "fn half(x) { x / 2 }\n"),
     ("rules/_shared/shared.yaml", "lists: { blocked_phones: { match: prefix } }\n"),
     ("rules/_shared/blocked_phones.list.csv", "0900\n+49900\n"),
@@ -196,9 +200,9 @@ fn rows_are_known_by_what_they_ask() {
                 "25..40,own,low_apr\n25..40,rent|free,0.099",
                 "25..40,rent|free,0.099\n25..40,own,low_apr",
             )],
-            "loan\n  ↕ pricing, row 3 moved\
-             \n      - row 2: age 25..40, housing own → apr low_apr\
-             \n      + row 3: age 25..40, housing own → apr low_apr\n",
+            "loan\n  ↕ pricing, row 2 moved\
+             \n      - row 3: age 25..40, housing rent|free → apr 0.099\
+             \n      + row 2: age 25..40, housing rent|free → apr 0.099\n",
         ),
         (&[(PRICING, "< 25,-,0.149\n25..40", "<25 , -, 0.1490\n[25 .. 40)")], ""),
     ]);
@@ -294,28 +298,29 @@ fn what_is_derived_from_a_person_is_of_a_person() {
     const FLOW: &str = "loan/flow.yaml";
     const COUNTRIES: &str = "loan/blocked_countries.list.csv";
     const SETS: &str = "loan/knockout.rules.yaml";
-    let derived: Edit<'_> = (FLOW, "features:\n", "features:\n  prefix: lower(phone)\n  again: prefix\n");
+    let derived: Edit<'_> = (FLOW, "features:\n", "features:\n  line: phone\n  again: line\n");
     let entry: Edit<'_> = (COUNTRIES, "XX,war,\n", "");
     let counted = "loan\n  - list blocked_countries, entries: 1 entry\n";
     let before = flows(&[derived, (SETS, "country in", "again in")]);
     let after = flows(&[derived, (SETS, "country in", "again in"), entry]);
     assert_eq!(text(&flows_difference(&before, &after)), counted);
-    let unclear: Edit<'_> =
-        (SETS, "country in", "any([country], |one| one in blocked_countries) && country in");
+    let any = "'any([country], |one| one in blocked_countries)'";
+    let unclear: Edit<'_> = (SETS, "country in blocked_countries", any);
     assert_eq!(text(&flows_difference(&flows(&[unclear]), &flows(&[unclear, entry]))), counted);
     let named = "loan\n  - list blocked_countries, entries: 1 entry (XX)\n";
-    let plain: Edit<'_> = (SETS, "country in", "upper(country) in");
-    assert_eq!(text(&flows_difference(&flows(&[plain]), &flows(&[plain, entry]))), named);
+    let derived: Edit<'_> = (FLOW, "features:\n", "features:\n  origin: country\n");
+    let plain: Edit<'_> = (SETS, "country in", "origin in");
+    assert_eq!(text(&flows_difference(&flows(&[derived, plain]), &flows(&[derived, plain, entry]))), named);
 }
 
 #[test]
 fn of_what_is_shared_only_what_the_flow_uses_counts() {
     const HOURS: &str = "_shared/hours.rhai";
     hold(&[
-        (&[(HOURS, "22", "23")], "loan\n  ~ function latest: 22 → 23\n"),
+        (&[(HOURS, "22", "23")], "loan\n  ~ function closing: 22 → 23\n"),
         (
-            &[(HOURS, ">= latest", "> latest")],
-            "loan\n  ~ function is_late: hour_of(moment) >= latest() → hour_of(moment) > latest()\n",
+            &[(HOURS, ">= closing", "> closing")],
+            "loan\n  ~ function is_late: hour_of(moment) >= closing() → hour_of(moment) > closing()\n",
         ),
         (&[("_shared/money.rhai", "x / 2", "x / 3"), ("_shared/reasons.yaml", "Nobody", "No flow")], ""),
         (
@@ -359,7 +364,7 @@ fn needs_languages_and_markets_are_parts_of_the_contract() {
         ),
         (
             &[(FLOW, "languages: [en]\n", "languages: [en]\nmarket: required\n")],
-            "loan\n  + flow loan, market: required\n  mx changed\n",
+            "loan\n  + flow loan, market: required\n",
         ),
         (&[(FLOW, "languages: [en]\n", "")], "loan\n  - flow loan, languages: en\n"),
     ]);
@@ -421,4 +426,49 @@ fn an_alias_that_moved_is_another_model() {
         ]
     );
     assert!(loan.markets.is_empty(), "told once: {:?}", loan.markets);
+}
+
+fn outlined(market: Option<&str>) -> Outline {
+    let flows = flows(&[]);
+    let loan = &flows["loan"];
+    let flow = market.map_or(loan, |market| loan.in_market(market).unwrap());
+    Outline::of(&flow.declaration).unwrap()
+}
+
+#[test]
+fn the_tree_has_every_construct() {
+    insta::assert_snapshot!(outline::tree(&outlined(None), Colour::Never));
+}
+
+#[test]
+fn the_pictures_have_what_the_tree_has() {
+    let outline = outlined(Some("mx"));
+    let (chart, picture) = (outline::mermaid(&outline), outline::svg(&outline));
+    for words in [
+        "flow fraud",
+        "asked whole",
+        "scorecard application",
+        "500 base points",
+        "need bureau with depth",
+        "table pricing",
+        "2 rows",
+        "min_age",
+        "is_late",
+        "closing",
+    ] {
+        assert!(picture.contains(words), "{words}: {picture}");
+        assert!(chart.contains(words), "{words}: {chart}");
+    }
+    let mut ids = Vec::new();
+    outline.visit(&mut |node| ids.push(node.id.clone()));
+    for id in [
+        "flow.fraud",
+        "apply.fraud",
+        "scorecard.application",
+        "need.bureau",
+        "table.pricing",
+        "fn.is_late/compute.1",
+    ] {
+        assert!(ids.iter().any(|known| known.starts_with(id)), "{id}: {ids:?}");
+    }
 }
