@@ -10,7 +10,7 @@ use tollgate::bundle::{
     Documents, FlowDifference, Flows, build, flows_difference, market_difference, read_folder,
 };
 use tollgate::documents::findings::Colour;
-use tollgate::documents::{difference, outline};
+use tollgate::documents::{definitions, difference, outline};
 use tollgate::domain::outline::Outline;
 
 const FILES: &[(&str, &str)] = &[
@@ -470,5 +470,18 @@ fn the_pictures_have_what_the_tree_has() {
         "fn.is_late/compute.1",
     ] {
         assert!(ids.iter().any(|known| known.starts_with(id)), "{id}: {ids:?}");
+    }
+}
+
+#[test]
+fn the_definitions_have_what_stands_elsewhere() {
+    let text = definitions::rhai(&flows(&[])["loan"].declaration);
+    for line in [
+        "fn is_late(moment: ?) -> ?;",
+        "There is `\"fraud\"`.",
+        "fn scorecard(name: String, with: Map) -> Map;",
+        "const blocked_phones: Array;",
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
     }
 }

@@ -87,7 +87,9 @@ impl Diff {
             (Side::Market { flow, .. }, None) => (format!("{flow}@base"), self.before.clone()),
             (_, after) => (self.before.clone(), after.unwrap_or("the rules here").to_owned()),
         };
-        say.result(&body(&was, &is, &found), || text(&found))?;
+        if say.is_json() || !found.is_empty() {
+            say.result(&body(&was, &is, &found), || text(&found))?;
+        }
         if found.is_empty() {
             say.talk("no difference");
         }
