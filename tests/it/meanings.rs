@@ -83,7 +83,7 @@ fn schemas_are_printed_and_written() {
 
 #[test]
 fn a_market_is_shown_and_compared_as_what_it_is_made_into() {
-    let (home, other) = (Home::new(), Home::new());
+    let (home, other) = (Home::of_samples(), Home::of_samples());
     let text = |arguments: &[&str], expected: i32| {
         let output = home.run(arguments);
         assert_eq!(code(&output), expected, "{arguments:?}: {}", said(&output));
@@ -115,7 +115,7 @@ fn a_market_is_shown_and_compared_as_what_it_is_made_into() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stored_revisions_are_compared_from_the_command_line() {
-    let home = Home::new();
+    let home = Home::of_samples();
     let mut process = home.spawn(&[]);
     let revision = process.api.get("/v1/flows").await.ok()["revision"].as_str().unwrap().to_owned();
     home.edit("rules/fraud_check/flow.yaml", "thresholds:", "# as the auditors wish\nthresholds:");
