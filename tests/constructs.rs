@@ -1,7 +1,7 @@
 //! What `show` and `diff` tell of every construct: small documents in, one edit, and exactly the changes that it means.
 //! What belongs to others (a shared function that the flow does not call, a comment in a flow that it asks) is not told.
 
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 
 use std::collections::BTreeMap;
 use std::path::Path;
