@@ -326,8 +326,14 @@ fn result_of(word: Word, types: &[Typed]) -> Result<Typed, &'static str> {
                 return Ok(of.as_ref().clone().settled());
             }
             let joined = types.iter().cloned().reduce(Typed::either).unwrap_or(Any);
-            let comparable = types.iter().all(|t| first.compares(Operator::Less, t));
-            check(comparable, joined, "it takes values of one type")
+            // Each with each: a whole number goes with decimals and with numbers, but these do not go together.
+            let comparable =
+                types.iter().all(|t| types.iter().all(|other| other.compares(Operator::Less, t)));
+            check(
+                comparable,
+                joined,
+                "it takes values of one type; `money(x, 2)` gives a decimal, `number(x)` a number",
+            )
         }
         Word::Sqrt | Word::Exp | Word::Ln | Word::Number => {
             check(numeric(&first), Number, "it takes a number")

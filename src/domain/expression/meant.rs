@@ -66,6 +66,10 @@ pub(super) fn name(word: &str, scope: &Scope, role: Role<'_>) -> Option<String> 
         "now" | "NOW" => return Some("write `decided_at`: the time of the decision".to_owned()),
         _ => {}
     }
+    let is_choice = |(_, known): &(crate::domain::value::Name, super::typed::Static)| matches!(&known.typed, Typed::Choice(of) if of.iter().any(|choice| **choice == *word));
+    if let Some((input, _)) = scope.inputs.iter().find(|input| is_choice(input)) {
+        return Some(format!("a value of `{input}` is a text and stands in quotes: `\"{word}\"`"));
+    }
     let at = scope.outcomes.iter().position(|outcome| **outcome == *word)?;
     let reason = scope.reasons.first().map_or("R100", |reason| &*reason.code);
     let call = if at == 0 { format!("{word}()") } else { format!("{word}(\"{reason}\")") };
@@ -88,6 +92,14 @@ pub(super) fn step(word: &str, wanted: &str, scope: &Scope) -> Option<String> {
     ];
     let (other, _) = found.into_iter().find(|(other, is_there)| *is_there && *other != word)?;
     Some(format!("did you mean `{other}(\"{wanted}\")`?"))
+}
+
+/// Whether this is itself a comparison by size, as in `18 <= age < 21`.
+pub(super) fn is_chain(side: &Syntax) -> bool {
+    matches!(
+        side.node,
+        Node::Binary(Operator::Less | Operator::AtMost | Operator::Greater | Operator::AtLeast, _)
+    )
 }
 
 /// `date("2020-01-01")` for the text that a date is compared with.

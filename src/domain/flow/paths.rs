@@ -3,7 +3,7 @@
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::expression::scope::{Scope, ScopedTable};
 use crate::domain::place::{Place, Span};
-use crate::domain::script::syntax::{Function, Node, Program, Syntax};
+use crate::domain::script::syntax::{Arm, Function, Node, Operator, Program, Syntax};
 use crate::domain::value::Name;
 
 /// Warns where a script can end without having recorded anything. One without a single statement is no decision but a
@@ -139,6 +139,8 @@ struct Walk<'a> {
     deciders: &'a [&'a str],
     /// Variables that hold the result of a table that decides.
     decided: Vec<&'a str>,
+    /// Steps, and variables that hold one, whose hits were recorded: `.is_hit` of them says that there is an outcome.
+    applied: Vec<&'a Syntax>,
     /// Where a `return` ends the script with nothing recorded.
     ends: Vec<Span>,
     /// What was recorded where `break` leaves each loop around.
@@ -147,7 +149,15 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     fn new(outcomes: &'a [Name], recorders: &'a [&'a str], deciders: &'a [&'a str]) -> Self {
-        Self { outcomes, recorders, deciders, decided: Vec::new(), ends: Vec::new(), breaks: Vec::new() }
+        Self {
+            outcomes,
+            recorders,
+            deciders,
+            decided: Vec::new(),
+            applied: Vec::new(),
+            ends: Vec::new(),
+            breaks: Vec::new(),
+        }
     }
 
     fn block(&mut self, body: &'a [Syntax], mut state: State) -> State {
@@ -170,6 +180,41 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Whether a condition holds only where an applied step hit: then something was recorded.
+    fn proves_hit(&self, condition: &Syntax) -> bool {
+        let hit = |of: &Syntax, asked: &str| match &of.node {
+            Node::Property { of, name } => {
+                name.text == asked && self.applied.iter().any(|applied| is_same_step(applied, of))
+            }
+            _ => false,
+        };
+        match &condition.node {
+            Node::And(parts) => parts.iter().any(|part| self.proves_hit(part)),
+            Node::Or(parts) => parts.iter().all(|part| self.proves_hit(part)),
+            Node::Property { .. } => hit(condition, "is_hit"),
+            Node::Call { name, arguments } if name.text == "is_given" => {
+                arguments.iter().any(|of| hit(of, "outcome"))
+            }
+            Node::Method { receiver, name, .. } if name.text == "is_given" => hit(receiver, "outcome"),
+            Node::Binary(Operator::Equal, sides) => {
+                let asked = |side: &Syntax, other: &Syntax| match &side.node {
+                    // `(x.outcome ?? "none") == "decline"`
+                    Node::Coalesce(parts) => match parts.as_slice() {
+                        [of, Syntax { node: instead @ Node::Text(_), .. }] => {
+                            hit(of, "outcome")
+                                && matches!(other.node, Node::Text(_))
+                                && *instead != other.node
+                        }
+                        _ => false,
+                    },
+                    _ => hit(side, "outcome"),
+                };
+                asked(&sides.0, &sides.1) || asked(&sides.1, &sides.0)
+            }
+            _ => false,
+        }
+    }
+
     fn statement(&mut self, syntax: &'a Syntax, state: State) -> State {
         let State::Open { recorded } = state else { return state };
         match &syntax.node {
@@ -182,36 +227,39 @@ impl<'a> Walk<'a> {
             Node::Method { receiver, name, .. } if name.text == "apply" && self.is_decided(receiver) => {
                 State::Open { recorded: true }
             }
+            Node::Method { receiver, name, .. } if name.text == "apply" => {
+                self.applied.push(receiver);
+                state
+            }
             Node::Let { name, value, .. } => {
                 if self.is_decided(value) {
                     self.decided.push(&name.text);
                 }
                 state
             }
+            // The variable holds another result now.
+            Node::Assign { target, .. } => {
+                self.applied.retain(|applied| !is_same_step(applied, target));
+                state
+            }
             Node::Block(body) => self.block(body, state),
             Node::If(branch) => {
-                let then = self.block(&branch.then, state);
+                let applied = self.applied.len();
+                let known = recorded || self.proves_hit(&branch.condition);
+                let then = self.block(&branch.then, State::Open { recorded: known });
+                self.applied.truncate(applied);
                 let otherwise = self.block(&branch.otherwise, state);
+                self.applied.truncate(applied);
                 meet(then, otherwise)
             }
-            Node::Switch { arms, .. } => {
-                let has_default = arms.iter().any(|arm| arm.labels.is_empty() && arm.condition.is_none());
-                let start = if has_default { State::Closed } else { state };
-                arms.iter().fold(start, |met, arm| meet(met, self.statement(&arm.value, state)))
-            }
+            Node::Switch { arms, .. } => self.arms(arms, state),
             // A loop may run no round at all.
             Node::While { condition: Some(_), body } | Node::For { body, .. } => {
-                self.breaks.push(State::Closed);
-                self.block(body, state);
-                self.breaks.pop();
+                self.round(body, state);
                 state
             }
             // Only `break` leads out of it.
-            Node::While { condition: None, body } => {
-                self.breaks.push(State::Closed);
-                self.block(body, state);
-                self.breaks.pop().unwrap_or(state)
-            }
+            Node::While { condition: None, body } => self.round(body, state),
             Node::Return(value) => {
                 let records = value
                     .as_ref()
@@ -230,6 +278,43 @@ impl<'a> Walk<'a> {
             Node::Continue => State::Closed,
             _ => state,
         }
+    }
+}
+
+impl<'a> Walk<'a> {
+    fn arms(&mut self, arms: &'a [Arm], state: State) -> State {
+        let has_default = arms.iter().any(|arm| arm.labels.is_empty() && arm.condition.is_none());
+        let start = if has_default { State::Closed } else { state };
+        let applied = self.applied.len();
+        arms.iter().fold(start, |met, arm| {
+            let arm = self.statement(&arm.value, state);
+            self.applied.truncate(applied);
+            meet(met, arm)
+        })
+    }
+
+    /// One round of a loop; gives what was recorded where `break` leaves it.
+    fn round(&mut self, body: &'a [Syntax], state: State) -> State {
+        let applied = self.applied.len();
+        self.breaks.push(State::Closed);
+        self.block(body, state);
+        self.applied.truncate(applied);
+        self.breaks.pop().unwrap_or(state)
+    }
+}
+
+/// The same variable, or the same call of a step by its name alone.
+fn is_same_step(a: &Syntax, b: &Syntax) -> bool {
+    match (&a.node, &b.node) {
+        (Node::Name(a), Node::Name(b)) => a == b,
+        (Node::Call { name, arguments }, Node::Call { name: other, arguments: others }) => {
+            let text = |all: &[Syntax]| match all {
+                [Syntax { node: Node::Text(text), .. }] => Some(text.clone()),
+                _ => None,
+            };
+            name.text == other.text && text(arguments).is_some() && text(arguments) == text(others)
+        }
+        _ => false,
     }
 }
 
