@@ -249,10 +249,15 @@ impl Compiler<'_> {
                 (Expression { span: whole.span, code }, Static { typed: found.typed, may_be_missing })
             }
             Err(names) => {
-                let help = nearest(&name.text, names.iter().map(String::as_str)).map_or_else(
-                    || (!names.is_empty()).then(|| format!("it has {}", names.join(", "))),
-                    |near| Some(format!("did you mean `{near}`?")),
-                );
+                let is_applied =
+                    name.text == "apply" && !matches!(known.typed, Typed::Model | Typed::Scorecard(_));
+                let help = is_applied.then(|| "write `.apply()`, with brackets".to_owned());
+                let help = help.or_else(|| {
+                    nearest(&name.text, names.iter().map(String::as_str)).map_or_else(
+                        || (!names.is_empty()).then(|| format!("it has {}", names.join(", "))),
+                        |near| Some(format!("did you mean `{near}`?")),
+                    )
+                });
                 let message = format!("{} has no `{}`", article(known.typed.word()), name.text);
                 self.error("T012", name.span, message).help = help;
                 Self::broken(whole.span)

@@ -62,6 +62,8 @@ pub(super) fn name(word: &str, scope: &Scope, role: Role<'_>) -> Option<String> 
         "null" | "nil" | "None" | "NULL" | "undefined" => {
             return Some("there is no null here: write `is_missing(x)`".to_owned());
         }
+        "yes" | "Yes" | "YES" => return Some("write `true`".to_owned()),
+        "no" | "No" | "NO" => return Some("write `false`".to_owned()),
         "True" | "TRUE" | "False" | "FALSE" => return Some(format!("write `{}`", word.to_lowercase())),
         "now" | "NOW" => return Some("write `decided_at`: the time of the decision".to_owned()),
         _ => {}
@@ -69,6 +71,9 @@ pub(super) fn name(word: &str, scope: &Scope, role: Role<'_>) -> Option<String> 
     let is_choice = |(_, known): &(crate::domain::value::Name, super::typed::Static)| matches!(&known.typed, Typed::Choice(of) if of.iter().any(|choice| **choice == *word));
     if let Some((input, _)) = scope.inputs.iter().find(|input| is_choice(input)) {
         return Some(format!("a value of `{input}` is a text and stands in quotes: `\"{word}\"`"));
+    }
+    if matches!(role, Role::Script) && scope.reasons.iter().any(|reason| *reason.code == *word) {
+        return Some(format!("a reason stands in quotes: `\"{word}\"`"));
     }
     let at = scope.outcomes.iter().position(|outcome| **outcome == *word)?;
     let reason = scope.reasons.first().map_or("R100", |reason| &*reason.code);

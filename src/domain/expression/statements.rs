@@ -392,6 +392,10 @@ impl Compiler<'_> {
                 let items = items.iter().map(|i| self.reasons(i, codes)).collect();
                 return Expression { span: syntax.span, code: Code::List(items) };
             }
+            Node::Property { name, .. } if name.text == "hits" => {
+                self.error("T015", syntax.span, "`.hits` are ids of rules, not reasons").help =
+                    Some("write `.reasons`".to_owned());
+            }
             _ => {}
         }
         let (expression, known) = self.given(syntax);

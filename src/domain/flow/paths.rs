@@ -2,6 +2,7 @@
 
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::expression::scope::{Scope, ScopedTable};
+use crate::domain::expression::typed::{Static, Typed};
 use crate::domain::place::{Place, Span};
 use crate::domain::script::syntax::{Arm, Function, Node, Operator, Program, Syntax};
 use crate::domain::value::Name;
@@ -17,8 +18,8 @@ pub(super) fn check(program: &Program, scope: &Scope, place: Place, found: &mut 
         return;
     }
     let deciders = deciders(scope);
-    let recorders = recorders(&program.functions, outcomes, &deciders);
-    let mut walk = Walk::new(outcomes, &recorders, &deciders);
+    let recorders = recorders(&program.functions, scope, &deciders);
+    let mut walk = Walk::new(scope, &recorders, &deciders);
     let state = walk.block(body, State::Open { recorded: false });
     if let State::Open { recorded: false } = state {
         let end = body.last().map_or(Span::default(), |last| last.span);
@@ -30,7 +31,7 @@ pub(super) fn check(program: &Program, scope: &Scope, place: Place, found: &mut 
         let help = format!("record one on every path, such as a last line `{milder}(…)`");
         found.push(Diagnostic::warning("T021", place.part(*end), message).help(help));
     }
-    let mut later = Later { outcomes, place, found };
+    let mut later = Later { outcomes, inputs: &scope.inputs, place, found };
     later.block(body, None, None);
     for function in &program.functions {
         later.block(&function.body, None, None);
@@ -40,6 +41,7 @@ pub(super) fn check(program: &Program, scope: &Scope, place: Place, found: &mut 
 /// Goes through a script from its end: which outcome is surely recorded after each line.
 struct Later<'a> {
     outcomes: &'a [Name],
+    inputs: &'a [(Name, Static)],
     place: Place,
     found: &'a mut Vec<Diagnostic>,
 }
@@ -64,10 +66,9 @@ impl Later<'_> {
                 let then = self.block(&branch.then, after, broken);
                 then.min(self.block(&branch.otherwise, after, broken))
             }
-            Node::Switch { arms, .. } => {
+            Node::Switch { on, arms } => {
                 let whole = arms.iter().map(|arm| self.statement(&arm.value, after, broken)).min().flatten();
-                let has_default = arms.iter().any(|arm| arm.labels.is_empty() && arm.condition.is_none());
-                if has_default { whole } else { whole.min(after) }
+                if takes_all(on, arms, self.inputs) { whole } else { whole.min(after) }
             }
             // A loop may run no round, or another one.
             Node::While { body, .. } | Node::For { body, .. } => {
@@ -105,14 +106,14 @@ fn deciders(scope: &Scope) -> Vec<&str> {
 }
 
 /// The functions that record an outcome on every way through them, whatever they are called with.
-fn recorders<'p>(functions: &'p [Function], outcomes: &[Name], deciders: &[&str]) -> Vec<&'p str> {
+fn recorders<'p>(functions: &'p [Function], scope: &Scope, deciders: &[&str]) -> Vec<&'p str> {
     let mut known: Vec<&str> = Vec::new();
     loop {
         let more: Vec<&str> = functions
             .iter()
             .filter(|function| !known.contains(&function.name.as_str()))
             .filter(|function| {
-                let mut walk = Walk::new(outcomes, &known, deciders);
+                let mut walk = Walk::new(scope, &known, deciders);
                 let state = walk.block(&function.body, State::Open { recorded: false });
                 state != State::Open { recorded: false } && walk.ends.is_empty()
             })
@@ -135,6 +136,7 @@ enum State {
 
 struct Walk<'a> {
     outcomes: &'a [Name],
+    inputs: &'a [(Name, Static)],
     recorders: &'a [&'a str],
     deciders: &'a [&'a str],
     /// Variables that hold the result of a table that decides.
@@ -148,16 +150,10 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn new(outcomes: &'a [Name], recorders: &'a [&'a str], deciders: &'a [&'a str]) -> Self {
-        Self {
-            outcomes,
-            recorders,
-            deciders,
-            decided: Vec::new(),
-            applied: Vec::new(),
-            ends: Vec::new(),
-            breaks: Vec::new(),
-        }
+    fn new(scope: &'a Scope, recorders: &'a [&'a str], deciders: &'a [&'a str]) -> Self {
+        let (outcomes, inputs) = (scope.outcomes.as_slice(), scope.inputs.as_slice());
+        let (decided, applied) = (Vec::new(), Vec::new());
+        Self { outcomes, inputs, recorders, deciders, decided, applied, ends: Vec::new(), breaks: Vec::new() }
     }
 
     fn block(&mut self, body: &'a [Syntax], mut state: State) -> State {
@@ -252,7 +248,7 @@ impl<'a> Walk<'a> {
                 self.applied.truncate(applied);
                 meet(then, otherwise)
             }
-            Node::Switch { arms, .. } => self.arms(arms, state),
+            Node::Switch { on, arms } => self.arms(on, arms, state),
             // A loop may run no round at all.
             Node::While { condition: Some(_), body } | Node::For { body, .. } => {
                 self.round(body, state);
@@ -282,9 +278,8 @@ impl<'a> Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn arms(&mut self, arms: &'a [Arm], state: State) -> State {
-        let has_default = arms.iter().any(|arm| arm.labels.is_empty() && arm.condition.is_none());
-        let start = if has_default { State::Closed } else { state };
+    fn arms(&mut self, on: &Syntax, arms: &'a [Arm], state: State) -> State {
+        let start = if takes_all(on, arms, self.inputs) { State::Closed } else { state };
         let applied = self.applied.len();
         arms.iter().fold(start, |met, arm| {
             let arm = self.statement(&arm.value, state);
@@ -301,6 +296,22 @@ impl<'a> Walk<'a> {
         self.applied.truncate(applied);
         self.breaks.pop().unwrap_or(state)
     }
+}
+
+/// Whether some arm takes whatever there can be: `_`, or every value of a choice that is an input.
+fn takes_all(on: &Syntax, arms: &[Arm], inputs: &[(Name, Static)]) -> bool {
+    let open = || arms.iter().filter(|arm| arm.condition.is_none());
+    let has = |choice: &Name| {
+        let mut labels = open().flat_map(|arm| &arm.labels);
+        labels.any(|label| matches!(&label.node, Node::Text(text) if **text == **choice))
+    };
+    let is_whole_choice = || match &on.node {
+        Node::Name(name) => inputs.iter().any(|(input, known)| {
+            **input == **name && matches!(&known.typed, Typed::Choice(of) if of.iter().all(has))
+        }),
+        _ => false,
+    };
+    open().any(|arm| arm.labels.is_empty()) || is_whole_choice()
 }
 
 /// The same variable, or the same call of a step by its name alone.

@@ -116,3 +116,26 @@ fn what_was_applied_and_hit_was_recorded() {
         assert_eq!(found.iter().any(|d| d.code == "T021"), expected, "{condition}: {found:#?}");
     }
 }
+
+#[test]
+fn an_arm_for_each_choice_needs_no_other() {
+    let arms = |more: &str| format!("switch status {{ \"none\" => review(\"R1\"), {more} }}");
+    for (script, expected) in [
+        (arms("\"below_0\" => approve(), \"from_200\" => approve()"), false),
+        (arms("\"below_0\" => approve()"), true),
+    ] {
+        let (_, found) = Flow::compile(&declaration(&script));
+        assert_eq!(found.iter().any(|d| d.code == "T021"), expected, "{script}: {found:#?}");
+    }
+    let (_, found) = Flow::compile(&declaration(&arms("_ if age > 3 => approve(), _ => approve()")));
+    assert!(!found.iter().any(|d| d.code == "S005"), "{found:#?}");
+}
+
+#[test]
+fn what_is_given_as_a_reason_is_one() {
+    help("if age < 18 { decline(R1); } approve();", "T004", "a reason stands in quotes: `\"R1\"`");
+    let mut flow = declaration("let k = rules(\"knockout\"); if k.is_hit { decline(k.hits); } approve();");
+    flow.rule_sets = vec![rule_set(HitPolicy::Collect, vec![rule("r", "age < 18", "decline", "R1")])];
+    let (_, found) = Flow::compile(&flow);
+    assert!(found.iter().any(|d| d.code == "T015"), "{found:#?}");
+}
