@@ -84,14 +84,7 @@ impl Compiler<'_> {
         {
             self.error("T008", span, format!("`|row| …` gives {}, not a condition", article(of_type.word())));
         }
-        let typed = match word {
-            ListWord::Count => Typed::Integer,
-            ListWord::Any | ListWord::All => Typed::Boolean,
-            ListWord::Filter => Typed::List(Box::new(kept.unwrap_or(item))),
-            ListWord::Latest => item,
-            ListWord::Average if of_type == Typed::Integer => Typed::Number,
-            ListWord::Sum | ListWord::Average | ListWord::Min | ListWord::Max => of_type.settled(),
-        };
+        let typed = given_by(word, kept.unwrap_or(item), of_type);
         let nothing = match typed {
             Typed::Decimal => Value::Decimal(Decimal::ZERO),
             Typed::Number => Value::Number(0.0),
@@ -101,6 +94,18 @@ impl Compiler<'_> {
         let may_be_missing = word == ListWord::Latest;
         let code = Code::OverList { word, list: Box::new(list_code), row, of, nothing };
         (Expression { span, code }, Static { typed, may_be_missing })
+    }
+}
+
+/// What a word gives over rows of this type, of each of which `of` was taken.
+fn given_by(word: ListWord, item: Typed, of_type: Typed) -> Typed {
+    match word {
+        ListWord::Count => Typed::Integer,
+        ListWord::Any | ListWord::All => Typed::Boolean,
+        ListWord::Filter => Typed::List(Box::new(item)),
+        ListWord::Latest => item,
+        ListWord::Average if of_type == Typed::Integer => Typed::Number,
+        ListWord::Sum | ListWord::Average | ListWord::Min | ListWord::Max => of_type.settled(),
     }
 }
 
