@@ -147,6 +147,15 @@ fn what_failed_there_cannot_be_read_unasked_and_is_never_milder_here() {
 }
 
 #[test]
+fn an_on_error_of_the_strictest_outcome_is_a_failure_too() {
+    let strict = FRAUD.replace("on_error: { outcome: review", "on_error: { outcome: decline");
+    assert_ne!(strict, FRAUD);
+    let files = documents(APPLY, &[("fraud_check/flow.yaml", strict.as_str())]);
+    let verdict = run(&loan(&files).flow, &[("amount", "100"), ("hour", "0")]);
+    assert_eq!((&*verdict.outcome, verdict.degraded), ("decline", true), "{:#?}", verdict.trace);
+}
+
+#[test]
 fn the_same_call_is_asked_once_and_another_one_again() {
     let script = "for h in [1, 1, 2, 1] { flow(\"fraud_check\", #{ hour: h }).apply(); }\napprove();";
     let verdict = check(script, &[("amount", "5")], "approve", &[]);

@@ -67,6 +67,8 @@ pub fn sort(diagnostics: &mut Vec<Diagnostic>, sources: &[Source]) {
         (path(a), a.place.span, a.code, &a.message).cmp(&(path(b), b.place.span, b.code, &b.message))
     });
     diagnostics.dedup();
+    // A name that cannot be one is said once, by the document; the language would only repeat it.
+    diagnostics.dedup_by(|b, a| (a.code, b.code) == ("B005", "T026") && a.place == b.place);
 }
 
 /// The findings for programs, in the order given.

@@ -249,10 +249,15 @@ impl Compiler<'_> {
                 (Expression { span: whole.span, code }, Static { typed: found.typed, may_be_missing })
             }
             Err(names) => {
-                let help = nearest(&name.text, names.iter().map(String::as_str)).map_or_else(
-                    || (!names.is_empty()).then(|| format!("it has {}", names.join(", "))),
-                    |near| Some(format!("did you mean `{near}`?")),
-                );
+                let is_applied =
+                    name.text == "apply" && !matches!(known.typed, Typed::Model | Typed::Scorecard(_));
+                let help = is_applied.then(|| "write `.apply()`, with brackets".to_owned());
+                let help = help.or_else(|| {
+                    nearest(&name.text, names.iter().map(String::as_str)).map_or_else(
+                        || (!names.is_empty()).then(|| format!("it has {}", names.join(", "))),
+                        |near| Some(format!("did you mean `{near}`?")),
+                    )
+                });
                 let message = format!("{} has no `{}`", article(known.typed.word()), name.text);
                 self.error("T012", name.span, message).help = help;
                 Self::broken(whole.span)
@@ -326,8 +331,14 @@ fn result_of(word: Word, types: &[Typed]) -> Result<Typed, &'static str> {
                 return Ok(of.as_ref().clone().settled());
             }
             let joined = types.iter().cloned().reduce(Typed::either).unwrap_or(Any);
-            let comparable = types.iter().all(|t| first.compares(Operator::Less, t));
-            check(comparable, joined, "it takes values of one type")
+            // Each with each: a whole number goes with decimals and with numbers, but these do not go together.
+            let comparable =
+                types.iter().all(|t| types.iter().all(|other| other.compares(Operator::Less, t)));
+            check(
+                comparable,
+                joined,
+                "it takes values of one type; `money(x, 2)` gives a decimal, `number(x)` a number",
+            )
         }
         Word::Sqrt | Word::Exp | Word::Ln | Word::Number => {
             check(numeric(&first), Number, "it takes a number")

@@ -155,12 +155,28 @@ impl<'a> Compiler<'a> {
     pub fn given(&mut self, syntax: &Syntax) -> Typing {
         let (expression, known) = self.maybe(syntax);
         if known.may_be_missing {
-            let what = narrowing::path(syntax).unwrap_or_else(|| "this".to_owned());
-            self.warning("T009", syntax.span, format!("`{what}` may be missing here; the step then fails"))
-                .help =
-                Some(format!("ask first: `is_given({what}) && …`, or say what stands for it: `{what} ?? …`"));
+            self.warn_of_missing(syntax);
         }
         (expression, Static::given(known.typed))
+    }
+
+    pub(super) fn warn_of_missing(&mut self, syntax: &Syntax) {
+        let (message, help) = match (narrowing::path(syntax), &syntax.node) {
+            (Some(what), _) => (
+                format!("`{what}` may be missing here; the step then fails"),
+                format!("ask first: `is_given({what}) && …`, or say what stands for it: `{what} ?? …`"),
+            ),
+            (None, Node::Switch { .. }) => (
+                "this `switch` may give nothing; the step then fails".to_owned(),
+                "say what it gives otherwise: a last `_ => …`, and `?? …` behind what may be missing"
+                    .to_owned(),
+            ),
+            (None, _) => (
+                "this may be missing here; the step then fails".to_owned(),
+                "say what stands for it then: `?? …` behind it".to_owned(),
+            ),
+        };
+        self.warning("T009", syntax.span, message).help = Some(help);
     }
 
     /// One value that may be missing: for `is_given`, `is_missing` and `??`.

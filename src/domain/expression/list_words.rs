@@ -1,11 +1,13 @@
 //! Words over lists: `count(accounts, |row| row.balance < 0)` and the like.
 
+use std::sync::Arc;
+
 use rust_decimal::Decimal;
 
 use super::Expression;
 use super::compile::{Compiler, Typing, article};
 use super::typed::{Static, Typed};
-use super::{Code, ListWord};
+use super::{Code, ListWord, narrowing};
 use crate::domain::place::Span;
 use crate::domain::script::syntax::{Node, Syntax};
 use crate::domain::value::Value;
@@ -48,6 +50,7 @@ impl Compiler<'_> {
             self.error("T002", span, "this word needs `|row| …` behind the list");
             return Self::broken(span);
         }
+        let mut kept = None;
         let ((of, of_type), row) = self.scoped(|c| {
             let Some((parameters, body)) = lambda else {
                 return ((None, item.clone()), c.declare("", Static::given(Typed::Any), true));
@@ -63,9 +66,17 @@ impl Compiler<'_> {
             let row = c.declare(name, Static::given(item.clone()), true);
             // A `return` in here gives the row's value, not the function's.
             let outer = (std::mem::take(&mut c.returns), std::mem::replace(&mut c.in_row, true));
-            let (body, known) = c.block(body, span);
+            let (code, known) = c.block(body, span);
             (c.returns, c.in_row) = outer;
-            ((Some(Box::new(body)), known.typed), row)
+            if known.may_be_missing
+                && let Some(last) = body.last()
+            {
+                c.warn_of_missing(last);
+            }
+            if word == ListWord::Filter {
+                kept = body.last().map(|last| proved_fields(&item, name, last)).filter(|_| body.len() == 1);
+            }
+            ((Some(Box::new(code)), known.typed), row)
         });
         if (matches!(word, ListWord::Any | ListWord::All | ListWord::Filter)
             || (word == ListWord::Count && of.is_some()))
@@ -73,14 +84,7 @@ impl Compiler<'_> {
         {
             self.error("T008", span, format!("`|row| …` gives {}, not a condition", article(of_type.word())));
         }
-        let typed = match word {
-            ListWord::Count => Typed::Integer,
-            ListWord::Any | ListWord::All => Typed::Boolean,
-            ListWord::Filter => Typed::List(Box::new(item)),
-            ListWord::Latest => item,
-            ListWord::Average if of_type == Typed::Integer => Typed::Number,
-            ListWord::Sum | ListWord::Average | ListWord::Min | ListWord::Max => of_type.settled(),
-        };
+        let typed = given_by(word, kept.unwrap_or(item), of_type);
         let nothing = match typed {
             Typed::Decimal => Value::Decimal(Decimal::ZERO),
             Typed::Number => Value::Number(0.0),
@@ -91,4 +95,29 @@ impl Compiler<'_> {
         let code = Code::OverList { word, list: Box::new(list_code), row, of, nothing };
         (Expression { span, code }, Static { typed, may_be_missing })
     }
+}
+
+/// What a word gives over rows of this type, of each of which `of` was taken.
+fn given_by(word: ListWord, item: Typed, of_type: Typed) -> Typed {
+    match word {
+        ListWord::Count => Typed::Integer,
+        ListWord::Any | ListWord::All => Typed::Boolean,
+        ListWord::Filter => Typed::List(Box::new(item)),
+        ListWord::Latest => item,
+        ListWord::Average if of_type == Typed::Integer => Typed::Number,
+        ListWord::Sum | ListWord::Average | ListWord::Min | ListWord::Max => of_type.settled(),
+    }
+}
+
+/// The type of the rows that a condition keeps: what it proves to be given is not optional in them.
+fn proved_fields(item: &Typed, row: &str, condition: &Syntax) -> Typed {
+    let Typed::Map(Some(fields)) = item else { return item.clone() };
+    let mut fields = fields.as_ref().clone();
+    for path in narrowing::proved(condition, true) {
+        let name = path.strip_prefix(row).and_then(|rest| rest.strip_prefix('.'));
+        if let Some(field) = name.and_then(|name| fields.get_mut(name)) {
+            field.optional = false;
+        }
+    }
+    Typed::Map(Some(Arc::new(fields)))
 }

@@ -62,9 +62,18 @@ pub(super) fn name(word: &str, scope: &Scope, role: Role<'_>) -> Option<String> 
         "null" | "nil" | "None" | "NULL" | "undefined" => {
             return Some("there is no null here: write `is_missing(x)`".to_owned());
         }
+        "yes" | "Yes" | "YES" => return Some("write `true`".to_owned()),
+        "no" | "No" | "NO" => return Some("write `false`".to_owned()),
         "True" | "TRUE" | "False" | "FALSE" => return Some(format!("write `{}`", word.to_lowercase())),
         "now" | "NOW" => return Some("write `decided_at`: the time of the decision".to_owned()),
         _ => {}
+    }
+    let is_choice = |(_, known): &(crate::domain::value::Name, super::typed::Static)| matches!(&known.typed, Typed::Choice(of) if of.iter().any(|choice| **choice == *word));
+    if let Some((input, _)) = scope.inputs.iter().find(|input| is_choice(input)) {
+        return Some(format!("a value of `{input}` is a text and stands in quotes: `\"{word}\"`"));
+    }
+    if matches!(role, Role::Script) && scope.reasons.iter().any(|reason| *reason.code == *word) {
+        return Some(format!("a reason stands in quotes: `\"{word}\"`"));
     }
     let at = scope.outcomes.iter().position(|outcome| **outcome == *word)?;
     let reason = scope.reasons.first().map_or("R100", |reason| &*reason.code);
@@ -88,6 +97,14 @@ pub(super) fn step(word: &str, wanted: &str, scope: &Scope) -> Option<String> {
     ];
     let (other, _) = found.into_iter().find(|(other, is_there)| *is_there && *other != word)?;
     Some(format!("did you mean `{other}(\"{wanted}\")`?"))
+}
+
+/// Whether this is itself a comparison by size, as in `18 <= age < 21`.
+pub(super) fn is_chain(side: &Syntax) -> bool {
+    matches!(
+        side.node,
+        Node::Binary(Operator::Less | Operator::AtMost | Operator::Greater | Operator::AtLeast, _)
+    )
 }
 
 /// `date("2020-01-01")` for the text that a date is compared with.

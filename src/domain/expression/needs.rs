@@ -80,9 +80,7 @@ impl Compiler<'_> {
                 format!("`{name}` is {}, not {}", article(field.kind.word()), article(typed.word()));
             self.error("T003", value.span, message);
         }
-        if let (crate::domain::value::Kind::Choice(of), Node::Text(text)) = (&field.kind, &value.node) {
-            self.check_choice(of, text, value.span);
-        }
+        self.check_choice(&Typed::of(&field.kind), value);
     }
 
     /// What is missing when the caller cannot give it may stand in a variable, so that the script can ask.

@@ -1,15 +1,14 @@
 //! Operators between expressions: arithmetic, comparison, logic, membership, and what each asks of its sides.
 
-use std::sync::Arc;
-
 use super::compile::{Compiler, Typing, article};
+use super::scope::Threshold;
 use super::typed::{Static, Typed};
 use super::{Code, Expression, literals, meant, narrowing};
 use crate::domain::nearest::nearest;
 use crate::domain::place::Span;
 use crate::domain::script::limits;
 use crate::domain::script::syntax::{Node, Operator, Syntax};
-use crate::domain::value::Name;
+use crate::domain::value::Value;
 
 impl Compiler<'_> {
     pub(super) fn binary(&mut self, operator: Operator, left: &Syntax, right: &Syntax, span: Span) -> Typing {
@@ -75,6 +74,9 @@ impl Compiler<'_> {
                 (x, y) if x.is_text() && y.is_numeric() || x.is_numeric() && y.is_text() => {
                     Some("write numbers without quotes, texts with them")
                 }
+                _ if meant::is_chain(left) || meant::is_chain(right) => {
+                    Some("a comparison has two sides: write `a <= x && x < b`")
+                }
                 _ => None,
             };
             let help = help.map(str::to_owned).or_else(|| meant::date(a, b, left, right));
@@ -83,14 +85,38 @@ impl Compiler<'_> {
             return;
         }
         self.warn_of_exact_equality(operator, (left, a), (right, b), span);
-        for (choice, literal) in [(a, right), (b, left)] {
-            if let (Typed::Choice(of), Node::Text(text)) = (choice, &literal.node) {
-                self.check_choice(of, text, literal.span);
-            }
+        self.check_choice(a, right);
+        self.check_choice(b, left);
+        let is_equality = matches!(operator, Operator::Equal | Operator::NotEqual);
+        if let (Typed::Choice(a), Typed::Choice(b)) = (a, b)
+            && is_equality
+            && !a.iter().any(|choice| b.contains(choice))
+        {
+            self.error("T007", span, "these two choices have no value in common").help =
+                Some("compare a choice with one of its own values".to_owned());
         }
     }
 
-    pub(super) fn check_choice(&mut self, of: &Arc<[Name]>, text: &str, span: Span) {
+    /// The text that is written here, or that a threshold of this name has.
+    fn constant_text<'s>(&'s self, syntax: &'s Syntax) -> Option<&'s str> {
+        match &syntax.node {
+            Node::Text(text) => Some(text),
+            Node::Name(name) if !self.locals.iter().any(|local| local.name == *name) => {
+                match self.scope.thresholds.iter().find(|(threshold, _)| &**threshold == name) {
+                    Some((_, Threshold::Value(Value::Text(text)))) => Some(text),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
+    /// A text that a choice is compared with has to be one of its values.
+    pub(super) fn check_choice(&mut self, choice: &Typed, with: &Syntax) {
+        let (Typed::Choice(of), Some(text)) = (choice, self.constant_text(with).map(str::to_owned)) else {
+            return;
+        };
+        let (text, span) = (text.as_str(), with.span);
         if of.iter().any(|o| &**o == text) {
             return;
         }
@@ -126,12 +152,31 @@ impl Compiler<'_> {
             may_be_missing = known.may_be_missing;
             typed = Some(match typed {
                 None => known.typed.clone(),
-                Some(before) => before.either(known.typed.clone()),
+                Some(before) => {
+                    self.check_stand_in(&before, &known.typed, part.span);
+                    before.either(known.typed.clone())
+                }
             });
             compiled.push((expression, known.typed));
         }
         let known = Static { typed: typed.unwrap_or(Typed::Any), may_be_missing };
         (Expression { span, code: Code::Coalesce(alike(compiled, &known.typed)) }, known)
+    }
+
+    /// What stands for a missing value has its type, or the type of the whole would hang on what was sent.
+    fn check_stand_in(&mut self, missing: &Typed, instead: &Typed, span: Span) {
+        if missing.compares(Operator::Equal, instead) {
+            return;
+        }
+        let is_mixed = missing.is_numeric() && instead.is_numeric();
+        let (is, stands) = (article(missing.word()), article(instead.word()));
+        let message = format!("{stands} stands here for {is} that is missing");
+        let code = if is_mixed { "T006" } else { "T005" };
+        self.error(code, span, message).help = Some(if is_mixed {
+            "make them alike: `money(x, 2)` gives a decimal, `number(x)` a number".to_owned()
+        } else {
+            "give a value of the same type, or ask first: `is_given(x) && …`".to_owned()
+        });
     }
 
     pub(super) fn membership(&mut self, item: &Syntax, collection: &Syntax, span: Span) -> Typing {
@@ -145,12 +190,8 @@ impl Compiler<'_> {
             (typed, Typed::List(of)) => literals::part(&mut item_code, typed, of),
             _ => {}
         }
-        if let (Typed::Choice(of), Node::List(items)) = (&item_known.typed, &collection.node) {
-            for listed in items {
-                if let Node::Text(text) = &listed.node {
-                    self.check_choice(of, text, listed.span);
-                }
-            }
+        if let Node::List(items) = &collection.node {
+            items.iter().for_each(|listed| self.check_choice(&item_known.typed, listed));
         }
         match &collection_known.typed {
             Typed::Any | Typed::Map(_) => {}

@@ -28,10 +28,12 @@ impl Compiler<'_> {
                             Some("remove it, or the `return` before it".to_owned());
                     }
                 }
-                if let Node::If(branch) = &syntax.node
-                    && narrowing::always_leaves(&branch.then)
-                {
-                    c.given.extend(narrowing::proved(&branch.condition, false));
+                if let Node::If(branch) = &syntax.node {
+                    for (body, truth) in [(&branch.then, false), (&branch.otherwise, true)] {
+                        if narrowing::always_leaves(body) {
+                            c.given.extend(narrowing::proved(&branch.condition, truth));
+                        }
+                    }
                 }
                 known = typing;
                 compiled.push(expression);
@@ -123,13 +125,16 @@ impl Compiler<'_> {
             c.given.extend(narrowing::proved(&branch.condition, false));
             c.block(&branch.otherwise, span)
         });
-        let known = Static {
-            may_be_missing: then_known.may_be_missing || otherwise_known.may_be_missing,
-            typed: match (&then_known.typed, &otherwise_known.typed) {
-                (Typed::Nothing, _) | (_, Typed::Nothing) => Typed::Nothing,
-                (a, b) => a.clone().either(b.clone()),
-            },
+        let leaves = |body: &[Syntax]| narrowing::always_leaves(body);
+        let typed = match (&then_known.typed, &otherwise_known.typed) {
+            // Control never comes out of a branch that leaves, so the other one gives the value.
+            (Typed::Nothing, other) if leaves(&branch.then) => other.clone(),
+            (other, Typed::Nothing) if leaves(&branch.otherwise) => other.clone(),
+            (Typed::Nothing, _) | (_, Typed::Nothing) => Typed::Nothing,
+            (a, b) => a.clone().either(b.clone()),
         };
+        let may_be_missing = then_known.may_be_missing || otherwise_known.may_be_missing;
+        let known = Static { may_be_missing, typed };
         literals::part(&mut then, &then_known.typed, &known.typed);
         literals::part(&mut otherwise, &otherwise_known.typed, &known.typed);
         let code = Code::If { condition, then: Box::new(then), otherwise: Box::new(otherwise) };
@@ -139,6 +144,7 @@ impl Compiler<'_> {
     fn switch(&mut self, on: &Syntax, arms: &[Arm], span: Span) -> Typing {
         let (on_code, on_known) = self.given(on);
         let mut typed: Option<Typed> = None;
+        let mut may_be_missing = !takes_all(arms, &on_known.typed);
         let mut compiled = Vec::new();
         for arm in arms {
             let labels = arm.labels.iter().filter_map(|label| self.label(label, &on_known.typed)).collect();
@@ -149,8 +155,10 @@ impl Compiler<'_> {
                 }
                 c.maybe(&arm.value)
             });
+            may_be_missing |= known.may_be_missing;
             typed = Some(match typed {
                 None => known.typed.clone(),
+                Some(before) if narrowing::always_leaves(std::slice::from_ref(&arm.value)) => before,
                 Some(Typed::Nothing) => Typed::Nothing,
                 Some(before) => before.either(known.typed.clone()),
             });
@@ -162,7 +170,8 @@ impl Compiler<'_> {
             arm
         });
         let code = Code::Switch { on: Box::new(on_code), arms: arms.collect() };
-        (Expression { span, code }, Static::given(whole))
+        let may_be_missing = may_be_missing && whole != Typed::Nothing;
+        (Expression { span, code }, Static { typed: whole, may_be_missing })
     }
 
     fn label(&mut self, label: &Syntax, on: &Typed) -> Option<Value> {
@@ -171,9 +180,7 @@ impl Compiler<'_> {
             let message = format!("{} is compared with {}", article(on.word()), article(known.typed.word()));
             self.error("T005", label.span, message);
         }
-        if let (Typed::Choice(of), Node::Text(text)) = (on, &label.node) {
-            self.check_choice(of, text, label.span);
-        }
+        self.check_choice(on, label);
         match code.code {
             Code::Constant(value) => Some(value),
             Code::Literal { decimal, .. } if *on == Typed::Decimal => Some(Value::Decimal(decimal)),
@@ -196,7 +203,15 @@ impl Compiler<'_> {
     }
 
     fn declaration(&mut self, name: &syntax::Word, value: &Syntax, constant: bool, span: Span) -> Typing {
+        let is_branch = matches!(value.node, Node::If(_));
+        let at = value.span;
         let (value, mut known) = if Self::is_need(value) { self.maybe(value) } else { self.given(value) };
+        if is_branch && known.typed == Typed::Nothing {
+            let message = format!("`{}` has no value where a branch of this `if` gives none", name.text);
+            self.error("T029", at, message).help =
+                Some("let each branch end with a value, also one behind `else`".to_owned());
+            known.typed = Typed::Any;
+        }
         let is_fixed = known.typed == Typed::Literal && !self.assigned.contains(&name.text);
         let exact = if is_fixed { literals::folded(&value) } else { None };
         if exact.is_none() {
@@ -377,6 +392,10 @@ impl Compiler<'_> {
                 let items = items.iter().map(|i| self.reasons(i, codes)).collect();
                 return Expression { span: syntax.span, code: Code::List(items) };
             }
+            Node::Property { name, .. } if name.text == "hits" => {
+                self.error("T015", syntax.span, "`.hits` are ids of rules, not reasons").help =
+                    Some("write `.reasons`".to_owned());
+            }
             _ => {}
         }
         let (expression, known) = self.given(syntax);
@@ -440,6 +459,19 @@ impl Compiler<'_> {
         }
         compiled.into()
     }
+}
+
+/// Whether some arm of a `switch` takes each value that there can be.
+fn takes_all(arms: &[Arm], on: &Typed) -> bool {
+    let open = || arms.iter().filter(|arm| arm.condition.is_none());
+    let labels = || open().flat_map(|arm| &arm.labels);
+    let has = |wanted: &Node| labels().any(|label| label.node == *wanted);
+    open().any(|arm| arm.labels.is_empty())
+        || match on {
+            Typed::Boolean => has(&Node::Boolean(true)) && has(&Node::Boolean(false)),
+            Typed::Choice(of) => of.iter().all(|choice| has(&Node::Text(choice.to_string()))),
+            _ => false,
+        }
 }
 
 /// How many codes or lists of codes an argument brings: those of a literal list count one by one.

@@ -112,8 +112,8 @@ impl Compiler<'_> {
     fn handed_input(&mut self, flow: &str, name: &str, field: &Field, value: &Syntax) -> Expression {
         let (mut code, known) = if field.optional { self.maybe(value) } else { self.given(value) };
         literals::exact_for(&mut code, &known.typed, Some(&field.kind));
-        if let (Kind::Choice(of), Node::Text(text)) = (&field.kind, &value.node) {
-            self.check_choice(of, text, value.span);
+        if let (Kind::Choice(_), Node::Text(_)) = (&field.kind, &value.node) {
+            self.check_choice(&Typed::of(&field.kind), value);
         } else if let Some(why) = misfit(&known.typed, &field.kind) {
             self.error("T083", value.span, format!("the input `{name}` of the flow `{flow}` is {why}"));
         }

@@ -130,6 +130,10 @@ impl Typed {
             (Self::Number, Self::Literal | Self::Integer) => Self::Number,
             (Self::Literal | Self::Integer, Self::Number) => Self::Number,
             (a, b) if a.is_text() && b.is_text() => Self::Text,
+            // `[]` is an empty list of whatever the other one holds.
+            (Self::List(a), Self::List(b)) if *b == Self::Any => Self::List(a),
+            (Self::List(a), Self::List(b)) if *a == Self::Any => Self::List(b),
+            (Self::List(a), Self::List(b)) => Self::List(Box::new(a.either(*b))),
             _ => Self::Any,
         }
     }

@@ -2,8 +2,9 @@
 
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::expression::scope::{Scope, ScopedTable};
+use crate::domain::expression::typed::{Static, Typed};
 use crate::domain::place::{Place, Span};
-use crate::domain::script::syntax::{Function, Node, Program, Syntax};
+use crate::domain::script::syntax::{Arm, Function, Node, Operator, Program, Syntax};
 use crate::domain::value::Name;
 
 /// Warns where a script can end without having recorded anything. One without a single statement is no decision but a
@@ -17,8 +18,8 @@ pub(super) fn check(program: &Program, scope: &Scope, place: Place, found: &mut 
         return;
     }
     let deciders = deciders(scope);
-    let recorders = recorders(&program.functions, outcomes, &deciders);
-    let mut walk = Walk::new(outcomes, &recorders, &deciders);
+    let recorders = recorders(&program.functions, scope, &deciders);
+    let mut walk = Walk::new(scope, &recorders, &deciders);
     let state = walk.block(body, State::Open { recorded: false });
     if let State::Open { recorded: false } = state {
         let end = body.last().map_or(Span::default(), |last| last.span);
@@ -30,7 +31,7 @@ pub(super) fn check(program: &Program, scope: &Scope, place: Place, found: &mut 
         let help = format!("record one on every path, such as a last line `{milder}(…)`");
         found.push(Diagnostic::warning("T021", place.part(*end), message).help(help));
     }
-    let mut later = Later { outcomes, place, found };
+    let mut later = Later { outcomes, inputs: &scope.inputs, place, found };
     later.block(body, None, None);
     for function in &program.functions {
         later.block(&function.body, None, None);
@@ -40,6 +41,7 @@ pub(super) fn check(program: &Program, scope: &Scope, place: Place, found: &mut 
 /// Goes through a script from its end: which outcome is surely recorded after each line.
 struct Later<'a> {
     outcomes: &'a [Name],
+    inputs: &'a [(Name, Static)],
     place: Place,
     found: &'a mut Vec<Diagnostic>,
 }
@@ -64,10 +66,9 @@ impl Later<'_> {
                 let then = self.block(&branch.then, after, broken);
                 then.min(self.block(&branch.otherwise, after, broken))
             }
-            Node::Switch { arms, .. } => {
+            Node::Switch { on, arms } => {
                 let whole = arms.iter().map(|arm| self.statement(&arm.value, after, broken)).min().flatten();
-                let has_default = arms.iter().any(|arm| arm.labels.is_empty() && arm.condition.is_none());
-                if has_default { whole } else { whole.min(after) }
+                if takes_all(on, arms, self.inputs) { whole } else { whole.min(after) }
             }
             // A loop may run no round, or another one.
             Node::While { body, .. } | Node::For { body, .. } => {
@@ -105,14 +106,14 @@ fn deciders(scope: &Scope) -> Vec<&str> {
 }
 
 /// The functions that record an outcome on every way through them, whatever they are called with.
-fn recorders<'p>(functions: &'p [Function], outcomes: &[Name], deciders: &[&str]) -> Vec<&'p str> {
+fn recorders<'p>(functions: &'p [Function], scope: &Scope, deciders: &[&str]) -> Vec<&'p str> {
     let mut known: Vec<&str> = Vec::new();
     loop {
         let more: Vec<&str> = functions
             .iter()
             .filter(|function| !known.contains(&function.name.as_str()))
             .filter(|function| {
-                let mut walk = Walk::new(outcomes, &known, deciders);
+                let mut walk = Walk::new(scope, &known, deciders);
                 let state = walk.block(&function.body, State::Open { recorded: false });
                 state != State::Open { recorded: false } && walk.ends.is_empty()
             })
@@ -135,12 +136,13 @@ enum State {
 
 struct Walk<'a> {
     outcomes: &'a [Name],
+    inputs: &'a [(Name, Static)],
     recorders: &'a [&'a str],
     deciders: &'a [&'a str],
     /// Variables that hold the result of a table that decides.
     decided: Vec<&'a str>,
-    /// Variables whose rule set, table or flow was applied on every way here.
-    applied: Vec<&'a str>,
+    /// Steps, and variables that hold one, whose hits were recorded: `.is_hit` of them says that there is an outcome.
+    applied: Vec<&'a Syntax>,
     /// Where a `return` ends the script with nothing recorded.
     ends: Vec<Span>,
     /// What was recorded where `break` leaves each loop around.
@@ -148,36 +150,17 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn new(outcomes: &'a [Name], recorders: &'a [&'a str], deciders: &'a [&'a str]) -> Self {
+    fn new(scope: &'a Scope, recorders: &'a [&'a str], deciders: &'a [&'a str]) -> Self {
+        let (outcomes, inputs) = (scope.outcomes.as_slice(), scope.inputs.as_slice());
         let (decided, applied) = (Vec::new(), Vec::new());
-        Self { outcomes, recorders, deciders, decided, applied, ends: Vec::new(), breaks: Vec::new() }
+        Self { outcomes, inputs, recorders, deciders, decided, applied, ends: Vec::new(), breaks: Vec::new() }
     }
 
     fn block(&mut self, body: &'a [Syntax], mut state: State) -> State {
-        let applied = self.applied.len();
         for syntax in body {
             state = self.statement(syntax, state);
-            if let Node::Method { receiver, name, .. } = &syntax.node
-                && let ("apply", Node::Name(variable)) = (name.text.as_str(), &receiver.node)
-            {
-                self.applied.push(variable);
-            }
         }
-        // Another block may not have gone this way.
-        self.applied.truncate(applied);
         state
-    }
-
-    /// `x.is_hit` of rules that were applied: where it holds, an outcome was recorded.
-    fn tells_of_a_record(&self, condition: &Syntax) -> bool {
-        match &condition.node {
-            Node::Property { of, name } => {
-                name.text == "is_hit"
-                    && matches!(&of.node, Node::Name(variable) if self.applied.contains(&variable.as_str()))
-            }
-            Node::And(parts) => parts.iter().any(|part| self.tells_of_a_record(part)),
-            _ => false,
-        }
     }
 
     /// `table("x")` of a table that decides, another flow, or a variable that holds its result.
@@ -189,6 +172,41 @@ impl<'a> Walk<'a> {
             ),
             // What another flow decided is always an outcome.
             Node::Call { name, .. } => name.text == "flow",
+            _ => false,
+        }
+    }
+
+    /// Whether a condition holds only where an applied step hit: then something was recorded.
+    fn proves_hit(&self, condition: &Syntax) -> bool {
+        let hit = |of: &Syntax, asked: &str| match &of.node {
+            Node::Property { of, name } => {
+                name.text == asked && self.applied.iter().any(|applied| is_same_step(applied, of))
+            }
+            _ => false,
+        };
+        match &condition.node {
+            Node::And(parts) => parts.iter().any(|part| self.proves_hit(part)),
+            Node::Or(parts) => parts.iter().all(|part| self.proves_hit(part)),
+            Node::Property { .. } => hit(condition, "is_hit"),
+            Node::Call { name, arguments } if name.text == "is_given" => {
+                arguments.iter().any(|of| hit(of, "outcome"))
+            }
+            Node::Method { receiver, name, .. } if name.text == "is_given" => hit(receiver, "outcome"),
+            Node::Binary(Operator::Equal, sides) => {
+                let asked = |side: &Syntax, other: &Syntax| match &side.node {
+                    // `(x.outcome ?? "none") == "decline"`
+                    Node::Coalesce(parts) => match parts.as_slice() {
+                        [of, Syntax { node: instead @ Node::Text(_), .. }] => {
+                            hit(of, "outcome")
+                                && matches!(other.node, Node::Text(_))
+                                && *instead != other.node
+                        }
+                        _ => false,
+                    },
+                    _ => hit(side, "outcome"),
+                };
+                asked(&sides.0, &sides.1) || asked(&sides.1, &sides.0)
+            }
             _ => false,
         }
     }
@@ -205,37 +223,39 @@ impl<'a> Walk<'a> {
             Node::Method { receiver, name, .. } if name.text == "apply" && self.is_decided(receiver) => {
                 State::Open { recorded: true }
             }
+            Node::Method { receiver, name, .. } if name.text == "apply" => {
+                self.applied.push(receiver);
+                state
+            }
             Node::Let { name, value, .. } => {
                 if self.is_decided(value) {
                     self.decided.push(&name.text);
                 }
                 state
             }
+            // The variable holds another result now.
+            Node::Assign { target, .. } => {
+                self.applied.retain(|applied| !is_same_step(applied, target));
+                state
+            }
             Node::Block(body) => self.block(body, state),
             Node::If(branch) => {
-                let told = recorded || self.tells_of_a_record(&branch.condition);
-                let then = self.block(&branch.then, State::Open { recorded: told });
+                let applied = self.applied.len();
+                let known = recorded || self.proves_hit(&branch.condition);
+                let then = self.block(&branch.then, State::Open { recorded: known });
+                self.applied.truncate(applied);
                 let otherwise = self.block(&branch.otherwise, state);
+                self.applied.truncate(applied);
                 meet(then, otherwise)
             }
-            Node::Switch { arms, .. } => {
-                let has_default = arms.iter().any(|arm| arm.labels.is_empty() && arm.condition.is_none());
-                let start = if has_default { State::Closed } else { state };
-                arms.iter().fold(start, |met, arm| meet(met, self.statement(&arm.value, state)))
-            }
+            Node::Switch { on, arms } => self.arms(on, arms, state),
             // A loop may run no round at all.
             Node::While { condition: Some(_), body } | Node::For { body, .. } => {
-                self.breaks.push(State::Closed);
-                self.block(body, state);
-                self.breaks.pop();
+                self.round(body, state);
                 state
             }
             // Only `break` leads out of it.
-            Node::While { condition: None, body } => {
-                self.breaks.push(State::Closed);
-                self.block(body, state);
-                self.breaks.pop().unwrap_or(state)
-            }
+            Node::While { condition: None, body } => self.round(body, state),
             Node::Return(value) => {
                 let records = value
                     .as_ref()
@@ -254,6 +274,58 @@ impl<'a> Walk<'a> {
             Node::Continue => State::Closed,
             _ => state,
         }
+    }
+}
+
+impl<'a> Walk<'a> {
+    fn arms(&mut self, on: &Syntax, arms: &'a [Arm], state: State) -> State {
+        let start = if takes_all(on, arms, self.inputs) { State::Closed } else { state };
+        let applied = self.applied.len();
+        arms.iter().fold(start, |met, arm| {
+            let arm = self.statement(&arm.value, state);
+            self.applied.truncate(applied);
+            meet(met, arm)
+        })
+    }
+
+    /// One round of a loop; gives what was recorded where `break` leaves it.
+    fn round(&mut self, body: &'a [Syntax], state: State) -> State {
+        let applied = self.applied.len();
+        self.breaks.push(State::Closed);
+        self.block(body, state);
+        self.applied.truncate(applied);
+        self.breaks.pop().unwrap_or(state)
+    }
+}
+
+/// Whether some arm takes whatever there can be: `_`, or every value of a choice that is an input.
+fn takes_all(on: &Syntax, arms: &[Arm], inputs: &[(Name, Static)]) -> bool {
+    let open = || arms.iter().filter(|arm| arm.condition.is_none());
+    let has = |choice: &Name| {
+        let mut labels = open().flat_map(|arm| &arm.labels);
+        labels.any(|label| matches!(&label.node, Node::Text(text) if **text == **choice))
+    };
+    let is_whole_choice = || match &on.node {
+        Node::Name(name) => inputs.iter().any(|(input, known)| {
+            **input == **name && matches!(&known.typed, Typed::Choice(of) if of.iter().all(has))
+        }),
+        _ => false,
+    };
+    open().any(|arm| arm.labels.is_empty()) || is_whole_choice()
+}
+
+/// The same variable, or the same call of a step by its name alone.
+fn is_same_step(a: &Syntax, b: &Syntax) -> bool {
+    match (&a.node, &b.node) {
+        (Node::Name(a), Node::Name(b)) => a == b,
+        (Node::Call { name, arguments }, Node::Call { name: other, arguments: others }) => {
+            let text = |all: &[Syntax]| match all {
+                [Syntax { node: Node::Text(text), .. }] => Some(text.clone()),
+                _ => None,
+            };
+            name.text == other.text && text(arguments).is_some() && text(arguments) == text(others)
+        }
+        _ => false,
     }
 }
 

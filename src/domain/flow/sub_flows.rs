@@ -134,7 +134,12 @@ impl<'a> Machine<'a> {
         let pins = self.pins.of_sub_flow(&sub.name);
         let mut verdict = self.decide_below(&sub.flow, &facts, decided_at, &pins);
         let strictest = sub.flow.outcomes.last();
-        let failed = verdict.degraded && strictest != Some(&verdict.outcome);
+        // What its `on_error` recorded was not found, however strict it is.
+        let found = verdict.trace.iter().any(|step| {
+            let Step::Record { outcome, by, .. } = step else { return false };
+            Some(outcome) == strictest && *by != RecordedBy::OnError
+        });
+        let failed = verdict.degraded && !found;
         for failure in &verdict.failures {
             let step = format!("{}: {}", sub.name, failure.step);
             self.failures.push(Failure { step, ..failure.clone() });

@@ -192,10 +192,10 @@ impl<'d> Build<'d> {
                 let kind = self.given_kind(declared, column, at);
                 let mut may_be_missing = false;
                 cells(self, &mut |build, cell, given| {
-                    let value =
-                        build.given_cell(cell, &kind, declared.is_decimal_comma).unwrap_or(Value::Missing);
-                    may_be_missing |= matches!(value, Value::Missing);
-                    given.outputs.push(value);
+                    let value = build.given_cell(cell, &kind, declared.is_decimal_comma);
+                    // A cell that was reported gives nothing, and nothing further is said about it.
+                    may_be_missing |= value == Some(Value::Missing);
+                    given.outputs.push(value.unwrap_or(Value::Missing));
                 });
                 let output = self.scope.outputs.iter().position(|output| *output.name == *name);
                 let output = output.and_then(|at| u16::try_from(at).ok());

@@ -146,6 +146,14 @@ impl<'t> Rewriter<'t> {
         self.pieces.iter().any(|piece| piece.text == word || piece.text == "else if" && word == "if")
     }
 
+    /// `_ if age > 3 =>`: an arm of a `switch`.
+    fn is_guarded_arm(&self) -> bool {
+        let mut pairs = self.pieces.iter().zip(self.pieces.iter().skip(1));
+        pairs.any(|(before, word)| {
+            word.text == "if" && !["=", "{", "}", ";", "return"].contains(&&*before.text)
+        })
+    }
+
     fn habit(&mut self, count: usize, message: impl Into<String>, advice: &str) {
         let first = self.tokens.get(self.next);
         let last = self.tokens.get(self.next + count.max(1) - 1).or(first);
@@ -399,7 +407,8 @@ impl<'t> Rewriter<'t> {
             _ => (0, written),
         };
         let compares = self.kind == Kind::Condition || self.follows("if") || self.follows("while");
-        let count = if written == "=" && (!compares || self.follows("switch")) { 0 } else { count };
+        let is_free = !compares || self.follows("switch") || pair.1 == ">" && self.is_guarded_arm();
+        let count = if written == "=" && is_free { 0 } else { count };
         let is_equality = matches!(symbol, "==" | "!=");
         if is_equality && is_null(&self.word(count.max(1))) {
             return self.null(count.max(1) + 1, symbol == "==");

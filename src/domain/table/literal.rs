@@ -82,6 +82,12 @@ impl Reader<'_> {
         let near = nearest(text, self.thresholds.iter().map(|(name, _)| &**name));
         let help = match near {
             Some(near) if is_name => format!("this flow has a threshold `{near}`"),
+            _ if role != Role::Given && EVERYTHING.contains(&text.to_lowercase().as_str()) => {
+                "write `-` for any value that is given".to_owned()
+            }
+            _ if role != Role::Given && is_interval(text) => {
+                "write `[a..b]` for what lies from `a` to `b`, both included".to_owned()
+            }
             _ => format!("write {}", example(kind)),
         };
         let message = if is_name && !matches!(kind, Kind::Boolean) {
@@ -185,6 +191,16 @@ fn choice(word: &Word, of: &[Name]) -> Result<Value, Misread> {
         |near| format!("did you mean `{near}`?"),
     );
     Err(Misread::new("T007", word.span, format!("this choice can never be `{}`", word.text), help))
+}
+
+/// What other tables write for any value.
+const EVERYTHING: &[&str] = &["*", "any", "all", "else", "otherwise", "default"];
+
+/// `18-30`, `18 to 30`, `18:30`: an interval as spreadsheets write it.
+fn is_interval(text: &str) -> bool {
+    let is_number = |part: &str| part.trim().starts_with(|c: char| c.is_ascii_digit());
+    let pairs = ["-", "–", " to ", ":"].into_iter().filter_map(|between| text.split_once(between));
+    pairs.into_iter().any(|(from, to)| is_number(from) && is_number(to))
 }
 
 /// How a value of this type is written.

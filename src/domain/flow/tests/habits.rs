@@ -82,3 +82,60 @@ fn numbers_are_not_asked_to_be_equal_to_the_last_bit() {
         assert!(!found.iter().any(|d| d.code == "T034"), "{script}: {found:#?}");
     }
 }
+
+#[test]
+fn a_text_without_quotes_and_a_chain_of_comparisons_are_told_their_cure() {
+    help(
+        "if status == none { decline(\"R1\"); } approve();",
+        "T004",
+        "a value of `status` is a text and stands in quotes: `\"none\"`",
+    );
+    help(
+        "if 18 <= age < 21 { decline(\"R1\"); } approve();",
+        "T005",
+        "a comparison has two sides: write `a <= x && x < b`",
+    );
+    finds("if min(age, amount, score) > 3 { decline(\"R1\"); } approve();", "T003");
+}
+
+#[test]
+fn what_was_applied_and_hit_was_recorded() {
+    for (condition, expected) in [
+        ("set.is_hit", false),
+        ("set.is_hit && age > 3", false),
+        ("is_given(set.outcome)", false),
+        ("(set.outcome ?? \"none\") == \"decline\"", false),
+        ("set.is_hit || age > 3", true),
+        ("set.points > 3", true),
+    ] {
+        let script =
+            format!("let set = rules(\"knockout\"); set.apply(); if {condition} {{ return; }} approve();");
+        let mut flow = declaration(&script);
+        flow.rule_sets = vec![rule_set(HitPolicy::Collect, vec![rule("r", "age < 18", "decline", "R1")])];
+        let (_, found) = Flow::compile(&flow);
+        assert_eq!(found.iter().any(|d| d.code == "T021"), expected, "{condition}: {found:#?}");
+    }
+}
+
+#[test]
+fn an_arm_for_each_choice_needs_no_other() {
+    let arms = |more: &str| format!("switch status {{ \"none\" => review(\"R1\"), {more} }}");
+    for (script, expected) in [
+        (arms("\"below_0\" => approve(), \"from_200\" => approve()"), false),
+        (arms("\"below_0\" => approve()"), true),
+    ] {
+        let (_, found) = Flow::compile(&declaration(&script));
+        assert_eq!(found.iter().any(|d| d.code == "T021"), expected, "{script}: {found:#?}");
+    }
+    let (_, found) = Flow::compile(&declaration(&arms("_ if age > 3 => approve(), _ => approve()")));
+    assert!(!found.iter().any(|d| d.code == "S005"), "{found:#?}");
+}
+
+#[test]
+fn what_is_given_as_a_reason_is_one() {
+    help("if age < 18 { decline(R1); } approve();", "T004", "a reason stands in quotes: `\"R1\"`");
+    let mut flow = declaration("let k = rules(\"knockout\"); if k.is_hit { decline(k.hits); } approve();");
+    flow.rule_sets = vec![rule_set(HitPolicy::Collect, vec![rule("r", "age < 18", "decline", "R1")])];
+    let (_, found) = Flow::compile(&flow);
+    assert!(found.iter().any(|d| d.code == "T015"), "{found:#?}");
+}

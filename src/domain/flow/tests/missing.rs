@@ -117,3 +117,69 @@ fn a_list_is_asked_with_what_is_there_and_the_checker_says_where_it_may_not_be()
     let (_, found) = Flow::compile(&asking("is_given(phone) && phone in blocked"));
     assert!(!found.iter().any(|d| d.code == "T009"), "{found:#?}");
 }
+
+/// Whether a script is told that something may be missing.
+fn is_warned(script: &str) -> bool {
+    let mut flow = declaration(script);
+    flow.inputs.push(input("rows", rows(), false));
+    let (_, found) = Flow::compile(&flow);
+    assert!(!found.iter().any(|d| d.severity == crate::domain::diagnostic::Severity::Error), "{found:#?}");
+    found.iter().any(|d| d.code == "T009")
+}
+
+fn rows() -> Kind {
+    let optional = |kind: Kind| Field { kind, optional: true };
+    let fields = [
+        ("flag", optional(Kind::Boolean)),
+        ("day", optional(Kind::Date)),
+        ("n", Field { kind: Kind::Integer, optional: false }),
+    ];
+    let map = fields.into_iter().map(|(name, field)| (name.into(), field)).collect();
+    Kind::List(Arc::new(Field { kind: Kind::Map(Arc::new(map)), optional: false }))
+}
+
+#[test]
+fn what_a_row_may_lack_is_said_and_what_a_filter_asked_is_not() {
+    for (script, expected) in [
+        ("if count(rows, |r| r.flag) > 1 { review(\"R2\"); } approve();", true),
+        ("if count(rows, |r| r.flag ?? false) > 1 { review(\"R2\"); } approve();", false),
+        ("if latest(rows, |r| r.day).n > 1 { review(\"R2\"); } approve();", true),
+        (
+            "let dated = filter(rows, |r| is_given(r.day)); if any(dated, |r| r.day < today) { review(\"R2\"); } \
+          approve();",
+            false,
+        ),
+        ("if any(filter(rows, |r| r.n > 3), |r| r.day < today) { review(\"R2\"); } approve();", true),
+    ] {
+        assert_eq!(is_warned(script), expected, "{script}");
+    }
+}
+
+#[test]
+fn every_way_to_ask_first_is_understood() {
+    for (script, expected) in [
+        (
+            "if is_given(phone) { review(\"R2\"); } else { approve(); return; } if len(phone) > 5 { review(\"R2\"); }",
+            false,
+        ),
+        (
+            "let p = if is_given(phone) { phone } else { review(\"R2\"); return; }; if len(p) > 5 { review(\"R2\"); } approve();",
+            false,
+        ),
+        (
+            "let p = switch status { \"none\" => phone, _ => \"x\" }; if p == \"1\" { review(\"R2\"); } approve();",
+            true,
+        ),
+        ("let p = switch status { \"none\" => 1 }; if p == 1 { review(\"R2\"); } approve();", true),
+        ("let p = switch age > 3 { true => 1, false => 2 }; if p == 1 { review(\"R2\"); } approve();", false),
+    ] {
+        assert_eq!(is_warned(script), expected, "{script}");
+    }
+}
+
+#[test]
+fn what_stands_for_the_missing_has_its_type() {
+    finds("if (phone ?? 0) == 3 { review(\"R2\"); } approve();", "T005");
+    finds("if count(accounts ?? [], |a| a.balanc < 0) > 1 { review(\"R2\"); } approve();", "T012");
+    finds("let p = if age > 3 { 1 }; approve();", "T029");
+}
