@@ -32,6 +32,16 @@ impl Documents {
         Self { files, unreadable: BTreeMap::new() }
     }
 
+    /// The documents among files that somebody packed beside each other as `rules/` and `models/`; what reading the
+    /// folders would leave alone is left alone.
+    pub fn packed(files: impl IntoIterator<Item = (String, Arc<[u8]>)>) -> Self {
+        let is_read = |path: &str| {
+            let in_folder = path.starts_with("rules/") || path.starts_with("models/");
+            in_folder && !path.split('/').any(is_ignored) && is_wanted(path)
+        };
+        Self::from_files(files.into_iter().filter(|(path, _)| is_read(path)))
+    }
+
     /// A digest of every byte read, cases and cards included: equal digests mean that nothing changed at all.
     #[must_use]
     pub fn digest(&self) -> String {

@@ -4,6 +4,7 @@
 
 pub mod access;
 mod asked;
+mod checking;
 mod continuing;
 mod decide_body;
 mod decision_body;

@@ -76,7 +76,7 @@ macro_rules! codes {
 }
 
 codes! {
-    MalformedBody = "malformed_body", BAD_REQUEST, "The body is not JSON";
+    MalformedBody = "malformed_body", BAD_REQUEST, "The body cannot be read";
     InvalidQuery = "invalid_query", BAD_REQUEST, "The query has names or values that this route does not take";
     InvalidHeader = "invalid_header", BAD_REQUEST, "A header has a value that cannot be read";
     Unauthenticated = "unauthenticated", UNAUTHORIZED, "No valid key was sent";
@@ -114,6 +114,8 @@ pub enum At {
     /// Name in the query.
     Query(String),
     Header(&'static str),
+    /// Name of an entry of the archive that was sent.
+    Entry(String),
 }
 
 /// One thing wrong with a request.
@@ -131,6 +133,7 @@ impl Serialize for Fault {
             At::Pointer(pointer) => map.serialize_entry("pointer", pointer)?,
             At::Query(name) => map.serialize_entry("parameter", name)?,
             At::Header(name) => map.serialize_entry("header", name)?,
+            At::Entry(name) => map.serialize_entry("entry", name)?,
         }
         map.serialize_entry("code", self.code)?;
         map.serialize_entry("detail", &self.detail)?;
