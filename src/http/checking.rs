@@ -19,6 +19,8 @@ use crate::learn::library::ModelLibrary;
 
 /// Bytes of an archive.
 const LARGEST: usize = 4 * 1024 * 1024;
+/// Bytes to compile: what keeps one check to seconds and to some hundred MiB, however many markets a flow has.
+const MOST_TO_COMPILE: u64 = 16 * 1024 * 1024;
 /// What keeps a processor busy that belongs to decisions is done one at a time.
 static TURN: Semaphore = Semaphore::const_new(1);
 /// How long one waits for the one before it.
@@ -81,6 +83,11 @@ pub(super) async fn check(mut asked: Asked) -> Result<HttpResponse, Problem> {
 
 fn documents(bytes: &[u8]) -> Result<Documents, Problem> {
     let documents = Documents::packed(archive::files(bytes)?);
+    if documents.bytes_to_compile() > MOST_TO_COMPILE {
+        let detail = "the files of a flow count once for each of its markets, and these come to more than 16 MiB; \
+                      `tollgate check` has no such limit";
+        return Err(Problem::new(Code::BodyTooLarge, detail));
+    }
     if documents.files.keys().any(|path| path.starts_with("rules/")) {
         return Ok(documents);
     }

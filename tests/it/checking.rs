@@ -107,6 +107,15 @@ async fn what_is_no_bundle_is_refused_and_says_why() {
     check(&api, Vec::new()).await.assert_problem(422, "invalid_body");
     check(&api, b"not a tar".repeat(200)).await.assert_problem(400, "malformed_body");
     check(&api, vec![0x1f, 0x8b, 8, 0]).await.assert_problem(400, "malformed_body");
+    let mut many = Builder::new(Vec::new());
+    let mut add = |path: &str, bytes: &[u8]| {
+        let mut header = Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        many.append_data(&mut header, path, bytes).unwrap();
+    };
+    add("rules/loan/many.rules.yaml", &[b'#'; 1024 * 1024]);
+    (0..16).for_each(|n| add(&format!("rules/loan/markets/m{n}.yaml"), b""));
+    check(&api, many.into_inner().unwrap()).await.assert_problem(413, "body_too_large");
     check(&api, vec![0; 4 * 1024 * 1024 + 1]).await.assert_problem(413, "body_too_large");
     api.post("/v1/check", &json!({})).await.assert_problem(415, "unsupported_media_type");
     check(&service.api.with_key(&auditor), Vec::new()).await.assert_problem(403, "forbidden");
