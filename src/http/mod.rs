@@ -13,6 +13,7 @@ mod digest;
 mod dispatch;
 #[cfg(test)]
 mod door_tests;
+mod fault;
 pub mod flow_body;
 mod flows;
 mod language;
