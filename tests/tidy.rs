@@ -37,6 +37,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("indicatif", &["src/cli/"]),
     ("serde_yaml", &["src/documents/"]),
     ("csv", &["src/documents/"]),
+    ("tar", &["src/documents/"]),
     ("annotate_snippets", &["src/documents/"]),
     ("smartcore", &["src/learn/"]),
     ("arc_swap", &["src/release/"]),

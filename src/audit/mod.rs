@@ -20,7 +20,7 @@ pub use part::{OpenDecision, PartRecord, StoppedPart};
 pub use record::{
     AnsweredPart, DecisionRecord, Provenance, ProvenanceKey, RECORD_VERSION, TRACE_VERSION, stamp,
 };
-pub use show::{MASK, Sight};
+pub use show::{MASK, Sight, masked_names};
 pub use stored::{Answer, GivenReason, Record, Unreadable};
 pub use subject::SubjectKey;
 pub use verdict::{Difference, canonical_verdict, compare_verdicts};

@@ -1,12 +1,16 @@
 //! A record as JSON for people: tags undone, positions and digests added, personal values masked unless the reader
 //! may see them. Absent: deciding who may.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
+use super::json::Json;
 use super::record::time_text;
 use super::stored::{Record, Unreadable};
+use super::verdict::trace;
+use crate::domain::value::Name;
+use crate::domain::verdict::Verdict;
 use crate::store::Stored;
 
 /// Whether the reader may see personal values.
@@ -46,6 +50,16 @@ impl Record {
         }
         shown.insert("log".to_owned(), place(&self.stored, &self.digest()));
         Ok(Value::Object(shown))
+    }
+
+    /// Names whose values only those see who may see personal ones: facts, and features computed from them.
+    ///
+    /// # Errors
+    /// When the record is not of this program's form.
+    pub fn masked(&self) -> Result<BTreeSet<String>, Unreadable> {
+        let shown = self.show(Sight::Masked)?;
+        let names = shown.get("masked").and_then(Value::as_array).into_iter().flatten();
+        Ok(names.filter_map(Value::as_str).map(str::to_owned).collect())
     }
 
     /// One line of a list of decisions.
@@ -89,6 +103,15 @@ impl Record {
     }
 }
 
+/// The same names of an evaluation that was not recorded; `personal` are those that its flow declares.
+#[must_use]
+pub fn masked_names(personal: impl Iterator<Item = Name>, verdict: &Verdict) -> BTreeSet<String> {
+    let mut json = Json::with_capacity(2048);
+    trace(&mut json, &verdict.trace);
+    let mut steps = serde_json::from_str(&json.into_text()).unwrap_or_default();
+    mask_trace(personal.map(|name| name.to_string()).collect(), &mut steps)
+}
+
 pub(super) fn place(stored: &Stored, digest: &[u8]) -> Value {
     let hex = |bytes: &[u8]| data_encoding::HEXLOWER.encode(bytes);
     json!({
@@ -114,10 +137,11 @@ pub(super) fn show_personal(
     let mut take = |name: &str| personal.remove(name).unwrap_or_default();
     let (mut facts, mut features, trace, scores, output) =
         (take("facts"), take("features"), take("trace"), take("scores"), take("output"));
-    let trace = with_values(trace, &features);
-    let (masked, trace) = match sight {
-        Sight::Plain => (BTreeSet::new(), trace),
-        Sight::Masked => mask_trace(names, trace),
+    let mut trace = trace;
+    with_values(&mut trace, &features, "");
+    let masked = match sight {
+        Sight::Plain => BTreeSet::new(),
+        Sight::Masked => mask_trace(names, &mut trace),
     };
     mask(&mut facts, &masked);
     mask(&mut features, &masked);
@@ -139,46 +163,96 @@ pub(super) fn show_personal(
     }
 }
 
-/// The trace with the value of each computed feature, which is stored once, beside it, and with the results of
-/// rules that missed, which are stored as bare ids.
-fn with_values(mut trace: Value, features: &Value) -> Value {
+/// Adds to the trace the value of each computed feature, which is stored once, beside it, and the results of rules that
+/// missed, which are stored as bare ids. What other flows computed is stored under `prefix`.
+fn with_values(trace: &mut Value, features: &Value, prefix: &str) {
+    let mut calls = Calls::default();
     for step in trace.as_array_mut().into_iter().flatten() {
         for rule in step.get_mut("rules").and_then(Value::as_array_mut).into_iter().flatten() {
             if let Value::String(id) = rule {
                 *rule = json!({ "id": id, "result": "miss" });
             }
         }
+        if let Some((flow, inner)) = sub_flow(step) {
+            with_values(inner, features, &format!("{prefix}{}.", calls.next(&flow)));
+            continue;
+        }
         let Some(name) = step.get("feature").and_then(Value::as_str) else { continue };
-        let value = features.get(name).cloned().unwrap_or_default();
+        let value = features.get(format!("{prefix}{name}")).cloned().unwrap_or_default();
         if let Some(step) = step.as_object_mut() {
             step.insert("value".to_owned(), value);
         }
     }
-    trace
 }
 
-/// Masks the features that were computed from a masked name, and says which names those are: in a trace a feature
-/// stands behind everything that it reads, so one pass finds them all.
-fn mask_trace(mut masked: BTreeSet<String>, mut trace: Value) -> (BTreeSet<String>, Value) {
-    for step in trace.as_array_mut().into_iter().flatten() {
-        let Some(step) = step.as_object_mut() else { continue };
-        if let Some(need) = step.get("need").and_then(Value::as_str).map(str::to_owned) {
-            if masked.contains(&need) {
-                step.insert("answer".to_owned(), json!(MASK));
+/// The step of another flow: its name, and the trace inside.
+fn sub_flow(step: &mut Value) -> Option<(String, &mut Value)> {
+    let flow = step.get("flow")?.as_str()?.to_owned();
+    Some((flow, step.get_mut("trace")?))
+}
+
+/// How often each flow was asked: what a second call with other facts gave stands under `fraud_check#2.`.
+#[derive(Default)]
+struct Calls(BTreeMap<String, usize>);
+
+impl Calls {
+    fn next(&mut self, flow: &str) -> String {
+        let count = self.0.entry(flow.to_owned()).or_default();
+        *count += 1;
+        if *count == 1 { flow.to_owned() } else { format!("{flow}#{count}") }
+    }
+}
+
+/// Masks what was computed from a masked name, and says which names those are: in a trace a feature stands behind
+/// everything that it reads, so one pass finds them all.
+fn mask_trace(names: BTreeSet<String>, trace: &mut Value) -> BTreeSet<String> {
+    let mut masking = Masking { found: names.clone(), names: &names };
+    masking.steps(trace, ("", ""), names.clone());
+    masking.found
+}
+
+struct Masking<'n> {
+    /// As the record says: those of another flow under its name, `fraud_check.phone`.
+    names: &'n BTreeSet<String>,
+    /// With the features that were computed from them, under the names that the record has for them.
+    found: BTreeSet<String>,
+}
+
+impl Masking<'_> {
+    /// `way` leads to the flow whose trace this is, by flows and by calls of them; `masked` has its own names.
+    fn steps(&mut self, trace: &mut Value, way: (&str, &str), mut masked: BTreeSet<String>) {
+        let (flows, prefix) = way;
+        let mut calls = Calls::default();
+        for step in trace.as_array_mut().into_iter().flatten() {
+            if let Some((flow, inner)) = sub_flow(step) {
+                let below = format!("{flows}{flow}.");
+                let prefix = format!("{prefix}{}.", calls.next(&flow));
+                // Its own, and what it was given under the name that it has here.
+                let own = self.names.iter().filter_map(|name| name.strip_prefix(&below)).map(str::to_owned);
+                let inner_masked = masked.iter().cloned().chain(own).collect();
+                self.steps(inner, (&below, &prefix), inner_masked);
+                continue;
             }
-            step.get_mut("with").into_iter().for_each(super::part::mask_all);
-        }
-        let reads_masked = step
-            .get("reads")
-            .and_then(Value::as_array)
-            .is_some_and(|reads| reads.iter().filter_map(Value::as_str).any(|name| masked.contains(name)));
-        let Some(name) = step.get("feature").and_then(Value::as_str).map(str::to_owned) else { continue };
-        if reads_masked {
-            masked.insert(name);
-            step.insert("value".to_owned(), json!(MASK));
+            let Some(step) = step.as_object_mut() else { continue };
+            let reads_masked = step.get("reads").and_then(Value::as_array).is_some_and(|reads| {
+                reads.iter().filter_map(Value::as_str).any(|name| masked.contains(name))
+            });
+            if let Some(need) = step.get("need").and_then(Value::as_str).map(str::to_owned) {
+                if masked.contains(&need) {
+                    step.insert("answer".to_owned(), json!(MASK));
+                }
+                step.get_mut("with").into_iter().for_each(super::part::mask_all);
+            } else if step.contains_key("table") && reads_masked {
+                step.get_mut("output").into_iter().for_each(super::part::mask_all);
+            } else if let Some(name) = step.get("feature").and_then(Value::as_str).map(str::to_owned)
+                && reads_masked
+            {
+                self.found.insert(format!("{prefix}{name}"));
+                masked.insert(name);
+                step.insert("value".to_owned(), json!(MASK));
+            }
         }
     }
-    (masked, trace)
 }
 
 fn mask(values: &mut Value, masked: &BTreeSet<String>) {

@@ -1,11 +1,13 @@
 //! The part of a record that a replay must give again to the byte: outcome, reasons, outputs, scores, features,
 //! failures, model digests. The trace is apart, with its own version, and is not compared.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::Value as Read;
 
 use super::json::Json;
+use super::show::MASK;
 use crate::domain::verdict::{BinTrace, Failure, FeatureState, RecordedBy, RuleResult, Step, Verdict};
 
 /// One place where a replayed verdict is not the recorded one.
@@ -17,6 +19,20 @@ pub struct Difference {
     pub recorded: Option<Read>,
     /// `None` where the replayed verdict has nothing.
     pub replayed: Option<Read>,
+}
+
+impl Difference {
+    /// The same, without values of features of these names.
+    #[must_use]
+    pub fn masked(mut self, names: &BTreeSet<String>) -> Self {
+        let feature = self.pointer.strip_prefix("/features/").and_then(|rest| rest.split('/').next());
+        if feature.is_some_and(|feature| names.contains(feature)) {
+            for side in [&mut self.recorded, &mut self.replayed] {
+                *side = side.take().map(|_| Read::from(MASK));
+            }
+        }
+        self
+    }
 }
 
 /// The verdict as canonical JSON (RFC 8785): the bytes that a replay compares.
@@ -59,7 +75,7 @@ pub fn compare_verdicts(recorded: &[u8], replayed: &[u8]) -> Vec<Difference> {
 fn compare(pointer: String, before: Option<&Read>, after: Option<&Read>, found: &mut Vec<Difference>) {
     match (before, after) {
         (Some(Read::Object(a)), Some(Read::Object(b))) => {
-            let names: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+            let names: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
             for name in names {
                 let escaped = name.replace('~', "~0").replace('/', "~1");
                 compare(format!("{pointer}/{escaped}"), a.get(name), b.get(name), found);

@@ -281,6 +281,12 @@ impl<'d> Builder<'d> {
             for (variant, flow) in variants.iter_mut().zip(&flows) {
                 let Some(flow) = flow else { continue };
                 let (files, found) = self.used_shared(among.shared, &flow.usage, &variant.declaration);
+                // What it does not use is none of it: a rebuild from its stored files would not have it either.
+                let is_used = |text: &Located<String>| {
+                    let path = self.source(text.place.file).map(|source| source.path.as_str());
+                    files.iter().any(|file| Some(file.path.as_str()) == path)
+                };
+                variant.declaration.shared_functions.retain(is_used);
                 variant.shared = files;
                 parts.findings.extend(found);
             }

@@ -32,6 +32,32 @@ impl Documents {
         Self { files, unreadable: BTreeMap::new() }
     }
 
+    /// The documents among files that somebody packed beside each other as `rules/` and `models/`; what reading the
+    /// folders would leave alone is left alone.
+    pub fn packed(files: impl IntoIterator<Item = (String, Arc<[u8]>)>) -> Self {
+        let is_read = |path: &str| {
+            let in_folder = path.starts_with("rules/") || path.starts_with("models/");
+            in_folder && !path.split('/').any(is_ignored) && is_wanted(path)
+        };
+        Self::from_files(files.into_iter().filter(|(path, _)| is_read(path)))
+    }
+
+    /// How many bytes there are to compile: a flow's files count once for each of its markets, and once for `base`.
+    #[must_use]
+    pub fn bytes_to_compile(&self) -> u64 {
+        let mut flows: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+        for (path, bytes) in &self.files {
+            let Some((folder, rest)) = path.strip_prefix("rules/").and_then(|rest| rest.split_once('/'))
+            else {
+                continue;
+            };
+            let (size, variants) = flows.entry(folder).or_insert((0, 1));
+            *size = size.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+            *variants += u64::from(rest.starts_with("markets/"));
+        }
+        flows.values().fold(0, |all, (size, variants)| all.saturating_add(size.saturating_mul(*variants)))
+    }
+
     /// A digest of every byte read, cases and cards included: equal digests mean that nothing changed at all.
     #[must_use]
     pub fn digest(&self) -> String {
@@ -202,6 +228,17 @@ mod tests {
             Some("it does not exist")
         );
         assert!(documents.files.len() < 20, "the loop ends");
+    }
+
+    #[test]
+    fn the_files_of_a_flow_count_once_for_each_of_its_markets() {
+        let files =
+            [("rules/a/flow.yaml", "1234"), ("rules/b/flow.yaml", "12"), ("rules/_shared/x.rhai", "1")];
+        let markets = [("rules/a/markets/mx.yaml", "1"), ("rules/a/markets/de.yaml", "")];
+        let documents = Documents::from_files(
+            files.into_iter().chain(markets).map(|(path, text)| (path, text.as_bytes().to_vec())),
+        );
+        assert_eq!(documents.bytes_to_compile(), 5 * 3 + 2 + 1);
     }
 
     #[test]

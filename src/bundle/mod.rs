@@ -5,6 +5,7 @@ mod build;
 pub mod cases;
 mod declared;
 mod difference;
+mod findings;
 mod flow_file;
 mod folder;
 mod list_file;
@@ -32,6 +33,7 @@ pub use build::{Built, FlowReport, Kept, build};
 pub use difference::{
     FlowDifference, Flows, MarketDifference, Side, flow_difference, flows_difference, market_difference,
 };
+pub use findings::{Analysis, Findings, Left, Part};
 pub use folder::{Documents, fingerprint, read_folder};
 pub use list_file::{ListFile, read_list};
 pub use lists::KnownLists;

@@ -5,15 +5,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use serde::Serialize;
 
 use super::say::{Say, Trouble};
 use super::settings;
-use crate::bundle::{self, Built};
+use crate::bundle::{self, Analysis, Built};
 use crate::config::{Flags, Settings, within};
-use crate::documents::findings::{self, Colour, Finding};
+use crate::documents::findings::{self, Colour};
 use crate::documents::{pages, sarif};
-use crate::domain::analysis::Unanalysed;
 use crate::domain::diagnostic::Severity;
 use crate::domain::nearest::nearest;
 
@@ -34,36 +32,6 @@ pub(super) struct Check {
     explain: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Findings {
-    diagnostics: Vec<Finding>,
-    analysis: Analysis,
-}
-
-/// How much could be decided of what can never happen; nothing is said of the rest.
-#[derive(Default, Serialize)]
-struct Analysis {
-    conditions: Part,
-    tables: Part,
-    scorecards: Part,
-    branches: Part,
-    not_analysed: Vec<Left>,
-}
-
-#[derive(Default, Serialize)]
-struct Part {
-    all: u32,
-    analysed: u32,
-}
-
-/// What was left, such as `rule blocked_phone in knockout`.
-#[derive(Serialize)]
-struct Left {
-    flow: String,
-    what: String,
-    why: &'static str,
-}
-
 impl Check {
     pub(super) fn run(self, flags: Flags, say: &Say) -> Result<ExitCode, Trouble> {
         if let Some(code) = &self.explain {
@@ -71,8 +39,7 @@ impl Check {
         }
         let settings = settings(&within(self.dir.as_deref(), flags))?;
         let built = read(&settings)?;
-        let diagnostics = findings::listed(&built.diagnostics, &built.sources);
-        let found = Findings { diagnostics, analysis: analysis(&built) };
+        let found = built.told();
         if say.is_sarif() {
             say.result(&sarif::sarif(&found.diagnostics), String::new)?;
         } else if say.is_json() {
@@ -102,27 +69,6 @@ fn explain(code: &str, say: &Say) -> Result<ExitCode, Trouble> {
     };
     say.line(page.text.trim_end())?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn analysis(built: &Built) -> Analysis {
-    let mut all = Analysis::default();
-    for (name, report) in &built.flows {
-        let Some(revision) = &report.revision else { continue };
-        let coverage = &revision.flow.coverage;
-        for (part, share) in [
-            (&mut all.conditions, coverage.conditions),
-            (&mut all.tables, coverage.tables),
-            (&mut all.scorecards, coverage.scorecards),
-            (&mut all.branches, coverage.branches),
-        ] {
-            part.all = part.all.saturating_add(share.all);
-            part.analysed = part.analysed.saturating_add(share.analysed);
-        }
-        let left =
-            |left: &Unanalysed| Left { flow: name.to_string(), what: left.what.clone(), why: left.why };
-        all.not_analysed.extend(coverage.left.iter().map(left));
-    }
-    all
 }
 
 /// `not analysed for what can never happen: 2 of 14 conditions`

@@ -31,7 +31,6 @@ use crate::audit::{
     Unreadable, stamp,
 };
 use crate::bundle::{BASE, Bundle, FlowRevision};
-use crate::domain::declaration::Personal;
 use crate::domain::facts::{FactProblem, Facts, Given};
 use crate::domain::flow::{Budget, Flow};
 use crate::domain::nearest::nearest;
@@ -172,8 +171,6 @@ impl Engine {
         decision: &Decision,
     ) -> Provenance {
         let texts = decision.reasons.iter();
-        let inputs = flow.inputs.iter().map(|input| (input.name.clone(), input.personal));
-        let needs = flow.personal_needs().map(|need| (need.clone(), Personal::Mask));
         Provenance {
             decision_id: decision.decision_id,
             decided_at: decision.decided_at,
@@ -192,7 +189,7 @@ impl Engine {
                 key: Arc::from(key.key.as_str()),
                 request_digest: key.request_digest,
             }),
-            personal: inputs.chain(needs).filter(|(_, personal)| *personal != Personal::No).collect(),
+            personal: flow.personal(),
             parts: Vec::new(),
             reason_texts: texts.filter_map(|(code, text)| Some((code.clone(), text.clone()?))).collect(),
         }

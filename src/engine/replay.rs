@@ -1,7 +1,7 @@
 //! Replay: the recorded facts on the recorded revision must give the recorded verdict, to the byte. On another
 //! revision the difference is told instead.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{Engine, Guard, LANGUAGE, run};
 use crate::audit::{
     Difference, ReadError, Record, RevisionFile, Unreadable, canonical_verdict, compare_verdicts,
+    masked_names,
 };
 use crate::bundle::{BASE, Expected, FlowRevision, RebuildError, rebuild};
 
@@ -20,6 +21,8 @@ pub struct Replay {
     pub revision: Arc<str>,
     pub agrees: bool,
     pub differences: Vec<Difference>,
+    /// Features whose values only those may see who may see personal ones, in either verdict.
+    pub personal: BTreeSet<String>,
     /// What a reader should know: another language version, another revision than recorded.
     pub notes: Vec<String>,
 }
@@ -72,7 +75,7 @@ impl Engine {
             let language = record.language()?;
             notes.push(format!("recorded under language version {language}, replayed under {LANGUAGE}"));
         }
-        let (recorded, replayed) = {
+        let (recorded, replayed, personal) = {
             let facts = match flow.flow.admit(&record.facts()?) {
                 Ok(facts) => facts,
                 Err(problems) => return Ok(refused(record, wanted, &problems)),
@@ -84,7 +87,13 @@ impl Engine {
                 notes.push(format!("asks the caller for `{}`, which the record does not have", asked.name));
                 return Ok(stopped(record, wanted, notes));
             }
-            (record.verdict()?, canonical_verdict(&verdict))
+            let (recorded, replayed) = (record.verdict()?, canonical_verdict(&verdict));
+            let mut personal = BTreeSet::new();
+            if recorded != replayed {
+                personal = masked_names(flow.flow.personal().into_iter().map(|(name, _)| name), &verdict);
+                personal.append(&mut record.masked()?);
+            }
+            (recorded, replayed, personal)
         };
         let agrees = recorded == replayed;
         let differences = if agrees { Vec::new() } else { compare_verdicts(&recorded, &replayed) };
@@ -93,6 +102,7 @@ impl Engine {
             revision: Arc::from(wanted),
             agrees,
             differences,
+            personal,
             notes,
         })
     }
@@ -161,10 +171,11 @@ pub(super) fn by_flow(files: Vec<RevisionFile>) -> BTreeMap<String, FlowFiles> {
 }
 
 fn not_replayable(error: &RebuildError) -> ReplayError {
-    match error {
-        RebuildError::NoSuchFlow { .. } => ReplayError::UnknownRevision,
-        error => ReplayError::NotReplayable { detail: error.to_string() },
-    }
+    let detail = match error {
+        RebuildError::NoSuchFlow { flow } => format!("there is no flow `{flow}` in that revision"),
+        error => error.to_string(),
+    };
+    ReplayError::NotReplayable { detail }
 }
 
 /// Another revision may not even take these facts.
@@ -180,6 +191,7 @@ fn stopped(record: &Record, revision: &str, notes: Vec<String>) -> Replay {
         revision: Arc::from(revision),
         agrees: false,
         differences: Vec::new(),
+        personal: BTreeSet::new(),
         notes,
     }
 }

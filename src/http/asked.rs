@@ -73,14 +73,23 @@ impl Asked {
     /// # Errors
     /// `unsupported_media_type`, `body_too_large`, `request_timeout`, `malformed_body`.
     pub async fn json(&mut self) -> Result<Given, Problem> {
-        check_media_type(self.http.headers())?;
-        let bytes = self.bytes().await?;
+        check_media_type(self.http.headers(), Media::Json)?;
+        let limit = self.doors.settings().body_limit;
+        let bytes = self.bytes(limit).await?;
         json::parse(&bytes, JsonLimits::default())
             .map_err(|error| Problem::new(Code::MalformedBody, error.to_string()))
     }
 
-    async fn bytes(&mut self) -> Result<Bytes, Problem> {
-        let limit = self.doors.settings().body_limit;
+    /// The body as a tar, whole and not yet read.
+    ///
+    /// # Errors
+    /// `unsupported_media_type`, `body_too_large`, `request_timeout`, `malformed_body`.
+    pub async fn tar(&mut self, limit: usize) -> Result<Bytes, Problem> {
+        check_media_type(self.http.headers(), Media::Tar)?;
+        self.bytes(limit).await
+    }
+
+    async fn bytes(&mut self, limit: usize) -> Result<Bytes, Problem> {
         let too_large =
             || Problem::new(Code::BodyTooLarge, format!("a body may have {limit} bytes at most; send less"));
         let announced = self.http.headers().get(CONTENT_LENGTH).and_then(|h| h.to_str().ok()?.parse().ok());
@@ -110,7 +119,14 @@ impl Asked {
     }
 }
 
-fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
+/// What a route takes as its body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Media {
+    Json,
+    Tar,
+}
+
+fn check_media_type(headers: &HeaderMap, media: Media) -> Result<(), Problem> {
     let encoded =
         headers.get(CONTENT_ENCODING).is_some_and(|h| !h.as_bytes().eq_ignore_ascii_case(b"identity"));
     if encoded {
@@ -122,18 +138,21 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
     let given = headers.get(CONTENT_TYPE).and_then(|h| h.to_str().ok()).unwrap_or_default();
     let (essence, parameters) = given.split_once(';').unwrap_or((given, ""));
     let essence = essence.trim().to_ascii_lowercase();
-    let json =
-        essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"));
-    let charset = parameters.trim().to_ascii_lowercase();
-    let unicode = !charset.starts_with("charset=")
-        || charset.trim_start_matches("charset=").trim_matches('"') == "utf-8";
-    if json && unicode {
-        return Ok(());
-    }
-    Err(Problem::new(
-        Code::UnsupportedMediaType,
-        "send the body as `Content-Type: application/json`, in UTF-8",
-    ))
+    let (fits, wanted) = match media {
+        Media::Json => {
+            let json = essence == "application/json"
+                || (essence.starts_with("application/") && essence.ends_with("+json"));
+            let charset = parameters.trim().to_ascii_lowercase();
+            let unicode = !charset.starts_with("charset=")
+                || charset.trim_start_matches("charset=").trim_matches('"') == "utf-8";
+            (json && unicode, "send the body as `Content-Type: application/json`, in UTF-8")
+        }
+        Media::Tar => (
+            matches!(essence.as_str(), "application/x-tar" | "application/tar"),
+            "send the tar as `Content-Type: application/x-tar`",
+        ),
+    };
+    if fits { Ok(()) } else { Err(Problem::new(Code::UnsupportedMediaType, wanted)) }
 }
 
 /// The headers that change how a decision is made.
@@ -246,13 +265,18 @@ mod tests {
     #[test]
     fn only_plain_json_is_taken() {
         for fine in ["application/json", "Application/JSON; charset=UTF-8", "application/vnd.x+json"] {
-            assert!(check_media_type(&headers(&[("content-type", fine)])).is_ok(), "{fine}");
+            assert!(check_media_type(&headers(&[("content-type", fine)]), Media::Json).is_ok(), "{fine}");
         }
         for bad in ["", "text/plain", "application/jsonp", "application/json; charset=utf-16"] {
-            let refused = check_media_type(&headers(&[("content-type", bad)])).unwrap_err();
+            let refused = check_media_type(&headers(&[("content-type", bad)]), Media::Json).unwrap_err();
             assert_eq!(refused.code(), Code::UnsupportedMediaType, "{bad}");
         }
         let gzip = headers(&[("content-type", "application/json"), ("content-encoding", "gzip")]);
-        assert!(check_media_type(&gzip).is_err());
+        assert!(check_media_type(&gzip, Media::Json).is_err());
+        for (fine, given) in
+            [(true, "application/x-tar"), (true, "application/tar"), (false, "application/json")]
+        {
+            assert_eq!(check_media_type(&headers(&[("content-type", given)]), Media::Tar).is_ok(), fine);
+        }
     }
 }

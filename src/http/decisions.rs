@@ -12,7 +12,8 @@ use super::decide_body::{self, DecideBody, Unusable};
 use super::decision_body::{self, AnswerBody};
 use super::digest::digest;
 use super::problem::{About, Code, Problem, count_of_faults, fact_faults};
-use super::records::{may_see, may_see_of, note_read};
+use super::records::{may_see, may_see_of, note_read, sight};
+use crate::audit::{Difference, Sight};
 use crate::engine::{DecideRequest, Decision, IdempotencyKey, Origin, TraceLevel};
 
 const IDEMPOTENT_REPLAYED: &str = "Idempotent-Replayed";
@@ -126,7 +127,10 @@ pub(super) struct DifferenceBody<'a> {
     path = "/v1/decisions/{id}/replay",
     operation_id = "replay",
     tag = "Audit",
-    params(("id" = String, Path, description = "`decision_id` of the answer")),
+    params(
+        ("id" = String, Path, description = "`decision_id` of the answer"),
+        ("Purpose" = Option<String>, Header, description = "Why: recorded, and needed to see what was computed from personal facts."),
+    ),
     responses((status = 200, description = "Evaluated again", body = ReplayBody<'static>))
 )]
 pub(super) async fn replay(asked: Asked) -> Result<HttpResponse, Problem> {
@@ -141,13 +145,19 @@ pub(super) async fn replay(asked: Asked) -> Result<HttpResponse, Problem> {
         return Err(not_made_yet(&asked, id).await?);
     };
     let replay = service.engine.replay_record(&record, revision.as_deref()).await?;
+    let sight = sight(&asked, record.caller(), purpose.is_some());
     note_read(&asked, "replay", Some(id), 1, purpose).await?;
-    let differences = replay.differences.iter();
+    let shown = |difference: Difference| match sight {
+        Sight::Plain => difference,
+        Sight::Masked => difference.masked(&replay.personal),
+    };
+    let differences: Vec<Difference> = replay.differences.into_iter().map(shown).collect();
     let body = ReplayBody {
         decision_id: replay.decision_id,
         revision: &replay.revision,
         agrees: replay.agrees,
         differences: differences
+            .iter()
             .map(|d| DifferenceBody { pointer: &d.pointer, recorded: &d.recorded, replayed: &d.replayed })
             .collect(),
         notes: &replay.notes,

@@ -141,6 +141,7 @@ fn record_refusal(doors: &Doors, asker: &Asker, problem: &Problem) {
         At::Pointer(pointer) => pointer.clone(),
         At::Query(name) => format!("?{name}"),
         At::Header(name) => (*name).to_owned(),
+        At::Entry(name) => name.clone(),
     };
     let about = problem.subject();
     let refusal = Refusal {

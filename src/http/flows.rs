@@ -14,7 +14,9 @@ use super::asked::Asked;
 use super::decide_body::unknown_detail;
 use super::flow_body;
 use super::problem::{Code, Problem, quoted};
+use super::records::flow_of_file;
 use crate::bundle::{Bundle, FlowRevision};
+use crate::documents::findings::Finding;
 use crate::domain::value::Name;
 use crate::release::ReleaseStatus;
 
@@ -126,7 +128,10 @@ pub(super) async fn list(asked: Asked) -> Result<HttpResponse, Problem> {
     let mut flows: Vec<FlowSummary> = names.into_iter().map(|name| summary(name, &bundle, &status)).collect();
     flows.retain(|f| asked.asker.may_use_flow(&f.flow));
     let revision = bundle.revision.to_string();
-    let diagnostics = status.diagnostics.iter().map(|finding| json!(finding)).collect();
+    // What lies in no flow's folder concerns all.
+    let may =
+        |finding: &&Finding| flow_of_file(&finding.file).is_none_or(|flow| asked.asker.may_use_flow(flow));
+    let diagnostics = status.diagnostics.iter().filter(may).map(|finding| json!(finding)).collect();
     let problem = status.problem.clone();
     Ok(fresh(&FlowList { revision, reload: status.reload.word(), problem, flows, diagnostics }))
 }
@@ -137,10 +142,7 @@ pub(super) async fn list(asked: Asked) -> Result<HttpResponse, Problem> {
     path = "/v1/flows/{flow}",
     operation_id = "read_flow",
     tag = "Flows",
-    params(
-        ("flow" = String, Path, description = "The flow's name"),
-        ("market" = Option<String>, Query, description = "A market of the flow; `base` if left out"),
-    ),
+    params(("flow" = String, Path, description = "The flow's name")),
     responses((status = 200, description = "One flow", body = FlowBody))
 )]
 pub(super) async fn read(asked: Asked) -> Result<HttpResponse, Problem> {
@@ -151,8 +153,9 @@ pub(super) async fn read(asked: Asked) -> Result<HttpResponse, Problem> {
     asked.asker.check_flow(name)?;
     let release = asked.service()?.release;
     let (bundle, status) = (release.in_force(), release.status());
-    let known: Vec<&str> = bundle.flows.keys().map(|name| &**name).collect();
     let Some(flow) = bundle.flow(name) else {
+        let names = bundle.flows.keys().map(|name| &**name);
+        let known: Vec<&str> = names.filter(|name| asked.asker.may_use_flow(name)).collect();
         let detail = format!("the flow {} {}", quoted(name), unknown_detail(name, &known));
         return Err(Problem::new(Code::UnknownFlow, detail));
     };

@@ -1,11 +1,14 @@
 //! `GET /v1/flows/{flow}/outline` and `GET /v1/revisions/{a}/diff/{b}`: what a flow does, and what differs between two
 //! revisions. Absent on purpose: outlining and comparing (the domain's).
 
+use std::sync::Arc;
+
 use actix_web::HttpResponse;
 use actix_web::http::header;
 use serde_json::json;
 
 use super::asked::Asked;
+use super::checking::turn;
 use super::decide_body::unknown_detail;
 use super::problem::{Code, Problem, quoted};
 use crate::bundle::{FlowDifference, Flows, flows_difference};
@@ -39,7 +42,8 @@ pub(super) async fn outline_of(asked: Asked) -> Result<HttpResponse, Problem> {
     asked.asker.check_flow(name)?;
     let bundle = asked.service()?.release.in_force();
     let Some(flow) = bundle.flow(name) else {
-        let known: Vec<&str> = bundle.flows.keys().map(|name| &**name).collect();
+        let names = bundle.flows.keys().map(|name| &**name);
+        let known: Vec<&str> = names.filter(|name| asked.asker.may_use_flow(name)).collect();
         let detail = format!("the flow {} {}", quoted(name), unknown_detail(name, &known));
         return Err(Problem::new(Code::UnknownFlow, detail));
     };
@@ -51,14 +55,25 @@ pub(super) async fn outline_of(asked: Asked) -> Result<HttpResponse, Problem> {
             Problem::new(Code::UnknownMarket, detail)
         })?,
     };
-    let drawn = Outline::of(&flow.declaration)
-        .map_err(|_| Problem::new(Code::Internal, "the flow cannot be outlined"))?;
-    let mut answer = HttpResponse::Ok();
-    answer.insert_header((header::CACHE_CONTROL, "no-cache"));
-    Ok(match picture {
-        Picture::Json => answer.json(outline::json(&drawn, &[])),
-        Picture::Mermaid => answer.content_type("text/plain; charset=utf-8").body(outline::mermaid(&drawn)),
-        Picture::Svg => answer.content_type("image/svg+xml").body(outline::svg(&drawn)),
+    let declaration = Arc::clone(&flow.declaration);
+    let drawn = apart(move || {
+        let outline = Outline::of(&declaration).ok()?;
+        Some(match picture {
+            Picture::Json => ("application/json", outline::json(&outline, &[]).to_string()),
+            Picture::Mermaid => ("text/plain; charset=utf-8", outline::mermaid(&outline)),
+            Picture::Svg => ("image/svg+xml", outline::svg(&outline)),
+        })
+    });
+    let drawn = drawn.await?.ok_or_else(|| Problem::new(Code::Internal, "the flow cannot be outlined"))?;
+    let (media, text) = drawn;
+    Ok(HttpResponse::Ok().content_type(media).insert_header((header::CACHE_CONTROL, "no-cache")).body(text))
+}
+
+/// Runs what may take long away from the threads that answer decisions.
+async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        tracing::error!(%error, "an answer could not be made");
+        Problem::new(Code::Internal, "the answer could not be made")
     })
 }
 
@@ -91,14 +106,28 @@ pub(super) async fn diff(asked: Asked) -> Result<HttpResponse, Problem> {
     let flow = filters.text("flow");
     let flow = filters.settle(flow)?;
     let engine = asked.service()?.engine;
+    let turn = turn().await?;
     let may_see = |name: &str| asked.asker.may_use_flow(name);
     // A revision of which nothing may be seen looks as if it did not exist. Flows that others ask stay for comparing.
     let visible = |flows: Flows| -> Result<Flows, Problem> {
         if flows.keys().any(|name| may_see(name)) { Ok(flows) } else { Err(Problem::unknown_revision()) }
     };
     let (before, was) = engine.flows_at(asked.path_part("a")).await.map_err(problem)?;
+    let was = visible(was)?;
     let (after, is) = engine.flows_at(asked.path_part("b")).await.map_err(problem)?;
-    let mut found = flows_difference(&visible(was)?, &visible(is)?);
+    let is = visible(is)?;
+    let names = was.keys().chain(is.keys()).map(|name| &**name);
+    let known: Vec<&str> = names.filter(|name| may_see(name)).collect();
+    if let Some(flow) = flow.as_deref().filter(|flow| !known.contains(flow)) {
+        let detail = format!("the flow {} {}", quoted(flow), unknown_detail(flow, &known));
+        return Err(Problem::new(Code::UnknownFlow, detail));
+    }
+    let mut found = apart(move || {
+        let found = flows_difference(&was, &is);
+        drop(turn);
+        found
+    })
+    .await?;
     found.retain(|difference| {
         may_see(&difference.flow) && flow.as_deref().is_none_or(|flow| *difference.flow == *flow)
     });
@@ -108,5 +137,11 @@ pub(super) async fn diff(asked: Asked) -> Result<HttpResponse, Problem> {
 }
 
 fn problem(error: RevisionError) -> Problem {
-    ReplayError::from(error).into()
+    match error {
+        RevisionError::Ambiguous(many) => Problem::new(
+            Code::UnknownRevision,
+            format!("{many} revisions begin like that; give more of the digest"),
+        ),
+        error => ReplayError::from(error).into(),
+    }
 }

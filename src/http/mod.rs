@@ -4,6 +4,7 @@
 
 pub mod access;
 mod asked;
+mod checking;
 mod continuing;
 mod decide_body;
 mod decision_body;
@@ -12,6 +13,7 @@ mod digest;
 mod dispatch;
 #[cfg(test)]
 mod door_tests;
+mod fault;
 pub mod flow_body;
 mod flows;
 mod language;

@@ -13,7 +13,7 @@ use utoipa::{OpenApi, ToSchema};
 use super::access::Permission;
 use super::problem::Code;
 use super::routes::{ROUTES, Route};
-use super::{continuing, decision_body::Reason, decisions, flows, meanings, operations, records};
+use super::{checking, continuing, decision_body::Reason, decisions, flows, meanings, operations, records};
 use crate::store::Role;
 
 #[derive(OpenApi)]
@@ -39,6 +39,7 @@ use crate::store::Role;
         flows::models,
         meanings::outline_of,
         meanings::diff,
+        checking::check,
         operations::livez,
         operations::readyz,
         operations::metrics,
@@ -64,7 +65,7 @@ struct ProblemSchema {
     errors: Option<Vec<FaultSchema>>,
 }
 
-/// One thing wrong; exactly one of `pointer`, `parameter`, `header` says where.
+/// One thing wrong; exactly one of `pointer`, `parameter`, `header`, `entry` says where.
 #[derive(ToSchema)]
 #[schema(as = Fault)]
 #[expect(dead_code, reason = "describes the shape; the fault itself is `problem::Fault`")]
@@ -74,6 +75,8 @@ struct FaultSchema {
     /// Name in the query.
     parameter: Option<String>,
     header: Option<String>,
+    /// Name of an entry of the archive that was sent.
+    entry: Option<String>,
     code: String,
     detail: String,
 }
@@ -213,6 +216,21 @@ mod tests {
             for name in route.query {
                 let parameters = operation["parameters"].as_array().unwrap();
                 assert!(parameters.iter().any(|p| p["name"] == *name && p["in"] == "query"), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_parameter_is_described_twice() {
+        let document = serde_json::to_value(document()).unwrap();
+        for (path, item) in document["paths"].as_object().unwrap() {
+            for operation in item.as_object().unwrap().values() {
+                let all = operation["parameters"].as_array().into_iter().flatten();
+                let mut names: Vec<String> = all.map(|p| format!("{}{}", p["in"], p["name"])).collect();
+                let count = names.len();
+                names.sort();
+                names.dedup();
+                assert_eq!(names.len(), count, "{path}");
             }
         }
     }

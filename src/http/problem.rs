@@ -6,8 +6,8 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header;
 use serde::Serialize;
-use serde::ser::{SerializeMap, Serializer};
 
+pub use super::fault::{At, Fault};
 use crate::audit::{ReadError, StoreError};
 use crate::domain::facts::FactProblem;
 use crate::engine::{DecideError, ReplayError};
@@ -76,7 +76,7 @@ macro_rules! codes {
 }
 
 codes! {
-    MalformedBody = "malformed_body", BAD_REQUEST, "The body is not JSON";
+    MalformedBody = "malformed_body", BAD_REQUEST, "The body cannot be read";
     InvalidQuery = "invalid_query", BAD_REQUEST, "The query has names or values that this route does not take";
     InvalidHeader = "invalid_header", BAD_REQUEST, "A header has a value that cannot be read";
     Unauthenticated = "unauthenticated", UNAUTHORIZED, "No valid key was sent";
@@ -104,38 +104,6 @@ codes! {
     Starting = "starting", SERVICE_UNAVAILABLE, "The service is not ready yet";
     StoreUnavailable = "store_unavailable", SERVICE_UNAVAILABLE, "The records cannot be read now";
     DeadlineExceeded = "deadline_exceeded", GATEWAY_TIMEOUT, "The deadline passed before the decision began";
-}
-
-/// Where in a request something is wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum At {
-    /// JSON pointer into the body.
-    Pointer(String),
-    /// Name in the query.
-    Query(String),
-    Header(&'static str),
-}
-
-/// One thing wrong with a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    pub at: At,
-    pub code: &'static str,
-    pub detail: String,
-}
-
-impl Serialize for Fault {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(3))?;
-        match &self.at {
-            At::Pointer(pointer) => map.serialize_entry("pointer", pointer)?,
-            At::Query(name) => map.serialize_entry("parameter", name)?,
-            At::Header(name) => map.serialize_entry("header", name)?,
-        }
-        map.serialize_entry("code", self.code)?;
-        map.serialize_entry("detail", &self.detail)?;
-        map.end()
-    }
 }
 
 /// What a refused request was about, as far as it is known: for the log of refusals.

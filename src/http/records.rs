@@ -174,7 +174,14 @@ pub(super) async fn refusals(asked: Asked) -> Result<HttpResponse, Problem> {
 )]
 pub(super) async fn releases(asked: Asked) -> Result<HttpResponse, Problem> {
     let query = asked.filters().search()?;
-    let found = asked.service()?.audit.releases(query).await?;
+    if let Some(flow) = &query.filter.flow {
+        asked.asker.check_flow(flow)?;
+    }
+    let mut found = asked.service()?.audit.releases(query).await?;
+    for flows in found.items.iter_mut().filter_map(|release| release.get_mut("flows")?.as_object_mut()) {
+        // A market stands as `loan/mx`.
+        flows.retain(|name, _| asked.asker.may_use_flow(name.split('/').next().unwrap_or_default()));
+    }
     Ok(page(&ReleasesPage { releases: found.items, next: found.next }))
 }
 
@@ -220,7 +227,7 @@ pub(super) async fn revision(asked: Asked) -> Result<HttpResponse, Problem> {
 }
 
 /// The flow whose folder a file lies in.
-fn flow_of_file(path: &str) -> Option<&str> {
+pub(super) fn flow_of_file(path: &str) -> Option<&str> {
     let (folder, _) = path.strip_prefix("rules/")?.split_once('/')?;
     Some(folder).filter(|folder| *folder != "_shared")
 }
@@ -269,7 +276,7 @@ fn shown_open(asked: &Asked, open: &OpenDecision, has_purpose: bool) -> Result<J
     Ok(without_what_auditors_see(asked, shown))
 }
 
-fn sight(asked: &Asked, caller: &str, has_purpose: bool) -> Sight {
+pub(super) fn sight(asked: &Asked, caller: &str, has_purpose: bool) -> Sight {
     if has_purpose || *caller == *asked.asker.name { Sight::Plain } else { Sight::Masked }
 }
 

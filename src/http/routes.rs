@@ -13,7 +13,7 @@ use super::access::Permission;
 use super::asked::Asked;
 use super::dispatch::dispatch;
 use super::problem::{Code, Problem};
-use super::{Doors, continuing, decisions, flows, meanings, operations, query, records};
+use super::{Doors, checking, continuing, decisions, flows, meanings, operations, query, records};
 use crate::store::Role;
 
 /// What a handler gives back.
@@ -45,6 +45,7 @@ pub enum Refusals {
 const ASKERS: Permission = Permission::Roles(&[Role::Caller]);
 const READERS: Permission = Permission::Roles(&[Role::Caller, Role::Auditor]);
 const AUDITORS: Permission = Permission::Roles(&[Role::Auditor]);
+const CHECKERS: Permission = Permission::Roles(&[Role::Analyst, Role::Approver, Role::Operator]);
 const FLOW_READERS: Permission =
     Permission::Roles(&[Role::Analyst, Role::Auditor, Role::Approver, Role::Operator]);
 
@@ -103,6 +104,7 @@ pub static ROUTES: &[Route] = &[
     .takes(&["format", "market"]),
     route(Method::GET, "/v1/revisions/{a}/diff/{b}", FLOW_READERS, |asked| Box::pin(meanings::diff(asked)))
         .takes(&["flow"]),
+    route(Method::POST, "/v1/check", CHECKERS, |asked| Box::pin(checking::check(asked))),
     route(Method::GET, "/v1/models", FLOW_READERS, |asked| Box::pin(flows::models(asked))),
     route(Method::GET, "/livez", Permission::Anyone, |asked| Box::pin(operations::livez(asked))),
     route(Method::GET, "/readyz", Permission::Anyone, |asked| Box::pin(operations::readyz(asked))),

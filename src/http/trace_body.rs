@@ -223,6 +223,9 @@ pub(super) fn summary_of_recorded(trace: &serde_json::Value) -> serde_json::Valu
             rule.remove("reads");
         }
     }
+    for inner in kept.iter_mut().filter_map(|step| step.get_mut("trace")) {
+        *inner = summary_of_recorded(inner);
+    }
     serde_json::Value::Array(kept)
 }
 

@@ -7,7 +7,7 @@ use tollgate::store::Role;
 
 use crate::app::{FLOW, Home, applicants};
 
-fn make_key(home: &Home, roles: &[&str], name: &str, more: &[&str]) -> String {
+pub fn make_key(home: &Home, roles: &[&str], name: &str, more: &[&str]) -> String {
     let mut arguments = vec!["keys", "create", "--data", "data", "--name", name];
     for role in roles {
         arguments.extend(["--role", role]);
@@ -151,4 +151,42 @@ async fn a_key_is_known_and_forgotten_while_the_service_runs_and_is_stored_nowhe
             }
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_for_some_flows_hears_nothing_of_the_others() {
+    let home = Home::new();
+    home.write("rules/_shared/hours.rhai", "fn is_night(hour) { hour < 6 }\n");
+    home.write(
+        "rules/small/flow.yaml",
+        "flow: small\ninputs: { x: integer }\noutcomes: [approve, review, decline]\nreasons: { R1: { en: No } }\non_error: { outcome: review, reason: R1 }\n",
+    );
+    home.write("rules/small/flow.rhai", "if x > 5 { review(\"R1\"); }\napprove();\n");
+    home.edit(&format!("rules/{FLOW}/flow.yaml"), "thresholds:", "thresholds:\n  never_read: 18");
+    let analyst = make_key(&home, &["analyst"], "desk", &["--flows", "small"]);
+    let all = make_key(&home, &["analyst"], "all", &[]);
+    let service = home.serve().await;
+    let (api, all) = (service.api.with_key(&analyst), service.api.with_key(&all));
+
+    let listed = api.get("/v1/flows").await;
+    assert!(all.get("/v1/flows").await.text.contains(FLOW), "there is something to hide");
+    assert!(
+        listed.text.contains("`decline` is never used") && !listed.text.contains(FLOW),
+        "{}",
+        listed.text
+    );
+    let releases = api.get("/v1/releases").await;
+    assert!(releases.text.contains("small") && !releases.text.contains(FLOW), "{}", releases.text);
+    api.get(&format!("/v1/releases?flow={FLOW}")).await.assert_problem(403, "forbidden");
+
+    // Neither what another flow changed, nor a shared function that it does not use.
+    let before = listed.word("revision").to_owned();
+    home.edit(&format!("rules/{FLOW}/flow.yaml"), "never_read: 18", "never_read: 19");
+    let after = api.until("/v1/flows", |answer| answer.word("revision") != before).await;
+    let path = format!("/v1/revisions/{before}/diff/{}", after.word("revision"));
+    let (mine, whole) = (api.get(&path).await.ok(), all.get(&path).await.ok());
+    assert_eq!((&mine["same"], &mine["flows"]), (&json!(true), &json!([])), "{mine}");
+    assert_eq!(whole["flows"].as_array().map(Vec::len), Some(1), "{whole}");
+    api.get(&format!("{path}?flow=smal")).await.assert_problem(404, "unknown_flow");
+    service.stop().await;
 }

@@ -12,6 +12,7 @@
 mod access;
 mod app;
 mod central;
+mod checking;
 mod commands;
 mod crashes;
 mod decisions;
@@ -19,6 +20,7 @@ mod hostile;
 mod idempotency;
 mod inputs;
 mod markets;
+mod masking;
 mod meanings;
 mod needs;
 mod needs_log;

@@ -151,6 +151,19 @@ async fn an_old_decision_replays_after_an_edit_and_shows_what_the_new_rules_woul
     let outcome = differences.iter().find(|d| d["pointer"] == "/outcome").unwrap();
     assert_eq!(outcome["recorded"], "decline", "{outcome}");
     api.post(&format!("{path}?revision=sha256:00"), &json!({})).await.assert_problem(404, "unknown_revision");
+    // A revision without the flow is a revision all the same.
+    home.write(
+        "rules/small/flow.yaml",
+        "flow: small\ninputs: { x: integer }\noutcomes: [approve, review]\nreasons: { R1: { en: No } }\non_error: { outcome: review, reason: R1 }\n",
+    );
+    home.write("rules/small/flow.rhai", "if x > 5 { review(\"R1\"); }\napprove();\n");
+    api.until("/v1/flows", |answer| answer.text.contains("small")).await;
+    let small = api.post("/v1/decisions", &json!({"flow": "small", "facts": {"x": 1}})).await.ok();
+    let without =
+        format!("/v1/decisions/{}/replay?revision={revision}", small["decision_id"].as_str().unwrap());
+    let refused = api.post(&without, &json!({})).await;
+    refused.assert_problem(422, "not_replayable");
+    assert!(refused.text.contains("no flow `small`"), "{}", refused.text);
     service.stop().await;
     // The same from the command line, over everything that was recorded.
     let replayed = home.run(&["replay", "--data", "data", "--format", "json"]);

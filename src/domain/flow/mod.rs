@@ -283,6 +283,19 @@ impl Flow {
         self.sub_flows.iter().map(|sub| sub.name.clone()).chain(below).collect()
     }
 
+    /// What is personal: inputs, needs, and inputs of every flow that this one asks, directly or by way of others, as
+    /// `fraud_check.phone`.
+    #[must_use]
+    pub fn personal(&self) -> Vec<(Name, Personal)> {
+        let inputs = self.inputs.iter().map(|input| (input.name.clone(), input.personal));
+        let needs = self.personal_needs().map(|need| (need.clone(), Personal::Mask));
+        let below = self.sub_flows.iter().flat_map(|sub| {
+            let own = sub.flow.personal().into_iter();
+            own.map(|(name, personal)| (Name::from(format!("{}.{name}", sub.name)), personal))
+        });
+        inputs.chain(needs).chain(below).filter(|(_, personal)| *personal != Personal::No).collect()
+    }
+
     /// Whom the facts are about, as text.
     #[must_use]
     pub fn subject_of(&self, facts: &Facts) -> Option<String> {
