@@ -42,7 +42,7 @@ use crate::release::Release;
 /// This build, as records name it.
 pub const BUILD: &str = concat!("tollgate ", env!("CARGO_PKG_VERSION"));
 /// Version of the language in which flows are written. Grows when the meaning of a line changes.
-pub const LANGUAGE: u32 = 1;
+pub const LANGUAGE: u32 = 2;
 /// The last guard on one evaluation; ticks end it long before.
 const WALL_CLOCK_GUARD: Duration = Duration::from_secs(1);
 /// Flows of earlier revisions that replay keeps compiled.
