@@ -272,6 +272,7 @@ fn encodings(
             kind: feature.kind.clone(),
             encoding: Encoding::AsIs,
             missing: feature.missing.clone(),
+            flags_missing: false,
             unseen: feature.unseen.clone(),
         };
         match feature.kind {

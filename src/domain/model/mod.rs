@@ -4,12 +4,14 @@
 mod encode;
 mod forest;
 mod logistic;
+mod scorecard;
 
 use std::sync::Arc;
 
-pub use encode::{Encoding, Fallback, Feature};
+pub use encode::{Bins, Encoding, Fallback, Feature};
 pub use forest::{Forest, Node};
 pub use logistic::Logistic;
+pub use scorecard::{Scale, Scorecard};
 
 use super::value::{Kind, Name, Value};
 use encode::Encoder;
@@ -53,6 +55,7 @@ pub struct ModelParts {
 pub enum Predictor {
     Logistic(Logistic),
     Forest(Forest),
+    Scorecard(Scorecard),
 }
 
 impl Predictor {
@@ -62,6 +65,7 @@ impl Predictor {
         match self {
             Self::Logistic(logistic) => logistic.columns(),
             Self::Forest(forest) => forest.columns(),
+            Self::Scorecard(scorecard) => scorecard.columns(),
         }
     }
 }
@@ -114,6 +118,8 @@ pub enum ModelError {
     Coefficient { index: usize },
     #[error("the intercept is not a finite number")]
     Intercept,
+    #[error("scorecard: {problem}")]
+    Scorecard { problem: &'static str },
     #[error("a forest needs 1 to {most} trees, and this one has {found}")]
     TreeCount { found: usize, most: usize },
     #[error("tree {tree} has {found} nodes; it needs 1 to {most}")]
@@ -167,6 +173,7 @@ impl Model {
         let probability = match &self.predictor {
             Predictor::Logistic(logistic) => logistic.probability(&columns),
             Predictor::Forest(forest) => forest.probability(&mut columns),
+            Predictor::Scorecard(scorecard) => scorecard.probability(&columns),
         };
         if probability.is_nan() {
             let detail = "the inputs together are too large for the model".to_owned();
@@ -186,10 +193,17 @@ impl Model {
 ///
 /// # Errors
 /// When the features are wrong, or a row has a value that its feature refuses.
-pub fn encode_rows(features: &[Feature], rows: &[Vec<Value>]) -> Result<Matrix, EncodeError> {
+pub fn encode_rows<'r>(
+    features: &[Feature],
+    rows: impl IntoIterator<Item = &'r Vec<Value>>,
+) -> Result<Matrix, EncodeError> {
     let (encoders, width) = encode::compile(features).map_err(EncodeError::Features)?;
-    let mut cells = vec![0.0; width.saturating_mul(rows.len())];
-    for (index, (row, columns)) in rows.iter().zip(cells.chunks_exact_mut(width.max(1))).enumerate() {
+    let rows = rows.into_iter();
+    let mut cells = Vec::with_capacity(width.saturating_mul(rows.size_hint().0));
+    for (index, row) in rows.enumerate() {
+        let start = cells.len();
+        cells.resize(start + width, 0.0);
+        let columns = cells.get_mut(start..).unwrap_or_default();
         encode::write(&encoders, row, columns).map_err(|failure| EncodeError::Row { index, failure })?;
     }
     Ok(Matrix { width, cells })

@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::domain::model::{Encoding, Fallback};
+use crate::domain::value::Kind;
 
 fn features() -> Vec<Feature> {
     let number = Feature {
@@ -11,6 +12,7 @@ fn features() -> Vec<Feature> {
         kind: Kind::Decimal,
         encoding: Encoding::Standardised { mean: 0.1, scale: 1.0 / 3.0 },
         missing: Fallback::As(Value::Decimal("0.30".parse().unwrap())),
+        flags_missing: false,
         unseen: Fallback::Refuse,
     };
     let choice = Feature {
@@ -18,6 +20,7 @@ fn features() -> Vec<Feature> {
         kind: Kind::Choice(["car", "other"].map(Arc::from).into()),
         encoding: Encoding::OneHot,
         missing: Fallback::Refuse,
+        flags_missing: false,
         unseen: Fallback::As(Value::text("other")),
     };
     vec![number, choice]
