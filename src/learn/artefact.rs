@@ -5,7 +5,9 @@
 //! probability). The k-th split's children are nodes 2k+1 and 2k+2, so a circle cannot even be written.
 
 mod features;
+mod imported;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -13,11 +15,12 @@ use sha2::{Digest, Sha256};
 
 use super::golden::Golden;
 use crate::domain::model::{
-    Feature, Forest, Logistic, Model, ModelError, ModelFailure, ModelParts, Node, Predictor, Scale,
-    Scorecard, column_names,
+    Background, BoostedParts, Characteristics, Feature, Forest, GraphParts, Logistic, Model, ModelError,
+    ModelFailure, ModelParts, Node, Predictor, Scale, Scorecard, column_names,
 };
 use crate::domain::value::{Name, Value};
 use features::{FeatureStored, read_feature, store_feature};
+use imported::{BoostedStored, CharacteristicsStored, GraphStored};
 
 /// Largest artefact that is read.
 pub const MAX_BYTES: usize = 64 << 20;
@@ -74,6 +77,23 @@ pub struct Artefact {
     columns: Vec<String>,
     predictor: PredictorStored,
     golden: Vec<Golden>,
+    /// What explanations need (format 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    background: Option<BackgroundStored>,
+    /// Input to reason code (format 2).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    reasons: BTreeMap<String, String>,
+}
+
+/// For each node of each tree, breadth first, how many of the rows that it was fitted on came there; for each column
+/// of a sum, its mean over them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BackgroundStored {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    covers: Vec<Vec<f64>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    means: Vec<f64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,6 +130,10 @@ enum PredictorStored {
         base_odds: f64,
         points_to_double: f64,
     },
+    /// Format 2, as the next two.
+    Boosted(BoostedStored),
+    Characteristics(CharacteristicsStored),
+    Graph(GraphStored),
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -122,9 +146,21 @@ struct TreeStored {
 /// What a fit gives, before it is a model.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Weights {
-    Logistic { intercept: f64, coefficients: Vec<f64> },
-    Forest { trees: Vec<Vec<Node>> },
-    Scorecard { start: f64, scale: Scale },
+    Logistic {
+        intercept: f64,
+        coefficients: Vec<f64>,
+    },
+    Forest {
+        trees: Vec<Vec<Node>>,
+    },
+    Scorecard {
+        start: f64,
+        scale: Scale,
+    },
+    /// Trees breadth first.
+    Boosted(BoostedParts),
+    Characteristics(Characteristics),
+    Graph(GraphParts),
 }
 
 /// What an artefact is made from.
@@ -137,11 +173,16 @@ pub(super) struct Ingredients<'a> {
     pub weights: &'a Weights,
     /// Made-up rows to try the model on whenever it is read.
     pub golden: Vec<Vec<Value>>,
+    /// What explanations need; [`Model::background`] measures it.
+    pub background: Background,
+    /// Input to reason code.
+    pub reasons: &'a BTreeMap<Name, Name>,
 }
 
 /// Writes the artefact: asks the model its golden rows, then gives the bytes.
 pub(super) fn write(ingredients: Ingredients<'_>) -> Result<Vec<u8>, ArtefactError> {
-    let Ingredients { target, decimals, fitted_with, features, weights, golden } = ingredients;
+    let Ingredients { target, decimals, fitted_with, features, weights, golden, background, reasons } =
+        ingredients;
     let mut artefact = Artefact {
         format: FORMAT.to_owned(),
         format_version: FORMAT_VERSION,
@@ -152,6 +193,9 @@ pub(super) fn write(ingredients: Ingredients<'_>) -> Result<Vec<u8>, ArtefactErr
         columns: column_names(features),
         predictor: store_weights(weights)?,
         golden: Vec::new(),
+        background: (background != Background::default())
+            .then_some(BackgroundStored { covers: background.covers, means: background.means }),
+        reasons: reasons.iter().map(|(input, code)| (input.to_string(), code.to_string())).collect(),
     };
     artefact.format_version = artefact.needs();
     let model = artefact.model(Arc::from("unwritten"), 0, Arc::from(""))?;
@@ -248,8 +292,16 @@ pub fn golden_rows(bytes: &[u8]) -> usize {
 impl Artefact {
     /// The oldest format that can say what this artefact says.
     fn needs(&self) -> u32 {
-        let scorecard = matches!(self.predictor, PredictorStored::Scorecard { .. });
-        if scorecard || self.features.iter().any(FeatureStored::is_newer) { FORMAT_VERSION } else { 1 }
+        let older = matches!(
+            self.predictor,
+            PredictorStored::LogisticRegression { .. } | PredictorStored::Forest { .. }
+        );
+        let explained = self.background.is_some() || !self.reasons.is_empty();
+        if !older || explained || self.features.iter().any(FeatureStored::is_newer) {
+            FORMAT_VERSION
+        } else {
+            1
+        }
     }
 
     fn model(&self, name: Name, version: u32, digest: Arc<str>) -> Result<Model, ArtefactError> {
@@ -275,8 +327,19 @@ impl Artefact {
                 let scale = Scale { base_points, base_odds, points_to_double: *points_to_double };
                 Predictor::Scorecard(Scorecard::new(*start, scale, self.columns.len())?)
             }
+            PredictorStored::Boosted(stored) => Predictor::Boosted(stored.boosted(self.columns.len())?),
+            PredictorStored::Characteristics(stored) => {
+                Predictor::Characteristics(stored.characteristics(self.columns.len())?)
+            }
+            PredictorStored::Graph(stored) => Predictor::Graph(stored.graph(self.columns.len())?),
         };
-        Ok(Model::new(ModelParts { name, version, digest, decimals: self.decimals, features, predictor })?)
+        let parts = ModelParts { name, version, digest, decimals: self.decimals, features, predictor };
+        let mut model = Model::new(parts)?;
+        if let Some(BackgroundStored { covers, means }) = &self.background {
+            model = model.with_background(&Background { covers: covers.clone(), means: means.clone() })?;
+        }
+        let code = |(input, code): (&String, &String)| (Arc::from(input.as_str()), Arc::from(code.as_str()));
+        Ok(model.with_reasons(&self.reasons.iter().map(code).collect())?)
     }
 }
 
@@ -342,6 +405,9 @@ fn store_weights(weights: &Weights) -> Result<PredictorStored, ArtefactError> {
             base_odds: scale.base_odds,
             points_to_double: scale.points_to_double,
         },
+        Weights::Boosted(parts) => PredictorStored::Boosted(BoostedStored::of(parts)),
+        Weights::Characteristics(card) => PredictorStored::Characteristics(CharacteristicsStored::of(card)),
+        Weights::Graph(parts) => PredictorStored::Graph(GraphStored::of(parts)),
     })
 }
 

@@ -1,6 +1,7 @@
 //! `tollgate train`: recipe and data in, the next numbered version out, or nothing at all.
 //! Before a byte is written the served model has answered every row of the file as smartcore does.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use super::sample::{self, Sample, SampleError};
 use super::split::{self, Split};
 use crate::documents::{Source, table};
 use crate::domain::diagnostic::Diagnostic;
-use crate::domain::model::{EncodeError, Encoding, Feature, Matrix, Model, encode_rows};
+use crate::domain::model::{Background, EncodeError, Encoding, Feature, Matrix, Model, encode_rows};
 use crate::domain::value::{Kind, Value};
 
 /// Name of the recipe in a model's folder.
@@ -186,6 +187,8 @@ pub fn fit_version(
         features: &features,
         weights: &fitted.weights,
         golden: golden::invent(&sample.rows, &kinds),
+        background: Background::default(),
+        reasons: &BTreeMap::new(),
     })?;
     // The bytes, not what they were made from: reading them back is part of what is verified.
     let model = artefact::load(&artefact, recipe.model.clone(), 0)?;

@@ -34,6 +34,8 @@ pub enum Encoding {
     OneHot,
     /// One column: what the bin of the value is worth.
     Binned(Bins),
+    /// One column: the place of the category in the declared order, from 0.
+    Code,
 }
 
 /// What each value of an input is worth. All numbers are finite.
@@ -58,8 +60,16 @@ pub enum Fallback {
     As(Value),
     /// No evidence either way: the feature's columns stay 0 (one-hot only).
     Zero,
-    /// A thing of its own: the bin that the encoding has for it (bins only).
+    /// A thing of its own: the bin that the encoding has for it; without bins, what the model itself does with a number
+    /// that was not given (imported models only).
     Own,
+}
+
+/// Whether a predictor has an answer of its own for a number that was not given, which stands in its column as NaN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Holes {
+    Refused,
+    Kept,
 }
 
 /// A feature made ready: checked, with the place of its first column.
@@ -103,6 +113,10 @@ enum How {
         worth: Arc<[f64]>,
         unseen: Option<f64>,
     },
+    Code {
+        categories: Arc<[Name]>,
+        unseen: Option<f64>,
+    },
 }
 
 /// Where a category goes that was not declared.
@@ -114,7 +128,7 @@ enum Unseen {
 }
 
 /// Checks the features and lays their columns one after the other; also says how many columns there are.
-pub(super) fn compile(features: &[Feature]) -> Result<(Box<[Encoder]>, usize), ModelError> {
+pub(super) fn compile(features: &[Feature], holes: Holes) -> Result<(Box<[Encoder]>, usize), ModelError> {
     let mut at = 0_usize;
     let mut encoders = Vec::with_capacity(features.len());
     for (index, feature) in features.iter().enumerate() {
@@ -123,6 +137,14 @@ pub(super) fn compile(features: &[Feature]) -> Result<(Box<[Encoder]>, usize), M
         }
         let wrong = |problem| ModelError::Feature { name: feature.name.clone(), problem };
         let how = how(feature).map_err(wrong)?;
+        let leaves_holes = |fallback: &Fallback| *fallback == Fallback::Own;
+        let binned = matches!(feature.encoding, Encoding::Binned(_));
+        if holes == Holes::Refused && !binned && leaves_holes(&feature.missing) {
+            return Err(wrong("only bins have one for missing values"));
+        }
+        if holes == Holes::Refused && !binned && leaves_holes(&feature.unseen) {
+            return Err(wrong("only bins have one for unseen categories"));
+        }
         let mut encoder = Encoder { name: feature.name.clone(), at, how, missing: None };
         encoder.missing = encoder.absent(feature).map_err(wrong)?;
         at = at.saturating_add(encoder.width()).saturating_add(usize::from(feature.flags_missing));
@@ -147,9 +169,10 @@ fn how(feature: &Feature) -> Result<How, &'static str> {
         }
         (Kind::Boolean, Encoding::AsIs) => Ok(How::Boolean),
         (Kind::Choice(categories), Encoding::OneHot) => one_hot(categories, &feature.unseen),
+        (Kind::Choice(categories), Encoding::Code) => code(categories, &feature.unseen),
         (_, Encoding::Binned(bins)) => binned(feature, bins),
-        (Kind::Integer | Kind::Decimal | Kind::Number, Encoding::OneHot) => {
-            Err("only a choice can be one-hot")
+        (Kind::Integer | Kind::Decimal | Kind::Number, Encoding::OneHot | Encoding::Code) => {
+            Err("only a choice can be one-hot, or a code")
         }
         (Kind::Boolean, _) => Err("a boolean is encoded as it is, or in bins"),
         (Kind::Choice(_), _) => Err("a choice is encoded one-hot, or in bins"),
@@ -168,6 +191,17 @@ fn one_hot(categories: &Arc<[Name]>, unseen: &Fallback) -> Result<How, &'static 
         Fallback::Own => return Err("one-hot columns have none for unseen categories"),
     };
     Ok(How::OneHot { categories: categories.clone(), unseen })
+}
+
+fn code(categories: &Arc<[Name]>, unseen: &Fallback) -> Result<How, &'static str> {
+    check_categories(categories)?;
+    let unseen = match unseen {
+        Fallback::Refuse => None,
+        Fallback::Own => Some(f64::NAN),
+        Fallback::As(value) => Some(category(categories, value)? as f64),
+        Fallback::Zero => return Err("a code has no zero for unseen categories"),
+    };
+    Ok(How::Code { categories: categories.clone(), unseen })
 }
 
 fn check_categories(categories: &[Name]) -> Result<(), &'static str> {
@@ -248,6 +282,11 @@ pub(super) fn write(encoders: &[Encoder], row: &[Value], columns: &mut [f64]) ->
     Ok(())
 }
 
+/// Which feature a column belongs to.
+pub(super) fn owner(encoders: &[Encoder], column: usize) -> Option<usize> {
+    encoders.partition_point(|encoder| encoder.at <= column).checked_sub(1)
+}
+
 #[inline]
 fn set(columns: &mut [f64], cell: Option<(usize, f64)>) {
     if let Some((at, number)) = cell
@@ -292,6 +331,10 @@ impl Encoder {
                 Some(index) => Ok(worth(all.get(index))),
                 None => unseen.map(|unseen| Some((self.at, unseen))).ok_or(Refusal::UnknownCategory),
             },
+            How::Code { categories, unseen } => match position(categories, value)? {
+                Some(index) => Ok(Some((self.at, index as f64))),
+                None => unseen.map(|unseen| Some((self.at, unseen))).ok_or(Refusal::UnknownCategory),
+            },
         }
     }
 
@@ -315,7 +358,10 @@ impl Encoder {
                 Encoding::Binned(Bins { missing: Some(worth), .. }) => {
                     Ok(Some(Absent { cell: Some((self.at, *worth)), flag: None }))
                 }
-                _ => Err("only bins have one for missing values"),
+                _ if matches!(self.how, How::OneHot { .. }) => {
+                    Err("one-hot columns have none for missing values")
+                }
+                _ => Ok(Some(Absent { cell: Some((self.at, f64::NAN)), flag })),
             },
         }
     }
@@ -327,7 +373,8 @@ impl Encoder {
             | How::Boolean
             | How::NumberBins { .. }
             | How::BooleanBins { .. }
-            | How::CategoryBins { .. } => 1,
+            | How::CategoryBins { .. }
+            | How::Code { .. } => 1,
         }
     }
 

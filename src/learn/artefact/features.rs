@@ -38,7 +38,7 @@ pub(super) struct FeatureStored {
 enum AbsentStored {
     /// One-hot columns that all stay 0.
     Zero,
-    /// A bin of its own.
+    /// A bin of its own, or what the model itself does with it.
     Own,
 }
 
@@ -51,6 +51,8 @@ enum EncodeStored {
         scale: f64,
     },
     OneHot,
+    /// Format 2: the place of the category.
+    Code,
     /// Format 2.
     Bins {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -69,7 +71,7 @@ impl FeatureStored {
         self.missing_column
             || self.missing_is.is_some()
             || self.unseen_is.is_some()
-            || matches!(self.encode, EncodeStored::Bins { .. })
+            || matches!(self.encode, EncodeStored::Bins { .. } | EncodeStored::Code)
     }
 }
 
@@ -88,6 +90,7 @@ pub(super) fn store_feature(feature: &Feature) -> FeatureStored {
                 EncodeStored::Standardised { mean: *mean, scale: *scale }
             }
             Encoding::OneHot => EncodeStored::OneHot,
+            Encoding::Code => EncodeStored::Code,
             Encoding::Binned(Bins { cuts, worth, missing, unseen }) => EncodeStored::Bins {
                 cuts: cuts.to_vec(),
                 worth: worth.to_vec(),
@@ -152,6 +155,7 @@ pub(super) fn read_feature(stored: &FeatureStored) -> Result<Feature, ArtefactEr
         EncodeStored::AsIs => Encoding::AsIs,
         EncodeStored::Standardised { mean, scale } => Encoding::Standardised { mean: *mean, scale: *scale },
         EncodeStored::OneHot => Encoding::OneHot,
+        EncodeStored::Code => Encoding::Code,
         EncodeStored::Bins { cuts, worth, missing, unseen } => Encoding::Binned(Bins {
             cuts: Arc::from(cuts.as_slice()),
             worth: Arc::from(worth.as_slice()),

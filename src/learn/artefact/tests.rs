@@ -64,6 +64,8 @@ fn bytes(kind: &str) -> Vec<u8> {
             vec![Value::Missing, Value::text("unheard of")],
             vec![decimal("-12.5"), Value::text("other")],
         ],
+        background: crate::domain::model::Background::default(),
+        reasons: &std::collections::BTreeMap::new(),
     })
     .unwrap()
 }
