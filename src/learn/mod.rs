@@ -6,6 +6,7 @@ pub mod card;
 pub mod codes;
 mod fit;
 mod golden;
+pub mod import;
 pub mod library;
 pub mod metrics;
 mod publish;

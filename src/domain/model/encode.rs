@@ -171,9 +171,10 @@ fn how(feature: &Feature) -> Result<How, &'static str> {
         (Kind::Choice(categories), Encoding::OneHot) => one_hot(categories, &feature.unseen),
         (Kind::Choice(categories), Encoding::Code) => code(categories, &feature.unseen),
         (_, Encoding::Binned(bins)) => binned(feature, bins),
-        (Kind::Integer | Kind::Decimal | Kind::Number, Encoding::OneHot | Encoding::Code) => {
-            Err("only a choice can be one-hot, or a code")
+        (Kind::Integer | Kind::Decimal | Kind::Number, Encoding::OneHot) => {
+            Err("only a choice can be one-hot")
         }
+        (Kind::Integer | Kind::Decimal | Kind::Number, Encoding::Code) => Err("only a choice has codes"),
         (Kind::Boolean, _) => Err("a boolean is encoded as it is, or in bins"),
         (Kind::Choice(_), _) => Err("a choice is encoded one-hot, or in bins"),
         _ => Err(READS),
