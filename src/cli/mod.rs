@@ -4,6 +4,7 @@
 mod audit;
 mod check;
 mod decide;
+mod import;
 mod init;
 mod keys;
 mod migrate;
@@ -216,6 +217,7 @@ mod tests {
             "tollgate train german_credit",
             "tollgate models list",
             "tollgate models show german_credit",
+            "tollgate models import m.json --as m --columns c.yaml --rows r.csv --expected p --tolerance 1e-6",
             "tollgate replay --since 2026-11-22T00:00:00Z --revision sha256:aa",
             "tollgate audit search --flow personal_loan --limit 5",
             "tollgate audit export",

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde_json::{Value as Json, json};
 
+use super::import::Import;
 use super::say::{Say, Trouble, table};
 use crate::config::Settings;
 use crate::learn::library::{LibraryModel, LibraryVersion, ModelLibrary, read_models};
@@ -19,10 +20,15 @@ pub(super) enum Models {
         /// The folder in models/
         model: String,
     },
+    /// Bring a model that another library fitted
+    Import(Import),
 }
 
 impl Models {
     pub(super) fn run(self, settings: &Settings, say: &Say) -> Result<ExitCode, Trouble> {
+        if let Self::Import(import) = self {
+            return import.run(settings, say);
+        }
         if !settings.models.is_dir() {
             let what = format!("there is no folder `{}`", settings.models.display());
             return Err(Trouble::new(what).help("`--models DIR` says where the models are"));
@@ -31,6 +37,8 @@ impl Models {
         match self {
             Self::List => list(&library, say)?,
             Self::Show { model } => show(&library, &model, say)?,
+            // Answered above.
+            Self::Import(_) => {}
         }
         for finding in library.findings() {
             say.talk(&format!("{}: {}", finding.path, finding.diagnostic.message));
