@@ -4,7 +4,6 @@
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::recipe::read_cell;
 use crate::domain::model::{Model, ModelFailure};
 use crate::domain::value::{Kind, Value};
 
@@ -59,7 +58,8 @@ pub(super) fn read(kind: &Kind, stored: &serde_json::Value) -> Option<Value> {
         (Kind::Decimal, serde_json::Value::String(text)) => {
             Decimal::from_str_exact(text).ok().map(Value::Decimal)
         }
-        (Kind::Choice(_), serde_json::Value::String(text)) => read_cell(kind, text),
+        // Not as a cell is read: a category may be the empty text.
+        (Kind::Choice(_), serde_json::Value::String(text)) => Some(Value::text(text)),
         _ => None,
     }
 }

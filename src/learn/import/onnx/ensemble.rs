@@ -104,15 +104,18 @@ impl<'a> Nodes<'a> {
         let column = self.features.get(at).and_then(|feature| usize::try_from(*feature).ok());
         let column = column.filter(|column| *column < columns).ok_or("it splits on a column that does not exist")?;
         let value = *self.values.get(at).ok_or(cut)?;
-        if !value.is_finite() {
-            return Err("a threshold is not a finite number");
+        if value.is_nan() {
+            return Err("a threshold is not a number");
         }
-        let below = just_below(value).ok_or("a threshold is not a finite number")?;
+        // scikit-learn parts missing values from all others by an infinite threshold. No column is infinite: what is
+        // finite is below the largest number, or above the lowest.
+        let at_most = f64::from(value).clamp(f64::MIN, f64::MAX);
+        let below = just_below(value).unwrap_or(at_most);
         // `x > t` is `x <= t` with its sides exchanged.
         let (threshold, true_is_low) = match mode {
-            b"BRANCH_LEQ" => (f64::from(value), true),
+            b"BRANCH_LEQ" => (at_most, true),
             b"BRANCH_LT" => (below, true),
-            b"BRANCH_GT" => (f64::from(value), false),
+            b"BRANCH_GT" => (at_most, false),
             b"BRANCH_GTE" => (below, false),
             _ => return Err("a split asks for more than `<`, `<=`, `>` or `>=`; import the library's own format"),
         };
