@@ -269,7 +269,8 @@ pub fn try_read(bytes: &[u8]) -> Result<(), ImportError> {
     let request = ImportRequest { name: "tried".to_owned(), ..ImportRequest::default() };
     let read = detect::read(bytes)?;
     // What the file does not name gets names, so that as much as possible is tried.
-    let columns = Columns::numbered(read.known.len());
+    let is_named = read.known.iter().all(|known| known.name.is_some());
+    let columns = if is_named { Columns::default() } else { Columns::numbered(read.known.len()) };
     draft(read, bytes, &request, &columns, None).map(|_| ())
 }
 
