@@ -2,14 +2,21 @@
 //! The door to smartcore: it fits here and nowhere else, and never serves.
 
 pub mod artefact;
+mod candidate;
 pub mod card;
+mod choose;
 pub mod codes;
+mod curves;
 mod fit;
 mod golden;
+mod groups;
+mod importance;
 pub mod library;
 pub mod metrics;
 mod publish;
 pub mod recipe;
+mod reference;
 mod sample;
+mod scorecard;
 mod split;
 pub mod train;
