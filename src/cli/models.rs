@@ -1,10 +1,11 @@
-//! `tollgate models list|show`: what stands in `models/`. Absent on purpose: changing it.
+//! `tollgate models …`: what stands in `models/`, and the commands that judge it or move its aliases.
 
 use std::process::ExitCode;
 
 use clap::Subcommand;
 use serde_json::{Value as Json, json};
 
+use super::registry::{Compare, Promote, Verify};
 use super::say::{Say, Trouble, table};
 use crate::config::Settings;
 use crate::learn::library::{LibraryModel, LibraryVersion, ModelLibrary, read_models};
@@ -19,6 +20,12 @@ pub(super) enum Models {
         /// The folder in models/
         model: String,
     },
+    /// Let an alias name another version
+    Promote(Promote),
+    /// Ask the recorded predictions again and hold the files against their digests
+    Verify(Verify),
+    /// Two versions side by side on a data file
+    Compare(Compare),
 }
 
 impl Models {
@@ -31,6 +38,9 @@ impl Models {
         match self {
             Self::List => list(&library, say)?,
             Self::Show { model } => show(&library, &model, say)?,
+            Self::Promote(promote) => return promote.run(settings, &library, say),
+            Self::Verify(verify) => return verify.run(settings, &library, say),
+            Self::Compare(compare) => return compare.run(settings, &library, say),
         }
         for finding in library.findings() {
             say.talk(&format!("{}: {}", finding.path, finding.diagnostic.message));
