@@ -4,6 +4,8 @@
 mod audit;
 mod check;
 mod decide;
+mod declared;
+mod diff;
 mod init;
 mod keys;
 mod migrate;
@@ -12,7 +14,9 @@ mod openapi;
 mod registry;
 mod replay;
 mod say;
+mod schema;
 mod serve;
+mod show;
 mod test;
 mod train;
 
@@ -76,6 +80,14 @@ struct Shared {
 enum Format {
     Text,
     Json,
+    /// SARIF 2.1.0, for code hosts and editors; only `check` has findings to write
+    Sarif,
+    /// A flowchart (`show`)
+    Mermaid,
+    /// A picture (`show`)
+    Svg,
+    /// Definitions for editors (`schema`)
+    Rhai,
 }
 
 #[derive(Debug, Subcommand)]
@@ -88,6 +100,12 @@ enum Command {
     Test(test::Test),
     /// One decision, no server; nothing is recorded
     Decide(decide::Decide),
+    /// What a flow does, step by step, as text, JSON or a picture
+    Show(show::Show),
+    /// What differs in meaning between folders, revisions or markets
+    Diff(diff::Diff),
+    /// JSON Schemas of facts and documents, definitions for editors
+    Schema(schema::Schema),
     /// Fit the next version of a model from models/MODEL/train.yaml
     Train(train::Train),
     /// The models, their versions and cards
@@ -132,12 +150,16 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli, say: &Say) -> Result<ExitCode, Trouble> {
+    cli.command.check_format(cli.shared.format)?;
     let flags = cli.shared.flags();
     match cli.command {
         Command::Serve(command) => command.run(flags),
         Command::Check(command) => command.run(flags, say),
         Command::Test(command) => command.run(flags, say),
         Command::Decide(command) => command.run(&settings(&flags)?, say),
+        Command::Show(command) => command.run(&settings(&flags)?, say),
+        Command::Diff(command) => wait(command.run(&settings(&flags)?, say)),
+        Command::Schema(command) => command.run(&settings(&flags)?, say),
         Command::Train(command) => command.run(&settings(&flags)?, say),
         Command::Models(command) => command.run(&settings(&flags)?, say),
         Command::Replay(command) => wait(command.run(&settings(&flags)?, say)),
@@ -146,6 +168,26 @@ fn run(cli: Cli, say: &Say) -> Result<ExitCode, Trouble> {
         Command::Init(command) => command.run(say),
         Command::Migrate => wait(migrate::run(&settings(&flags)?, say)),
         Command::Openapi => openapi::run(say),
+    }
+}
+
+impl Command {
+    /// Refuses a format that the command does not write.
+    fn check_format(&self, format: Format) -> Result<(), Trouble> {
+        let (name, more): (&str, &[Format]) = match self {
+            Self::Check(_) => ("check", &[Format::Sarif]),
+            Self::Show(_) => ("show", &[Format::Mermaid, Format::Svg]),
+            Self::Schema(_) => ("schema", &[Format::Rhai]),
+            _ => ("this command", &[]),
+        };
+        let takes = [Format::Text, Format::Json].iter().chain(more);
+        if takes.clone().any(|known| *known == format) {
+            return Ok(());
+        }
+        let word = |format: &Format| format.to_possible_value().map(|v| v.get_name().to_owned());
+        let words: Vec<String> = takes.filter_map(word).collect();
+        let what = format!("{name} does not write `--format {}`", word(&format).unwrap_or_default());
+        Err(Trouble::new(what).help(format!("`--format` is one of `{}`", words.join("`, `"))))
     }
 }
 

@@ -71,12 +71,20 @@ impl Say {
         self.format == Format::Json
     }
 
+    pub(super) fn is_sarif(&self) -> bool {
+        self.format == Format::Sarif
+    }
+
+    pub(super) fn format(&self) -> Format {
+        self.format
+    }
+
     /// A result: the text, or the same as one JSON document.
     pub(super) fn result(&self, json: &impl Serialize, text: impl FnOnce() -> String) -> Result<(), Trouble> {
         let shown = match self.format {
-            Format::Text => text(),
-            Format::Json => serde_json::to_string_pretty(json)
+            Format::Json | Format::Sarif => serde_json::to_string_pretty(json)
                 .map_err(|error| Trouble::because("the result cannot be written as JSON", &error))?,
+            _ => text(),
         };
         self.line(shown.trim_end())
     }

@@ -116,6 +116,61 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// The cells of one record.
+#[derive(Debug, Clone, Copy)]
+pub struct Cells<'r>(&'r csv::StringRecord);
+
+impl<'r> Cells<'r> {
+    #[must_use]
+    pub fn get(&self, column: usize) -> Option<&'r str> {
+        self.0.get(column)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &'r str> {
+        self.0.iter()
+    }
+
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Goes through records one by one, header or not, whatever number of cells each has, and keeps none: for files of a
+/// million lines. Each comes with the byte at which it begins, a byte order mark counted.
+///
+/// # Errors
+/// The first record that is not CSV or not UTF-8, with its line.
+pub fn each_record(
+    bytes: &[u8],
+    separator: u8,
+    mut each: impl FnMut(usize, Cells<'_>),
+) -> Result<(), TableError> {
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let mark = bytes.len() - text.len();
+    let mut reader =
+        csv::ReaderBuilder::new().delimiter(separator).has_headers(false).flexible(true).from_reader(text);
+    let mut record = csv::StringRecord::new();
+    loop {
+        let more = reader.read_record(&mut record).map_err(|error| {
+            let line = Lines { bytes: text, at: 0, line: 1 }.of(error.position());
+            explain(&error, line)
+        })?;
+        if !more {
+            return Ok(());
+        }
+        let start = record.position().and_then(|at| usize::try_from(at.byte()).ok()).unwrap_or_default();
+        let blank = |byte: &&u8| matches!(byte, b'\r' | b'\n');
+        let skipped = text.get(start..).unwrap_or_default().iter().take_while(blank).count();
+        each(mark + start + skipped, Cells(&record));
+    }
+}
+
 /// Counts lines by itself: the parser's own count says where the line before a record ended.
 #[derive(Debug)]
 struct Lines<'a> {
@@ -157,6 +212,16 @@ mod tests {
         assert_eq!(table.columns, ["a", "b"]);
         let cells: Vec<_> = table.rows.iter().map(|r| (r.line, r.cells.join("|"))).collect();
         assert_eq!(cells, [(2, "1|x;y".to_owned()), (4, "2|".to_owned())]);
+    }
+
+    #[test]
+    fn records_come_one_by_one_with_the_byte_they_begin_at() {
+        let mut found = Vec::new();
+        let text = "\u{feff}a\r\n\r\n\"b;\nc\";d\n  \nlast";
+        let each = |at: usize, cells: Cells<'_>| found.push((at, cells.iter().collect::<Vec<_>>().join("|")));
+        each_record(text.as_bytes(), b';', each).unwrap();
+        let expected = [(3, "a"), (8, "b;\nc|d"), (17, "  "), (20, "last")];
+        assert_eq!(found, expected.map(|(at, cells)| (at, cells.to_owned())));
     }
 
     #[test]

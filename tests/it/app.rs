@@ -74,7 +74,10 @@ impl Home {
     }
 
     pub async fn serve_with(&self, flags: Flags) -> Service {
-        let settings = Settings { workers: 2, ..gather(&flags, &|_| None).unwrap() };
+        self.serve_as(Settings { workers: 2, ..gather(&flags, &|_| None).unwrap() }).await
+    }
+
+    pub async fn serve_as(&self, settings: Settings) -> Service {
         let begun = Instant::now();
         // A service that was dropped a moment ago may still hold the log's lock.
         let application = loop {
