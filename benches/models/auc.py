@@ -99,8 +99,11 @@ def columns(rows, recipe, train):
 
 
 def standardised(x, train):
+    """Numbers only, as a recipe does it: what is 0 or 1 stays."""
+    is_number = [not np.isin(column, (0, 1)).all() for column in x.T]
     scale = x[train].std(axis=0)
-    return (x - x[train].mean(axis=0)) / np.where(scale > 0, scale, 1)
+    scaled = (x - x[train].mean(axis=0)) / np.where(scale > 0, scale, 1)
+    return np.where(is_number, scaled, x)
 
 
 def evidence(rows, recipe, bad, train):
@@ -145,7 +148,8 @@ def scikit_learn(algorithm, rows, recipe, bad, train, seed):
 
 def tollgate(program, folder, algorithm):
     command = [program, "train", folder.name, "--models", folder.parent, "--algorithm", algorithm, "--format", "json"]
-    ran = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+    # Elsewhere, so that no configuration of this repository is read.
+    ran = subprocess.run([str(part) for part in command], capture_output=True, text=True, cwd=folder.parent)
     if ran.returncode != 0:
         sys.exit(f"{' '.join(map(str, command))}\n{ran.stderr}")
     shutil.rmtree(json.loads(ran.stdout)["folder"])

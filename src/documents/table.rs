@@ -55,22 +55,6 @@ pub struct Reader<'a> {
     lines: Lines<'a>,
 }
 
-/// The cells of one row of a [`Reader`].
-#[derive(Debug, Clone, Copy)]
-pub struct Cells<'r>(&'r csv::StringRecord);
-
-impl<'r> Cells<'r> {
-    /// The cell in a column, without the spaces around it; empty when there is none.
-    #[must_use]
-    pub fn get(&self, column: usize) -> &'r str {
-        self.0.get(column).unwrap_or_default().trim()
-    }
-
-    fn iter(&self) -> impl Iterator<Item = &'r str> {
-        self.0.iter()
-    }
-}
-
 impl<'a> Reader<'a> {
     /// Reads the header.
     ///
@@ -124,6 +108,12 @@ impl<'r> Cells<'r> {
     #[must_use]
     pub fn get(&self, column: usize) -> Option<&'r str> {
         self.0.get(column)
+    }
+
+    /// The cell in a column, without the spaces around it; empty when there is none.
+    #[must_use]
+    pub fn trimmed(&self, column: usize) -> &'r str {
+        self.0.get(column).unwrap_or_default().trim()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &'r str> {

@@ -138,7 +138,7 @@ pub fn compare(asked: &Asked<'_>) -> Result<Comparison, CompareError> {
                     column: input.name.to_string(),
                     kind: input.kind.word(),
                 };
-                read_cell(&input.kind, cells.get(*at)).ok_or_else(wrong)
+                read_cell(&input.kind, cells.trimmed(*at)).ok_or_else(wrong)
             };
             let row: Vec<Value> = model.inputs.iter().zip(places).map(value).collect::<Result<_, _>>()?;
             match model.predict(&row) {
@@ -148,7 +148,8 @@ pub fn compare(asked: &Asked<'_>) -> Result<Comparison, CompareError> {
         }
         if let [Some(first), Some(second)] = answers {
             // An empty label is an outcome that is not known yet.
-            let outcome = label.map(|(at, bad)| (cells.get(at), bad)).filter(|(cell, _)| !cell.is_empty());
+            let outcome =
+                label.map(|(at, bad)| (cells.trimmed(at), bad)).filter(|(cell, _)| !cell.is_empty());
             pairs.push(Pair { first, second, is_bad: outcome.map(|(cell, bad)| cell == bad) });
         }
     }

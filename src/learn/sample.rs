@@ -80,19 +80,19 @@ pub(super) fn read(recipe: &Recipe, bytes: &[u8], separator: u8) -> Result<Sampl
     while let Some((line, cells)) = table.next_row()? {
         let mut values = Vec::with_capacity(places.len());
         for (feature, place) in recipe.features.iter().zip(&places) {
-            let value = read_cell(&feature.kind, cells.get(*place));
+            let value = read_cell(&feature.kind, cells.trimmed(*place));
             values.push(value.ok_or_else(|| SampleError::WrongType {
                 line,
                 column: feature.name.to_string(),
                 kind: feature.kind.word(),
             })?);
         }
-        let outcome = cells.get(target);
+        let outcome = cells.trimmed(target);
         if outcome != recipe.target.bad && outcome != recipe.target.good {
             return Err(SampleError::NoOutcome { line, column: recipe.target.column.clone() });
         }
         for (at, protected) in &mut protected {
-            let text = cells.get(*at);
+            let text = cells.trimmed(*at);
             let shared = match texts.get(text) {
                 Some(shared) => shared.clone(),
                 None => texts.entry(Box::from(text)).or_insert_with(|| Arc::from(text)).clone(),

@@ -23,10 +23,10 @@ pub struct Home {
 }
 
 impl Home {
-    /// With copies of the repository's rules and models.
+    /// With copies of the repository's rules and of the model that they use.
     pub fn new() -> Self {
         let home = Self::empty();
-        for part in ["rules", "models"] {
+        for part in ["rules", "models/german_credit"] {
             copy_folder(&repository().join(part), &home.path(part));
         }
         home

@@ -20,6 +20,7 @@ mod idempotency;
 mod inputs;
 mod markets;
 mod meanings;
+mod models;
 mod needs;
 mod needs_log;
 mod postgres;
