@@ -19,7 +19,8 @@ use tollgate::learn::import::{ImportRequest, run};
 
 /// A model as `tollgate models import` makes it, and rows for it.
 fn imported() -> (Model, Vec<Vec<Value>>) {
-    let or = |name: &str, usual: &str| PathBuf::from(std::env::var(name).unwrap_or_else(|_| usual.to_owned()));
+    let or =
+        |name: &str, usual: &str| PathBuf::from(std::env::var(name).unwrap_or_else(|_| usual.to_owned()));
     let models = tempfile::tempdir().unwrap();
     let rows = or("TOLLGATE_BENCH_ROWS", "tests/fixtures/models/credit_rows.csv");
     let request = ImportRequest {

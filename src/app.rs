@@ -215,7 +215,8 @@ async fn open(settings: &Settings, audit: Arc<Audit>) -> Result<Service, StartEr
     let release = Release::start(release_settings(settings), engine::journal(&audit))
         .await
         .map_err(StartError::Release)?;
-    let engine = Arc::new(Engine::new(Arc::clone(&release), Arc::clone(&audit), settings.durable));
+    let engine = Engine::new(Arc::clone(&release), Arc::clone(&audit), settings.durable, settings.open_for);
+    let engine = Arc::new(engine);
     Ok(Service { engine, audit, release })
 }
 

@@ -43,6 +43,8 @@ pub struct Settings {
     pub queue: QueueSettings,
     pub require_cases: RequireCases,
     pub retention: Retention,
+    /// How long a decision that asked its caller for more may be continued.
+    pub open_for: Duration,
     pub shutdown_grace: Duration,
 }
 
@@ -190,6 +192,7 @@ pub fn gather(flags: &Flags, environment: &dyn Fn(&str) -> Option<String>) -> Re
             shipped: days(file.shipped_days.unwrap_or(1)),
             local: file.local_days.filter(|n| *n > 0).map(days),
         },
+        open_for: days(file.open_days.unwrap_or(7)),
         shutdown_grace: Duration::from_secs(file.shutdown_grace_s.unwrap_or(30)),
     };
     if settings.durable == Durability::Central && settings.database_url.is_none() {

@@ -66,8 +66,9 @@ const fn histogram(name: &'static str, help: &'static str) -> Metric {
 
 /// Every metric, with its help.
 pub const METRICS: &[Metric] = &[
-    counter("tollgate_decisions_total", "Decisions recorded, by flow and outcome."),
-    counter("tollgate_degraded_total", "Decisions in which `on_error` was recorded, by flow."),
+    counter("tollgate_decisions_total", "Decisions recorded, by flow, market and outcome."),
+    counter("tollgate_needs_total", "Decisions that stopped to ask their caller, by flow, market and need."),
+    counter("tollgate_degraded_total", "Decisions in which `on_error` was recorded, by flow and market."),
     histogram("tollgate_evaluation_seconds", "Time of one evaluation, without recording it, by flow."),
     counter("tollgate_http_requests_total", "Requests answered, by route and status."),
     histogram("tollgate_http_request_seconds", "Time from a request's head to its answer, by route."),

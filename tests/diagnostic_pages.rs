@@ -9,12 +9,16 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use tollgate::bundle::{Built, Documents, build};
+use tollgate::bundle::{Built, Documents, build, cases};
 use tollgate::domain::diagnostic::Severity;
 
 /// What no text on a page can show: unreadable or huge files, hidden characters, what comes up only later.
 const UNSHOWN: &[&str] = &["B002", "B011", "M101", "M207", "S002", "Y002", "Y006"];
+
+/// Flows that `docs/language.md` shows whole; its other blocks are laid over the sample flow.
+const WHOLE: &str = "rules/lending/";
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -165,9 +169,30 @@ fn what_a_page_calls_wrong_gives_its_code_and_what_it_calls_right_checks() {
 #[test]
 fn the_examples_of_the_language_page_check_in_the_sample_flow() {
     let page = fs::read_to_string(root().join("docs/language.md")).unwrap();
-    let shown: Vec<Block> = blocks(&page).into_iter().filter(|(path, _)| !path.is_empty()).collect();
+    let others = [WHOLE, "rules/_shared/", "rules/signup/"];
+    let is_of_sample =
+        |(path, _): &Block| !path.is_empty() && !others.iter().any(|other| path.starts_with(other));
+    let shown: Vec<Block> = blocks(&page).into_iter().filter(is_of_sample).collect();
     let paths: Vec<&str> = shown.iter().map(|(path, _)| path.as_str()).collect();
-    assert_eq!(paths, ["knockout.rules.yaml", "flow.rhai", "cases/knockout.yaml"]);
+    assert_eq!(
+        paths,
+        [
+            "knockout.rules.yaml",
+            "application.scorecard.yaml",
+            "pricing.table.csv",
+            "pricing.table.yaml",
+            "limits.table.csv",
+            "fees.table.yaml",
+            "flow.rhai",
+            "markets/mx.yaml",
+            "curp_checks.rules.yaml",
+            "rules/fraud_check/flow.yaml",
+            "rules/fraud_check/flow.rhai",
+            "rules/small_loan/flow.yaml",
+            "rules/small_loan/flow.rhai",
+            "cases/knockout.yaml"
+        ]
+    );
     let mut files = base("rules/personal_loan");
     let flow = String::from_utf8(files.remove("rules/loan/flow.yaml").unwrap()).unwrap();
     let flow = flow.replace("flow: personal_loan", "flow: loan");
@@ -175,5 +200,42 @@ fn the_examples_of_the_language_page_check_in_the_sample_flow() {
     let built = built_on(files, &shown);
     assert!(!built.has_errors(), "{}", said(&built));
     let report = built.flows.get("loan").unwrap();
-    assert!(report.revision.is_some() && !report.cases.cases.is_empty());
+    let revision = report.revision.as_ref().unwrap();
+    assert_eq!(revision.market_names(), ["base", "mx"]);
+    assert!(built.bundle.flow("small_loan").is_some());
+    let shown = report.cases.cases.iter().filter(|case| case.path.ends_with("cases/knockout.yaml")).cloned();
+    let now = "2026-11-22T12:00:00Z".parse().unwrap();
+    let (results, _) = cases::run(&Arc::from("loan"), revision, &shown.collect::<Vec<_>>(), now);
+    assert_eq!((results.len(), cases::rendered(&results)), (3, String::new()));
+}
+
+#[test]
+fn whole_flows_on_the_language_page_check_clean_and_their_cases_hold() {
+    let page = fs::read_to_string(root().join("docs/language.md")).unwrap();
+    let mut files = Files::new();
+    for block in blocks(&page).into_iter().filter(|(path, _)| path.starts_with(WHOLE)) {
+        lay_over(&mut files, &block);
+    }
+    let built = build(&Documents::from_files(files));
+    assert!(built.diagnostics.is_empty(), "{}", said(&built));
+    for (flow, report) in &built.flows {
+        let revision = report.revision.as_ref().unwrap();
+        let (cases, now) = (&report.cases.cases, jiff::Timestamp::now());
+        assert!(!cases.is_empty(), "{flow} shows no case");
+        let (results, _) = cases::run(flow, revision, cases, now);
+        assert_eq!(cases::rendered(&results), "", "{flow}");
+    }
+}
+
+#[test]
+fn the_flow_that_the_language_page_tells_of_checks_clean() {
+    let page = fs::read_to_string(root().join("docs/language.md")).unwrap();
+    let told: Vec<Block> = blocks(&page)
+        .into_iter()
+        .filter(|(path, _)| path.starts_with("rules/_shared/") || path.starts_with("rules/signup/"))
+        .collect();
+    assert!(told.len() >= 8, "{told:?}");
+    let built = build(&Documents::from_files(told.into_iter().map(|(path, text)| (path, text.into_bytes()))));
+    assert!(built.diagnostics.is_empty(), "{}", said(&built));
+    assert!(built.bundle.flow("signup").is_some());
 }

@@ -121,6 +121,7 @@ impl Entry {
             salt: Some(salt),
             commitment,
             key: None,
+            decision: None,
         }
     }
 
@@ -249,7 +250,7 @@ pub(super) fn show(stored: &Stored) -> Result<Value, Unreadable> {
     let with = match stored.row.kind {
         Kind::Refusal => &["caller", "flow", "market", "reference"][..],
         Kind::Read => &["caller"],
-        Kind::Release | Kind::Decision => &[],
+        Kind::Release | Kind::Decision | Kind::Part => &[],
     };
     if let Some(shown) = shown.as_object_mut() {
         for name in with {

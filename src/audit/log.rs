@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::entry::{self, Entry};
+use super::part::{self, OpenDecision, PartRecord, StoppedPart};
 use super::record::{DecisionRecord, Provenance};
 use super::stored::{Record, Unreadable};
 use super::subject::SubjectKey;
@@ -62,9 +63,19 @@ pub struct Page<T> {
     pub next: Option<String>,
 }
 
+/// How far the decisions that are looked for have come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SearchState {
+    #[default]
+    Decided,
+    /// They wait for their caller.
+    Needs,
+}
+
 /// What a search asks for, as a caller says it.
 #[derive(Debug, Clone, Default)]
 pub struct Search {
+    pub state: SearchState,
     pub filter: Filter,
     /// Whom the decision is about, in plain; searched as keyed hashes.
     pub subject: Option<String>,
@@ -122,6 +133,61 @@ impl Audit {
         Ok(Recorded { decision_id, durable, appended })
     }
 
+    /// Builds the record of an evaluation that stopped to ask its caller; `None` if it asks for nothing.
+    #[must_use]
+    pub fn part(
+        &self,
+        provenance: &Provenance,
+        part: &StoppedPart,
+        given: (&Given, &Facts),
+        verdict: &Verdict,
+    ) -> Option<PartRecord> {
+        let key = self.store.subject_keys().first().copied().unwrap_or_default();
+        PartRecord::new(provenance, part, given, verdict, &SubjectKey::new(key), salt())
+    }
+
+    /// Appends a part and waits as long as its durability asks.
+    ///
+    /// # Errors
+    /// See [`AppendError`]; on `KeyTaken` the answer is the holder's.
+    pub async fn append_part(&self, part: PartRecord) -> Result<Recorded, AppendError> {
+        let (decision_id, durable) = (part.row.stands_for(), part.row.durable);
+        let appended = self.store.append(part.row).await?;
+        Ok(Recorded { decision_id, durable, appended })
+    }
+
+    /// Waits for one's turn to go on with a decision; kept until what comes of it has been appended.
+    pub async fn begin_part(&self, decision: Uuid) -> KeyGuard {
+        self.store.begin_part(decision).await
+    }
+
+    /// A decision that waits for its caller; also one that was made since: look for that first.
+    ///
+    /// # Errors
+    /// When neither the local log nor Postgres can say.
+    pub async fn open_decision(&self, id: Uuid) -> Result<Option<OpenDecision>, ReadError> {
+        Ok(OpenDecision::read(self.store.parts(id).await?)?)
+    }
+
+    /// A page of decisions that wait for their caller, newest first. A page may have fewer than asked for: those that
+    /// were made meanwhile are left out.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn open_decisions(&self, search: Search) -> Result<Page<OpenDecision>, ReadError> {
+        let page = self.page(Kind::Part, search).await?;
+        // Each has exactly one first part.
+        let first = page.items.iter().filter(|stored| part::is_first(stored));
+        let ids: Vec<Uuid> = first.map(|stored| stored.row.stands_for()).collect();
+        let decided = self.store.decided(ids.clone()).await?;
+        let mut items: Vec<OpenDecision> = Vec::new();
+        for id in ids.into_iter().filter(|id| !decided.contains(id)) {
+            items
+                .extend(self.open_decision(id).await?.filter(|_| !items.iter().any(|o| o.decision_id == id)));
+        }
+        Ok(Page { items, next: page.next })
+    }
+
     /// Appends a refusal, release or read; durable here when it returns if `Local`.
     ///
     /// # Errors
@@ -164,8 +230,8 @@ impl Audit {
     ///
     /// # Errors
     /// `NotCentral` when it does not confirm in time.
-    pub async fn wait_central(&self, record: &Record) -> Result<(), AppendError> {
-        if record.local() == 0 { Ok(()) } else { self.store.wait_central(record.local()).await }
+    pub async fn wait_central(&self, local: i64) -> Result<(), AppendError> {
+        if local == 0 { Ok(()) } else { self.store.wait_central(local).await }
     }
 
     /// One decision.
@@ -217,7 +283,7 @@ impl Audit {
     }
 
     async fn page(&self, kind: Kind, search: Search) -> Result<Page<crate::store::Stored>, ReadError> {
-        let Search { mut filter, subject, cursor } = search;
+        let Search { state: _, mut filter, subject, cursor } = search;
         filter.limit = filter.limit.clamp(1, crate::store::PAGE_LIMIT);
         match cursor.as_deref().map(parse_cursor) {
             Some(Err(BadCursor)) => return Ok(Page { items: Vec::new(), next: None }),

@@ -4,6 +4,7 @@
 mod entry;
 mod json;
 mod log;
+mod part;
 mod record;
 #[cfg(test)]
 mod sample;
@@ -14,8 +15,11 @@ mod verdict;
 mod verify;
 
 pub use entry::{CasesRun, Entry, ReadEntry, Refusal, Switch};
-pub use log::{Audit, BadCursor, FileToKeep, Page, ReadError, Recorded, Search};
-pub use record::{DecisionRecord, Provenance, ProvenanceKey, RECORD_VERSION, TRACE_VERSION, stamp};
+pub use log::{Audit, BadCursor, FileToKeep, Page, ReadError, Recorded, Search, SearchState};
+pub use part::{OpenDecision, PartRecord, StoppedPart};
+pub use record::{
+    AnsweredPart, DecisionRecord, Provenance, ProvenanceKey, RECORD_VERSION, TRACE_VERSION, stamp,
+};
 pub use show::{MASK, Sight};
 pub use stored::{Answer, GivenReason, Record, Unreadable};
 pub use subject::SubjectKey;

@@ -48,8 +48,21 @@ pub struct Provenance {
     pub key: Option<ProvenanceKey>,
     /// The flow's inputs and how personal each is.
     pub personal: Vec<(Name, Personal)>,
+    /// When the caller was asked for more, and answered; empty for a decision made in one go.
+    pub parts: Vec<AnsweredPart>,
     /// What the answer said for each reason, so that a repeated key is answered alike.
     pub reason_texts: Vec<(Name, Arc<str>)>,
+}
+
+/// One stop of a decision on its way: what its caller was asked for, and when and by whom it was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnsweredPart {
+    pub number: u32,
+    /// Name of the need.
+    pub need: Arc<str>,
+    pub asked_at: Timestamp,
+    pub answered_at: Timestamp,
+    pub answered_by: Name,
 }
 
 /// The idempotency key that a decision was asked under.
@@ -140,6 +153,7 @@ impl DecisionRecord {
                 key: Arc::clone(&key.key),
                 request_digest: key.request_digest,
             }),
+            decision: (!provenance.parts.is_empty()).then_some(provenance.decision_id),
         };
         Self { row }
     }
@@ -257,7 +271,8 @@ fn public(provenance: &Provenance, facts: &Facts, verdict: &Verdict, subject: Op
     json.raw(",").key("language").count(provenance.language.into());
     json.raw(",").key("market").string(&provenance.market).raw(",").key("models");
     verdict::models(&mut json, verdict);
-    json.raw(",").key("outcome").string(&verdict.outcome).raw(",").key("parts").raw("[]");
+    json.raw(",").key("outcome").string(&verdict.outcome).raw(",").key("parts");
+    answered_parts(&mut json, &provenance.parts);
     json.raw(",").key("personal");
     personal_inputs(&mut json, &provenance.personal, facts);
     json.raw(",").key("reasons").array(&verdict.reasons, |json, code| {
@@ -285,8 +300,18 @@ fn public(provenance: &Provenance, facts: &Facts, verdict: &Verdict, subject: Op
     json.into_text()
 }
 
+fn answered_parts(json: &mut Json, parts: &[AnsweredPart]) {
+    json.array(parts, |json, part| {
+        json.raw("{").key("answered_at").string(&time_text(part.answered_at.as_microsecond()));
+        json.raw(",").key("answered_by").string(&part.answered_by);
+        json.raw(",").key("asked_at").string(&time_text(part.asked_at.as_microsecond()));
+        json.raw(",").key("need").string(&part.need);
+        json.raw(",").key("part").count(part.number.into()).raw("}");
+    });
+}
+
 /// The names that must be masked when the record is shown: declared personal, or not declared at all.
-fn personal_inputs(json: &mut Json, declared: &[(Name, Personal)], facts: &Facts) {
+pub(super) fn personal_inputs(json: &mut Json, declared: &[(Name, Personal)], facts: &Facts) {
     let word = |personal: &Personal| match personal {
         Personal::No => None,
         Personal::Key => Some("key"),
@@ -322,25 +347,41 @@ pub(super) fn optional(json: &mut Json, text: Option<&str>) {
 
 /// `rule` and `set.rule` of every hit, in the order of the trace.
 fn rules_that_hit(verdict: &Verdict) -> Option<Arc<str>> {
-    let mut names: Vec<String> = Vec::new();
-    for step in &verdict.trace {
-        let Step::Rules { name, rules, .. } = step else { continue };
-        for rule in rules.hits() {
-            names.push(rule.id.to_string());
-            names.push(format!("{name}.{}", rule.id));
+    fn add(steps: &[Step], below: &str, names: &mut Vec<String>) {
+        for step in steps {
+            match step {
+                Step::Rules { name, rules, .. } => {
+                    for rule in rules.hits() {
+                        names.push(rule.id.to_string());
+                        names.push(format!("{below}{name}.{}", rule.id));
+                    }
+                }
+                Step::SubFlow { name, trace, .. } => add(trace, &format!("{below}{name}."), names),
+                _ => {}
+            }
         }
     }
+    let mut names: Vec<String> = Vec::new();
+    add(&verdict.trace, "", &mut names);
     list(names.iter().map(String::as_str))
 }
 
 /// `model`, `model@version` of every model that was asked, then the digests.
 fn models_that_answered(verdict: &Verdict) -> Option<Arc<str>> {
-    let mut names: Vec<String> = Vec::new();
-    for step in &verdict.trace {
-        let Step::Model { model, version, .. } = step else { continue };
-        names.push(model.to_string());
-        names.push(format!("{model}@{version}"));
+    fn add(steps: &[Step], names: &mut Vec<String>) {
+        for step in steps {
+            match step {
+                Step::Model { model, version, .. } => {
+                    names.push(model.to_string());
+                    names.push(format!("{model}@{version}"));
+                }
+                Step::SubFlow { trace, .. } => add(trace, names),
+                _ => {}
+            }
+        }
     }
+    let mut names: Vec<String> = Vec::new();
+    add(&verdict.trace, &mut names);
     list(names.iter().map(String::as_str).chain(verdict.models.iter().map(|(_, digest)| &**digest)))
 }
 

@@ -116,6 +116,7 @@ pub(super) fn provenance() -> Provenance {
             (name("amount"), Personal::Mask),
             (name("age"), Personal::No),
         ],
+        parts: Vec::new(),
         reason_texts: vec![(name("R201"), name("Estimated risk of default is too high"))],
     }
 }

@@ -89,7 +89,7 @@ impl Record {
     }
 }
 
-fn place(stored: &Stored, digest: &[u8]) -> Value {
+pub(super) fn place(stored: &Stored, digest: &[u8]) -> Value {
     let hex = |bytes: &[u8]| data_encoding::HEXLOWER.encode(bytes);
     json!({
         "node": stored.position.node,
@@ -104,7 +104,12 @@ fn place(stored: &Stored, digest: &[u8]) -> Value {
     })
 }
 
-fn show_personal(shown: &mut Map<String, Value>, personal: Value, sight: Sight, names: BTreeSet<String>) {
+pub(super) fn show_personal(
+    shown: &mut Map<String, Value>,
+    personal: Value,
+    sight: Sight,
+    names: BTreeSet<String>,
+) {
     let Value::Object(mut personal) = personal else { return };
     let mut take = |name: &str| personal.remove(name).unwrap_or_default();
     let (mut facts, mut features, trace, scores, output) =
@@ -157,6 +162,12 @@ fn with_values(mut trace: Value, features: &Value) -> Value {
 fn mask_trace(mut masked: BTreeSet<String>, mut trace: Value) -> (BTreeSet<String>, Value) {
     for step in trace.as_array_mut().into_iter().flatten() {
         let Some(step) = step.as_object_mut() else { continue };
+        if let Some(need) = step.get("need").and_then(Value::as_str).map(str::to_owned) {
+            if masked.contains(&need) {
+                step.insert("answer".to_owned(), json!(MASK));
+            }
+            step.get_mut("with").into_iter().for_each(super::part::mask_all);
+        }
         let reads_masked = step
             .get("reads")
             .and_then(Value::as_array)

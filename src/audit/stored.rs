@@ -68,6 +68,8 @@ pub(super) struct Public<'a> {
     pub models: &'a RawValue,
     pub outcome: Arc<str>,
     #[serde(borrow)]
+    pub parts: &'a RawValue,
+    #[serde(borrow)]
     pub reasons: &'a RawValue,
     pub reference: Option<Arc<str>>,
     pub revision: Arc<str>,
@@ -130,6 +132,20 @@ impl Record {
     #[must_use]
     pub fn revision(&self) -> &str {
         self.stored.row.revision.as_deref().unwrap_or_default()
+    }
+
+    /// The caller's own id.
+    #[must_use]
+    pub fn reference(&self) -> Option<&str> {
+        self.stored.row.reference.as_deref()
+    }
+
+    /// Whether it stopped on its way to ask its caller.
+    ///
+    /// # Errors
+    /// When the record is not of this program's form.
+    pub fn is_in_parts(&self) -> Result<bool, Unreadable> {
+        Ok(self.public()?.parts.get() != "[]")
     }
 
     /// To the microsecond, as the evaluation saw it.

@@ -155,13 +155,19 @@ fn check(stored: &Stored, found: &mut Vec<(&'static str, String)>) {
     let checked = match row.kind {
         Kind::Decision => check_decision(stored, found),
         Kind::Refusal | Kind::Release | Kind::Read => check_entry(stored, found),
+        Kind::Part => super::part::check(stored, found),
     };
     if let Err(Unreadable(what)) = checked {
         found.push(("unreadable", what.to_owned()));
     }
 }
 
-fn differs<T: PartialEq>(found: &mut Vec<(&'static str, String)>, column: &str, stored: &T, said: &T) {
+pub(super) fn differs<T: PartialEq>(
+    found: &mut Vec<(&'static str, String)>,
+    column: &str,
+    stored: &T,
+    said: &T,
+) {
     if stored != said {
         found.push(("column", format!("`{column}` is not what the record says")));
     }
@@ -205,6 +211,8 @@ fn check_decision(stored: &Stored, found: &mut Vec<(&'static str, String)>) -> R
             column.map(|key| (Arc::clone(&key.key), data_encoding::HEXLOWER.encode(&key.request_digest)));
         let said = public.idempotency.map(|key| (key.key, key.request_digest.to_string()));
         differs(found, "key", &column, &said);
+        let in_parts = public.parts.get() != "[]";
+        differs(found, "decision_id", &row.decision, &in_parts.then_some(row.id));
     }
     if let Some(personal) = row.personal.as_deref() {
         let personal: TraceOnly = serde_json::from_str(personal).map_err(|_| Unreadable("personal part"))?;
@@ -300,7 +308,7 @@ fn check_entry(stored: &Stored, found: &mut Vec<(&'static str, String)>) -> Resu
     differs(found, "models", &row.models, &None);
     differs(found, "subject", &row.subject, &None);
     differs(found, "degraded", &row.degraded, &false);
-    if row.key.is_some() || row.personal.is_some() {
+    if row.key.is_some() || row.personal.is_some() || row.decision.is_some() {
         found.push(("column", "it has what only decisions have".to_owned()));
     }
     Ok(())

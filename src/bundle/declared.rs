@@ -123,12 +123,26 @@ fn bounds(shape: &mut Shape<'_>, keys: &mut Keys<'_>, kind: Option<&Kind>) -> (B
     if numeric {
         return (low.and_then(|node| shape.number(node)), high.and_then(|node| shape.number(node)));
     }
+    if matches!(kind, Some(Kind::Date | Kind::Time)) {
+        return (low.and_then(|node| shape.text(node)), high.and_then(|node| shape.text(node)));
+    }
     for node in [low, high].into_iter().flatten() {
         let word = kind.map_or("", Kind::word);
         let message = format!("a {word} has no `min` and `max`");
         shape.report(Diagnostic::error("B007", node.place, message).help("remove it"));
     }
     (None, None)
+}
+
+/// A type alone, short or long: `decimal`, `{ type: choice, of: [a, b] }`.
+pub(super) fn kind(shape: &mut Shape<'_>, node: &Node) -> Option<Kind> {
+    if let Content::Scalar(_) = node.content {
+        return short(shape, node);
+    }
+    let mut keys = shape.keys(node, "a type")?;
+    let kind = long(shape, &mut keys);
+    keys.finish(shape);
+    kind
 }
 
 /// `decimal`.
@@ -206,7 +220,8 @@ fn field(shape: &mut Shape<'_>, node: &Node) -> Option<Field> {
     Some(Field { kind: kind?, optional })
 }
 
-fn fields(shape: &mut Shape<'_>, node: &Node) -> Option<Kind> {
+/// The fields of a map: `name: type` lines.
+pub(super) fn fields(shape: &mut Shape<'_>, node: &Node) -> Option<Kind> {
     let mut all = BTreeMap::new();
     let entries = shape.entries(node)?;
     for entry in entries {

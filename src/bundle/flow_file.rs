@@ -4,8 +4,10 @@
 use std::collections::BTreeMap;
 
 use super::declared;
+use super::lists::{self, DeclaredList};
 use super::models::Models;
 use super::names::{check_id, check_readable, check_unique};
+use super::needs;
 use super::parts::Beside;
 use crate::documents::yaml::shape::{Keys, Shape};
 use crate::documents::yaml::{Content, Literal, Node, read};
@@ -20,7 +22,7 @@ use crate::domain::place::{Located, Place, Span};
 const DEFAULT_DEADLINE_MS: u64 = 1_000;
 
 /// Keys of language.md whose meaning a later version brings.
-const LATER_KEYS: &[&str] = &["lists", "needs", "market", "languages", "counters", "sources", "assignment"];
+const LATER_KEYS: &[&str] = &["counters", "sources", "assignment"];
 
 /// Reads `flow.yaml` of the folder `name`; rule sets and script come from their own files.
 pub(super) fn flow(
@@ -29,6 +31,7 @@ pub(super) fn flow(
     name: &str,
     models: &Models<'_>,
     beside: Beside,
+    declared_lists: &mut Vec<DeclaredList>,
     script: Located<String>,
 ) -> Option<FlowDeclaration> {
     let root = match read(file, shape.source) {
@@ -53,6 +56,7 @@ pub(super) fn flow(
     let thresholds = keys.optional("thresholds").map(|node| thresholds(shape, node)).unwrap_or_default();
     let models = keys.optional("models").map(|node| model_uses(shape, node, models)).unwrap_or_default();
     let outputs = keys.optional("outputs").map(|node| declared::outputs(shape, node)).unwrap_or_default();
+    let needs = keys.optional("needs").map(|node| needs::needs(shape, node)).unwrap_or_default();
     let outcomes = keys.required("outcomes", shape).map(|node| outcomes(shape, node)).unwrap_or_default();
     let reasons = keys.optional("reasons").map(|node| reasons(shape, node)).unwrap_or_default();
     let on_error =
@@ -60,6 +64,10 @@ pub(super) fn flow(
     let on_invalid = keys.optional("on_invalid").map(|node| on_invalid(shape, node)).unwrap_or_default();
     let deadline_ms =
         keys.optional("deadline_ms").and_then(|node| deadline(shape, node)).unwrap_or(DEFAULT_DEADLINE_MS);
+    *declared_lists = keys.optional("lists").map(|node| lists::declared(shape, node)).unwrap_or_default();
+    let languages = keys.optional("languages").map(|node| languages(shape, node)).unwrap_or_default();
+    let is_market_required =
+        keys.optional("market").and_then(|node| shape.word(node, &[("required", true)])).unwrap_or_default();
     later_keys(shape, &mut keys);
     keys.finish(shape);
     let (outcome, reason) = on_error?;
@@ -86,12 +94,12 @@ pub(super) fn flow(
         scorecards: beside.scorecards,
         tables: beside.tables,
         lists: Vec::new(),
-        needs: Vec::new(),
+        needs,
         sub_flows: Vec::new(),
         shared_functions: beside.shared_functions,
-        languages: Vec::new(),
+        languages,
         market: None,
-        is_market_required: false,
+        is_market_required,
         script,
     })
 }
@@ -110,7 +118,7 @@ fn flow_name(shape: &mut Shape<'_>, keys: &mut Keys<'_>, folder: &str) -> Option
     Some(name)
 }
 
-fn text(shape: &mut Shape<'_>, keys: &mut Keys<'_>, key: &'static str) -> Option<Located<String>> {
+pub(super) fn text(shape: &mut Shape<'_>, keys: &mut Keys<'_>, key: &'static str) -> Option<Located<String>> {
     keys.optional(key).and_then(|node| shape.text(node))
 }
 
@@ -138,12 +146,12 @@ fn protected(shape: &mut Shape<'_>, node: &Node) -> Vec<(Located<String>, Vec<Lo
     all
 }
 
-fn texts(shape: &mut Shape<'_>, node: &Node) -> Vec<Located<String>> {
+pub(super) fn texts(shape: &mut Shape<'_>, node: &Node) -> Vec<Located<String>> {
     let items = shape.list(node).unwrap_or_default();
     items.iter().filter_map(|item| shape.text(item)).collect()
 }
 
-fn features(shape: &mut Shape<'_>, node: &Node) -> Vec<FeatureDeclaration> {
+pub(super) fn features(shape: &mut Shape<'_>, node: &Node) -> Vec<FeatureDeclaration> {
     let mut all = Vec::new();
     for entry in shape.entries(node).unwrap_or_default() {
         check_readable(shape, &entry.key);
@@ -154,7 +162,7 @@ fn features(shape: &mut Shape<'_>, node: &Node) -> Vec<FeatureDeclaration> {
     all
 }
 
-fn thresholds(shape: &mut Shape<'_>, node: &Node) -> Vec<ThresholdDeclaration> {
+pub(super) fn thresholds(shape: &mut Shape<'_>, node: &Node) -> Vec<ThresholdDeclaration> {
     let mut all = Vec::new();
     for entry in shape.entries(node).unwrap_or_default() {
         check_readable(shape, &entry.key);
@@ -180,7 +188,11 @@ fn thresholds(shape: &mut Shape<'_>, node: &Node) -> Vec<ThresholdDeclaration> {
     all
 }
 
-fn model_uses(shape: &mut Shape<'_>, node: &Node, models: &Models<'_>) -> Vec<ModelUseDeclaration> {
+pub(super) fn model_uses(
+    shape: &mut Shape<'_>,
+    node: &Node,
+    models: &Models<'_>,
+) -> Vec<ModelUseDeclaration> {
     let mut all = Vec::new();
     for entry in shape.entries(node).unwrap_or_default() {
         check_readable(shape, &entry.key);
@@ -246,7 +258,7 @@ fn outcomes(shape: &mut Shape<'_>, node: &Node) -> Vec<Located<String>> {
     all
 }
 
-fn reasons(shape: &mut Shape<'_>, node: &Node) -> Vec<ReasonDeclaration> {
+pub(super) fn reasons(shape: &mut Shape<'_>, node: &Node) -> Vec<ReasonDeclaration> {
     let mut all = Vec::new();
     for entry in shape.entries(node).unwrap_or_default() {
         check_id(shape, &entry.key);
@@ -282,10 +294,21 @@ fn reason(shape: &mut Shape<'_>, code: &Located<String>, node: &Node) -> Option<
                 .help("write it in at least one language, such as `en:`"),
         );
     }
-    Some(ReasonDeclaration { code: code.clone(), texts, is_score })
+    Some(ReasonDeclaration { code: code.clone(), texts, is_score, is_shared: false })
 }
 
-fn is_language(tag: &str) -> bool {
+/// Tags of the languages that every reason must be given in.
+pub(super) fn languages(shape: &mut Shape<'_>, node: &Node) -> Vec<Located<String>> {
+    let all = texts(shape, node);
+    for language in all.iter().filter(|language| !is_language(&language.value)) {
+        let message = format!("`{}` is not the tag of a language", language.value.escape_debug());
+        shape.report(Diagnostic::error("B007", language.place, message).help("write `en`, `es`, `pt-BR`, …"));
+    }
+    check_unique(shape, "language", &all);
+    all
+}
+
+pub(super) fn is_language(tag: &str) -> bool {
     let mut parts = tag.split('-');
     let language = parts.next().unwrap_or_default();
     (2..=3).contains(&language.len())
@@ -293,7 +316,7 @@ fn is_language(tag: &str) -> bool {
         && parts.all(|part| (2..=8).contains(&part.len()) && part.chars().all(|c| c.is_ascii_alphanumeric()))
 }
 
-fn outcome_and_reason(
+pub(super) fn outcome_and_reason(
     shape: &mut Shape<'_>,
     node: &Node,
     what: &str,
@@ -305,7 +328,7 @@ fn outcome_and_reason(
     Some((outcome?, reason?))
 }
 
-fn on_invalid(shape: &mut Shape<'_>, node: &Node) -> OnInvalid {
+pub(super) fn on_invalid(shape: &mut Shape<'_>, node: &Node) -> OnInvalid {
     if let Content::Map(_) = node.content {
         return match outcome_and_reason(shape, node, "`on_invalid`") {
             Some((outcome, reason)) => OnInvalid::Record { outcome, reason },
@@ -316,7 +339,7 @@ fn on_invalid(shape: &mut Shape<'_>, node: &Node) -> OnInvalid {
     OnInvalid::Refuse
 }
 
-fn deadline(shape: &mut Shape<'_>, node: &Node) -> Option<u64> {
+pub(super) fn deadline(shape: &mut Shape<'_>, node: &Node) -> Option<u64> {
     let milliseconds = shape.integer(node)?;
     match u64::try_from(milliseconds.value) {
         Ok(value @ 1..=60_000) => Some(value),

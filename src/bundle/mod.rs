@@ -4,21 +4,36 @@
 mod build;
 pub mod cases;
 mod declared;
+mod difference;
 mod flow_file;
 mod folder;
+mod list_file;
+mod lists;
+mod market_file;
+mod markets;
 mod models;
 mod names;
+mod needs;
+mod order;
+mod overlay;
 mod parts;
 mod rebuild;
+mod replaced;
 mod revision;
 mod rule_file;
+mod scorecard_file;
+mod shared;
+mod table_file;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use build::{Built, FlowReport, build};
+pub use build::{Built, FlowReport, Kept, build};
+pub use difference::{FlowDifference, Flows, MarketDifference, flow_difference, flows_difference};
 pub use folder::{Documents, fingerprint, read_folder};
-pub use rebuild::{RebuildError, rebuild};
+pub use list_file::{ListFile, read_list};
+pub use lists::KnownLists;
+pub use rebuild::{Expected, RebuildError, rebuild};
 pub use revision::{ManifestFile, of_files, sha256_hex};
 
 use crate::domain::declaration::FlowDeclaration;
@@ -39,7 +54,29 @@ pub const CODES: &[(&str, &str)] = &[
     ("B009", "a file that looks like a document of a flow and is not read"),
     ("B010", "a case that refers to something that is not there"),
     ("B011", "a case that does not hold, where cases are required before a flow comes into force"),
+    ("B020", "a list whose file has another form"),
+    ("B021", "a blank entry of a list"),
+    ("B022", "an entry that a spreadsheet has damaged"),
+    ("B023", "entries that may have lost their leading zeros"),
+    ("B024", "an entry that cannot be matched as declared"),
+    ("B025", "an entry that stands in a list twice"),
+    ("B026", "an expiry that is not a date"),
+    ("B027", "`lists:` and the files of lists do not fit together"),
+    ("B028", "a name that both a flow and `rules/_shared/` declare"),
+    ("B029", "a shared file with more than functions"),
+    ("B030", "a table's CSV file that cannot be read, or a column without a name"),
+    ("B031", "a row with more or fewer cells than the header"),
+    ("B032", "a table without rows, or with rows in two files"),
+    ("B033", "another separator than the one that is declared"),
+    ("B034", "a type for a column that is not there"),
+    ("B035", "a bin that asks nothing, or several things"),
+    ("B040", "a market with a name that no market can have"),
+    ("B041", "a market that changes nothing"),
+    ("B042", "a flow that decides only for a market and has none"),
 ];
+
+/// The market of a request that names none.
+pub const BASE: &str = "base";
 
 /// All flows that are in force together, and the models there are. Immutable: a request holds one from its
 /// beginning to its end.
@@ -57,10 +94,60 @@ pub struct FlowRevision {
     pub flow: Arc<Flow>,
     /// What the documents say, for those who describe the flow rather than run it.
     pub declaration: Arc<FlowDeclaration>,
-    /// `sha256:…` over what decides in this flow alone.
+    /// `sha256:…` over what decides in this flow alone: its files, those of the flows that it asks, its models. Of a
+    /// market: over what decides there, its overlay included.
     pub flow_revision: Arc<str>,
     /// Sorted by path; models stand under `models/REFERENCE/VERSION`.
     pub files: Arc<[ManifestFile]>,
+    /// The same flow in each of its markets; those have none themselves.
+    pub markets: BTreeMap<Name, Arc<FlowRevision>>,
+}
+
+impl FlowRevision {
+    /// The flow in a market; `None` where there is no such market, and for `base` where a market is required.
+    #[must_use]
+    pub fn in_market<'r>(self: &'r Arc<Self>, market: &str) -> Option<&'r Arc<Self>> {
+        match market {
+            BASE => Some(self).filter(|base| !base.flow.is_market_required),
+            name => self.markets.get(name),
+        }
+    }
+
+    /// The markets that a request may name: `base` first, unless one of the others is required.
+    #[must_use]
+    pub fn market_names(&self) -> Vec<&str> {
+        let base = (!self.flow.is_market_required).then_some(BASE);
+        base.into_iter().chain(self.markets.keys().map(|name| &**name)).collect()
+    }
+
+    /// The flow as another one in this market asks it: its own of that name, else `base`.
+    pub(crate) fn for_caller_in(&self, market: Option<&str>) -> &Self {
+        market.and_then(|name| self.markets.get(name)).map_or(self, |market| market)
+    }
+
+    /// The files of `base` and of every market, each once, sorted by path: what must be kept of this flow.
+    #[must_use]
+    pub fn all_files(&self) -> Vec<ManifestFile> {
+        revision::union([self])
+    }
+
+    /// `sha256:…` over all its files: it changes when anything in any market does.
+    #[must_use]
+    pub fn whole_revision(&self) -> Arc<str> {
+        if self.markets.is_empty() {
+            return Arc::clone(&self.flow_revision);
+        }
+        of_files(&self.all_files())
+    }
+
+    /// The revision of `base` and of each market, with their names: `loan` and `loan/mx`.
+    pub fn named_revisions<'r>(&'r self, flow: &Name) -> impl Iterator<Item = (Name, &'r Arc<str>)> {
+        let markets = self.markets.iter().map({
+            let flow = Arc::clone(flow);
+            move |(market, revision)| (Name::from(format!("{flow}/{market}")), &revision.flow_revision)
+        });
+        std::iter::once((Arc::clone(flow), &self.flow_revision)).chain(markets)
+    }
 }
 
 impl Bundle {
@@ -81,5 +168,13 @@ impl Bundle {
     }
 }
 
+#[cfg(test)]
+mod list_tests;
+#[cfg(test)]
+mod market_tests;
+#[cfg(test)]
+mod sub_flow_tests;
+#[cfg(test)]
+mod table_tests;
 #[cfg(test)]
 mod tests;

@@ -13,8 +13,8 @@ use crate::learn::library::ModelLibrary;
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Models<'a> {
     Library(&'a ModelLibrary),
-    /// By reference, as written in flow.yaml.
-    Stored(&'a BTreeMap<String, Arc<Model>>),
+    /// By reference, as written in flow.yaml: the model, and the file that keeps it.
+    Stored(&'a BTreeMap<String, (Arc<Model>, ManifestFile)>),
 }
 
 impl Models<'_> {
@@ -27,7 +27,7 @@ impl Models<'_> {
             Self::Library(library) => library.resolve(reference).map_err(|error| error.to_string()),
             Self::Stored(models) => models
                 .get(reference)
-                .cloned()
+                .map(|(model, _)| Arc::clone(model))
                 .ok_or_else(|| format!("the stored files hold no model `{reference}`")),
         }
     }
@@ -44,21 +44,27 @@ pub(super) fn of_stored_path(path: &str) -> Option<(&str, u32)> {
     Some((reference, version.parse().ok()?))
 }
 
-/// The artefacts of the models that a flow uses, as files of its revision.
-pub(super) fn manifest(library: &ModelLibrary, uses: &[ModelUseDeclaration]) -> Vec<ManifestFile> {
-    let mut files = Vec::new();
-    for used in uses {
-        let Some(model) = &used.model else { continue };
-        let found = library.models().get(&model.name).and_then(|found| found.versions.get(&model.version));
-        if let Some(version) = found {
-            files.push(ManifestFile {
-                path: stored_path(&used.reference.value, model.version),
-                sha256: version.digest.to_string(),
-                bytes: Arc::clone(&version.artefact),
-            });
+impl Models<'_> {
+    /// The artefacts of the models that a flow uses, as files of its revision.
+    pub(super) fn manifest(&self, uses: &[ModelUseDeclaration]) -> Vec<ManifestFile> {
+        let mut files: Vec<ManifestFile> = uses.iter().filter_map(|used| self.file_of(used)).collect();
+        files.sort();
+        files.dedup();
+        files
+    }
+
+    fn file_of(&self, used: &ModelUseDeclaration) -> Option<ManifestFile> {
+        let model = used.model.as_ref()?;
+        match self {
+            Self::Library(library) => {
+                let version = library.models().get(&model.name)?.versions.get(&model.version)?;
+                Some(ManifestFile {
+                    path: stored_path(&used.reference.value, model.version),
+                    sha256: version.digest.to_string(),
+                    bytes: Arc::clone(&version.artefact),
+                })
+            }
+            Self::Stored(models) => models.get(&used.reference.value).map(|(_, file)| file.clone()),
         }
     }
-    files.sort();
-    files.dedup();
-    files
 }

@@ -1,12 +1,15 @@
 //! The files of one flow's folder: what each is by its name, and what stands in it. How the parts fit together is
 //! `build`'s and the flow's.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::build::{Builder, LARGEST_TEXT};
+use super::lists::{FoundList, LARGEST_LIST};
 use super::revision::ManifestFile;
 use super::rule_file;
+use super::scorecard_file;
+use super::table_file::{self, TableFiles};
 use crate::documents::Source;
 use crate::documents::yaml::shape::Shape;
 use crate::domain::declaration::{HitPolicy, RuleSetDeclaration, ScorecardDeclaration, TableDeclaration};
@@ -58,9 +61,35 @@ pub(super) fn document(path_in_flow: &str) -> Document<'_> {
     match path_in_flow {
         "flow.yaml" => Document::Flow,
         "flow.rhai" => Document::Script,
+        // Definitions for editors, as `tollgate schema FLOW --format rhai` prints them.
+        _ if path_in_flow.ends_with(".d.rhai") => Document::Other,
         _ if matches!(extension, "yaml" | "yml" | "rhai" | "csv") => Document::Unread,
         _ => Document::Other,
     }
+}
+
+impl Document<'_> {
+    /// Whether the file is part of what decides, and so of the revision.
+    fn decides(self) -> bool {
+        match self {
+            Self::Flow | Self::Script | Self::RuleSet(_) => true,
+            Self::Scorecard(_) | Self::Table(_) | Self::TableRows(_) | Self::List(_) | Self::Market(_) => {
+                true
+            }
+            Self::Case | Self::Unread | Self::Other => false,
+        }
+    }
+}
+
+/// Reports a file whose name scripts could not say.
+fn check_step_name(name: &str, kind: &str, ending: &str, file: u32, findings: &mut Vec<Diagnostic>) {
+    if super::names::is_identifier(name) {
+        return;
+    }
+    let here = Place { file, span: Span::default() };
+    let message = format!("`{name}` cannot be the name of a {kind}");
+    let help = format!("rename the file: letters, digits and `_` before `{ending}`");
+    findings.push(Diagnostic::error("B005", here, message).help(help));
 }
 
 /// What stands beside `flow.yaml` and `flow.rhai`.
@@ -77,7 +106,10 @@ pub(super) struct Parts {
     pub findings: Vec<Diagnostic>,
     pub beside: Beside,
     pub files: Vec<ManifestFile>,
+    pub lists: Vec<FoundList>,
     pub cases: Vec<u32>,
+    /// File and name of each market.
+    pub markets: Vec<(u32, String)>,
     pub flow: Option<u32>,
     pub script: Option<u32>,
 }
@@ -88,61 +120,89 @@ impl Builder<'_> {
             findings: Vec::new(),
             beside: Beside::default(),
             files: Vec::new(),
+            lists: Vec::new(),
             cases: Vec::new(),
+            markets: Vec::new(),
             flow: None,
             script: None,
         };
         let prefix = format!("rules/{name}/");
+        let mut tables: BTreeMap<&str, TableFiles> = BTreeMap::new();
         for path in paths {
             let kind = document(path.strip_prefix(&prefix).unwrap_or_default());
             if kind == Document::Other {
                 continue;
             }
-            let Some(file) = self.open(path, &mut parts.findings) else { continue };
+            let Some(file) = self.open(path, &mut parts.findings) else {
+                // A list that cannot be read still has its name: scripts that say it are not wrong.
+                if let Document::List(list) = kind {
+                    let file = u32::try_from(self.sources.len().saturating_sub(1)).unwrap_or(u32::MAX);
+                    parts.lists.push(FoundList { name: list.to_owned(), path: (*path).to_owned(), file });
+                }
+                continue;
+            };
             let here = Place { file, span: Span::default() };
             match kind {
                 Document::Other => {}
                 Document::Case => parts.cases.push(file),
-                Document::Scorecard(_)
-                | Document::Table(_)
-                | Document::TableRows(_)
-                | Document::List(_)
-                | Document::Market(_) => {
-                    let message = format!("`{path}` is a document that this version does not support");
-                    parts.findings.push(
-                        Diagnostic::error("B003", here, message)
-                            .help("remove it, or move it out of `rules/`"),
-                    );
-                }
                 Document::Unread => {
                     let message = format!("`{path}` is not read");
-                    let help = "a flow has `flow.yaml`, `flow.rhai`, `NAME.rules.yaml` and `cases/NAME.yaml`";
+                    let help = "a flow has `flow.yaml`, `flow.rhai`, `NAME.rules.yaml`, `NAME.scorecard.yaml`, `NAME.table.csv`, `NAME.table.yaml` and `cases/NAME.yaml`";
                     parts.findings.push(Diagnostic::warning("B009", here, message).help(help));
+                }
+                Document::List(list) => {
+                    let (name, path) = (list.to_owned(), (*path).to_owned());
+                    parts.lists.push(FoundList { name, path, file });
                 }
                 Document::Flow => parts.flow = Some(file),
                 Document::Script => parts.script = Some(file),
+                Document::Market(market) => parts.markets.push((file, market.to_owned())),
                 Document::RuleSet(set) => self.rule_set(file, set, &mut parts),
+                Document::Scorecard(card) => self.scorecard(file, card, &mut parts),
+                Document::Table(table) => tables.entry(table).or_default().yaml = Some(file),
+                Document::TableRows(table) => tables.entry(table).or_default().csv = Some(file),
             }
-            if matches!(kind, Document::Flow | Document::Script | Document::RuleSet(_))
+            if kind.decides()
                 && let Some(bytes) = self.documents.files.get(*path)
             {
                 parts.files.push(ManifestFile::new(*path, Arc::clone(bytes)));
             }
         }
+        for (table, files) in tables {
+            self.table(table, files, &mut parts);
+        }
         parts
+    }
+
+    fn table(&self, table: &str, files: TableFiles, parts: &mut Parts) {
+        let file = files.yaml.or(files.csv).unwrap_or_default();
+        check_step_name(table, "table", ".table.csv", file, &mut parts.findings);
+        let source = |file: u32| self.source(file).cloned();
+        let declared = table_file::table(table, files, source, &mut parts.findings);
+        parts.beside.tables.push(declared);
+    }
+
+    fn scorecard(&self, file: u32, card: &str, parts: &mut Parts) {
+        let Some(source) = self.source(file) else { return };
+        check_step_name(card, "scorecard", ".scorecard.yaml", file, &mut parts.findings);
+        let mut shape = Shape::new(source);
+        // As with rule sets: one that cannot be read still has its name.
+        let empty = || ScorecardDeclaration {
+            name: Located::new(card.to_owned(), Place { file, span: Span::default() }),
+            base_points: 0,
+            takes: Vec::new(),
+            characteristics: Vec::new(),
+        };
+        let declared = scorecard_file::scorecard(&mut shape, file, card).unwrap_or_else(empty);
+        parts.beside.scorecards.push(declared);
+        parts.findings.extend(shape.findings);
     }
 
     pub(super) fn rule_set(&self, file: u32, set: &str, parts: &mut Parts) {
         let Some(source) = self.source(file) else { return };
         let mut shape = Shape::new(source);
         let here = Place { file, span: Span::default() };
-        if !super::names::is_identifier(set) {
-            let message = format!("`{set}` cannot be the name of a rule set");
-            shape.report(
-                Diagnostic::error("B005", here, message)
-                    .help("rename the file: letters, digits and `_` before `.rules.yaml`"),
-            );
-        }
+        check_step_name(set, "rule set", ".rules.yaml", file, &mut shape.findings);
         // A set that cannot be read still has its name: scripts that say it are not wrong.
         let empty = || RuleSetDeclaration {
             name: Located::new(set.to_owned(), here),
@@ -162,12 +222,16 @@ impl Builder<'_> {
             return None;
         }
         let bytes = self.documents.files.get(path)?;
-        if bytes.len() > LARGEST_TEXT && !path.ends_with(".yaml") {
-            let message = format!("`{path}` has more than {} MiB", LARGEST_TEXT / 1024 / 1024);
+        let is_list = path.ends_with(".list.csv");
+        let largest = if is_list { LARGEST_LIST } else { LARGEST_TEXT };
+        if bytes.len() > largest && !path.ends_with(".yaml") {
+            let message = format!("`{path}` has more than {} MiB", largest / 1024 / 1024);
             findings.push(Diagnostic::error("B002", place, message));
             return None;
         }
         match std::str::from_utf8(bytes) {
+            // A list may be large: its text is taken only when there is something to show.
+            Ok(_) if is_list => Some(place.file),
             Ok(text) => {
                 if let Some(source) = self.sources.last_mut() {
                     source.text = Arc::from(text);

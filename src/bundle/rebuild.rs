@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::models::{Models, of_stored_path};
-use super::revision::{ManifestFile, of_files};
-use super::{Documents, FlowRevision, build};
+use super::revision::ManifestFile;
+use super::{BASE, Documents, FlowRevision, build};
 use crate::documents::findings::{Colour, rendered};
 use crate::domain::model::Model;
 use crate::domain::value::Name;
@@ -17,6 +17,8 @@ use crate::learn::artefact::{self, ArtefactError};
 pub enum RebuildError {
     #[error("the stored files hold no flow `{flow}`")]
     NoSuchFlow { flow: String },
+    #[error("the stored files hold no market `{market}` of the flow `{flow}`")]
+    NoSuchMarket { flow: String, market: String },
     #[error("the stored model `{path}` cannot be read")]
     Model {
         path: String,
@@ -29,54 +31,67 @@ pub enum RebuildError {
     OtherRevision { flow: String, expected: String, found: String },
 }
 
-/// Builds one flow from stored files: path and bytes as its manifest named them. Files of other flows are passed over.
-/// `expected` is the flow revision that must come out, where the caller knows it.
+/// What a rebuilt flow must come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected<'a> {
+    Anything,
+    /// The digest over all its files, in every market.
+    Whole(&'a str),
+    /// The flow revision in one market, `base` among them.
+    InMarket {
+        market: &'a str,
+        flow_revision: &'a str,
+    },
+}
+
+/// Builds one flow from stored files, with the flows that it asks: path and bytes as its manifest named them. Files of
+/// other flows are passed over.
 ///
 /// # Errors
 /// When a file is missing, changed, or not understood by this version of the program.
 pub fn rebuild(
     flow: &str,
     files: &[(String, Arc<[u8]>)],
-    expected: Option<&str>,
-) -> Result<FlowRevision, RebuildError> {
-    let mut stored: BTreeMap<String, Arc<Model>> = BTreeMap::new();
-    let mut model_files = Vec::new();
+    expected: Expected<'_>,
+) -> Result<Arc<FlowRevision>, RebuildError> {
+    let mut stored: BTreeMap<String, (Arc<Model>, ManifestFile)> = BTreeMap::new();
     let mut rules = Vec::new();
-    let folder = format!("rules/{flow}/");
     for (path, bytes) in files {
         if let Some((reference, version)) = of_stored_path(path) {
             let name = Name::from(reference.split('@').next().unwrap_or_default());
             let model = artefact::load(bytes, name, version)
                 .map_err(|source| RebuildError::Model { path: path.clone(), source })?;
-            stored.insert(reference.to_owned(), Arc::new(model));
-            model_files.push((reference, ManifestFile::new(path.as_str(), Arc::clone(bytes))));
-        } else if path.starts_with(&folder) {
+            let file = ManifestFile::new(path.as_str(), Arc::clone(bytes));
+            stored.insert(reference.to_owned(), (Arc::new(model), file));
+        } else if path.starts_with("rules/") {
             rules.push((path.clone(), Arc::clone(bytes)));
         }
     }
     let documents = Documents::from_files(rules);
-    let (revision, diagnostics, sources) = build::one_flow(&documents, flow, &Models::Stored(&stored));
-    let Some((compiled, declaration, mut manifest)) = revision else {
-        if documents.files.is_empty() {
+    let (revision, diagnostics, sources) = build::one_flow(&documents, flow, Models::Stored(&stored));
+    let Some(revision) = revision else {
+        let folder = format!("rules/{flow}/");
+        if !documents.files.keys().any(|path| path.starts_with(&folder)) {
             return Err(RebuildError::NoSuchFlow { flow: flow.to_owned() });
         }
         let findings = rendered(&diagnostics, &sources, Colour::Never);
         return Err(RebuildError::DoesNotCheck { flow: flow.to_owned(), findings });
     };
-    let used = |reference: &str| declaration.models.iter().any(|model| model.reference.value == reference);
-    manifest.extend(model_files.into_iter().filter(|(reference, _)| used(reference)).map(|(_, file)| file));
-    manifest.sort();
-    let flow_revision = of_files(&manifest);
-    if let Some(expected) = expected
-        && *flow_revision != *expected
-    {
-        let (expected, found) = (expected.to_owned(), flow_revision.to_string());
+    let (found, expected) = match expected {
+        Expected::Anything => return Ok(revision),
+        Expected::Whole(expected) => (revision.whole_revision(), expected),
+        Expected::InMarket { market, flow_revision } => {
+            let found = if market == BASE { Some(&revision) } else { revision.markets.get(market) };
+            let Some(found) = found else {
+                let (flow, market) = (flow.to_owned(), market.to_owned());
+                return Err(RebuildError::NoSuchMarket { flow, market });
+            };
+            (Arc::clone(&found.flow_revision), flow_revision)
+        }
+    };
+    if *found != *expected {
+        let (expected, found) = (expected.to_owned(), found.to_string());
         return Err(RebuildError::OtherRevision { flow: flow.to_owned(), expected, found });
     }
-    Ok(FlowRevision {
-        flow: Arc::new(compiled),
-        declaration: Arc::new(declaration),
-        flow_revision,
-        files: manifest.into(),
-    })
+    Ok(revision)
 }

@@ -46,10 +46,15 @@ pub fn of_files<'a>(files: impl IntoIterator<Item = &'a ManifestFile>) -> Arc<st
 }
 
 pub(super) fn of_flows<'a>(flows: impl IntoIterator<Item = &'a FlowRevision>) -> Arc<str> {
-    of_files(flows.into_iter().flat_map(|flow| flow.files.iter()))
+    of_files(flows.into_iter().flat_map(files_of))
 }
 
 pub(super) fn union<'a>(flows: impl IntoIterator<Item = &'a FlowRevision>) -> Vec<ManifestFile> {
-    let all: BTreeSet<&ManifestFile> = flows.into_iter().flat_map(|flow| flow.files.iter()).collect();
+    let all: BTreeSet<&ManifestFile> = flows.into_iter().flat_map(files_of).collect();
     all.into_iter().cloned().collect()
+}
+
+/// Those of `base` and of every market.
+fn files_of(flow: &FlowRevision) -> impl Iterator<Item = &ManifestFile> {
+    flow.files.iter().chain(flow.markets.values().flat_map(|market| market.files.iter()))
 }

@@ -41,7 +41,7 @@ pub(super) fn rule_set(shape: &mut Shape<'_>, file: u32, name: &str) -> Option<R
     Some(RuleSetDeclaration { name: Located::new(name.to_owned(), declared.place), hit_policy, takes, rules })
 }
 
-fn takes(shape: &mut Shape<'_>, node: &Node) -> Vec<(Located<String>, Kind)> {
+pub(super) fn takes(shape: &mut Shape<'_>, node: &Node) -> Vec<(Located<String>, Kind)> {
     let mut all = Vec::new();
     for entry in shape.entries(node).unwrap_or_default() {
         check_readable(shape, &entry.key);

@@ -89,7 +89,7 @@ impl Wanted {
             limit,
             ..Filter::default()
         };
-        Search { filter, subject: None, cursor }
+        Search { filter, cursor, ..Search::default() }
     }
 }
 

@@ -12,31 +12,70 @@ use super::settings;
 use crate::bundle::{self, Built};
 use crate::config::{Flags, Settings, within};
 use crate::documents::findings::{self, Colour, Finding};
+use crate::documents::{pages, sarif};
+use crate::domain::analysis::Unanalysed;
 use crate::domain::diagnostic::Severity;
+use crate::domain::nearest::nearest;
 
 /// Every problem in the rules and models.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   tollgate check
   tollgate check /srv/risk --format json
+  tollgate check --format sarif > findings.sarif
+  tollgate check --explain T004
 
 Exit codes: 0 nothing found, 1 errors or warnings, 2 could not look")]
 pub(super) struct Check {
     /// Holds rules/ and models/
     dir: Option<PathBuf>,
+    /// Show the page of a code, such as T004, and look at nothing
+    #[arg(long, value_name = "CODE")]
+    explain: Option<String>,
 }
 
 #[derive(Serialize)]
 struct Findings {
     diagnostics: Vec<Finding>,
+    analysis: Analysis,
+}
+
+/// How much could be decided of what can never happen; nothing is said of the rest.
+#[derive(Default, Serialize)]
+struct Analysis {
+    conditions: Part,
+    tables: Part,
+    scorecards: Part,
+    branches: Part,
+    not_analysed: Vec<Left>,
+}
+
+#[derive(Default, Serialize)]
+struct Part {
+    all: u32,
+    analysed: u32,
+}
+
+/// What was left, such as `rule blocked_phone in knockout`.
+#[derive(Serialize)]
+struct Left {
+    flow: String,
+    what: String,
+    why: &'static str,
 }
 
 impl Check {
     pub(super) fn run(self, flags: Flags, say: &Say) -> Result<ExitCode, Trouble> {
+        if let Some(code) = &self.explain {
+            return explain(code, say);
+        }
         let settings = settings(&within(self.dir.as_deref(), flags))?;
         let built = read(&settings)?;
-        let found = Findings { diagnostics: findings::listed(&built.diagnostics, &built.sources) };
-        if say.is_json() {
+        let diagnostics = findings::listed(&built.diagnostics, &built.sources);
+        let found = Findings { diagnostics, analysis: analysis(&built) };
+        if say.is_sarif() {
+            say.result(&sarif::sarif(&found.diagnostics), String::new)?;
+        } else if say.is_json() {
             say.result(&found, String::new)?;
         } else if !found.diagnostics.is_empty() {
             say.line(
@@ -44,8 +83,67 @@ impl Check {
             )?;
         }
         say.talk(&told(&built));
+        if let Some(note) = left(&found.analysis) {
+            say.talk(&note);
+        }
         Ok(ExitCode::from(u8::from(!found.diagnostics.is_empty())))
     }
+}
+
+fn explain(code: &str, say: &Say) -> Result<ExitCode, Trouble> {
+    let Some(page) = pages::page(code) else {
+        let codes: Vec<&str> = pages::all().map(|page| page.code).collect();
+        let near = nearest(code, codes.iter().copied());
+        let help = near.map_or_else(
+            || "docs/diagnostics/README.md lists them".to_owned(),
+            |near| format!("did you mean `{near}`?"),
+        );
+        return Err(Trouble::new(format!("there is no finding with the code `{code}`")).help(help));
+    };
+    say.line(page.text.trim_end())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn analysis(built: &Built) -> Analysis {
+    let mut all = Analysis::default();
+    for (name, report) in &built.flows {
+        let Some(revision) = &report.revision else { continue };
+        let coverage = &revision.flow.coverage;
+        for (part, share) in [
+            (&mut all.conditions, coverage.conditions),
+            (&mut all.tables, coverage.tables),
+            (&mut all.scorecards, coverage.scorecards),
+            (&mut all.branches, coverage.branches),
+        ] {
+            part.all = part.all.saturating_add(share.all);
+            part.analysed = part.analysed.saturating_add(share.analysed);
+        }
+        let left =
+            |left: &Unanalysed| Left { flow: name.to_string(), what: left.what.clone(), why: left.why };
+        all.not_analysed.extend(coverage.left.iter().map(left));
+    }
+    all
+}
+
+/// `not analysed for what can never happen: 2 of 14 conditions`
+fn left(analysis: &Analysis) -> Option<String> {
+    let parts = [
+        ("conditions", &analysis.conditions),
+        ("tables", &analysis.tables),
+        ("scorecards", &analysis.scorecards),
+        ("branches", &analysis.branches),
+    ];
+    let left: Vec<String> = parts
+        .iter()
+        .filter(|(_, part)| part.analysed < part.all)
+        .map(|(what, part)| format!("{} of {} {what}", part.all.saturating_sub(part.analysed), part.all))
+        .collect();
+    (!left.is_empty()).then(|| {
+        format!(
+            "note: not analysed for what can never happen: {} (`--format json` names them)",
+            left.join(", ")
+        )
+    })
 }
 
 /// Reads and builds what the settings' folders hold.

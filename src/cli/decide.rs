@@ -43,6 +43,7 @@ enum Trace {
 impl Decide {
     pub(super) fn run(self, settings: &Settings, say: &Say) -> Result<ExitCode, Trouble> {
         let facts = self.read_facts()?;
+        let given_in = if self.facts == "-" { "stdin".to_owned() } else { format!("`{}`", self.facts) };
         let built = check::read(settings)?;
         let trace = match self.trace {
             Trace::None => TraceLevel::None,
@@ -68,6 +69,13 @@ impl Decide {
                 let shown: serde_json::Value = serde_json::from_slice(&bytes)
                     .map_err(|error| Trouble::because("the decision cannot be shown", &error))?;
                 say.result(&shown, || text(&shown))?;
+                if let Some(need) = decision.needs.first() {
+                    say.talk(&format!(
+                        "not decided: the flow asks for `{0}`; add `{0}` to the facts in {1}",
+                        need.input, given_in
+                    ));
+                    return Ok(ExitCode::from(1));
+                }
                 Ok(ExitCode::SUCCESS)
             }
             Err(DecideError::InvalidFacts(problems)) => {
@@ -100,7 +108,17 @@ impl Decide {
 fn text(decision: &serde_json::Value) -> String {
     let word =
         |name: &str| decision.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
-    let mut lines = vec![word("outcome")];
+    let needs = decision.get("needs").and_then(serde_json::Value::as_array);
+    let mut lines = match needs {
+        None => vec![word("outcome")],
+        Some(needs) => needs
+            .iter()
+            .map(|need| {
+                let part = |name: &str| need.get(name).cloned().unwrap_or_default();
+                format!("needs {} {}", part("input").as_str().unwrap_or_default(), part("with"))
+            })
+            .collect(),
+    };
     for reason in decision.get("reasons").and_then(serde_json::Value::as_array).into_iter().flatten() {
         let part = |name: &str| reason.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
         lines.push(format!("  {}  {}", part("code"), part("text")));

@@ -1,6 +1,7 @@
 //! `tollgate init DIR`: a starter to edit, for a binary far from its repository: a flow with its rules and cases, a
 //! model with its recipe and data, and the configuration. Absent on purpose: overwriting anything.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -8,6 +9,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::say::{Say, Trouble};
+use crate::documents::schema::DocumentKind;
 
 /// A starter to edit: a flow with rules and cases, a model with its recipe, the configuration
 #[derive(Debug, Args)]
@@ -47,24 +49,34 @@ const STARTER: &[(&str, &[u8])] = starter![
 ];
 
 #[derive(Serialize)]
-struct Written<'a> {
-    files: Vec<&'a str>,
+struct Written {
+    files: Vec<String>,
+}
+
+/// Every file: the sample, and the schemas that its first lines name.
+fn files() -> Vec<(String, Cow<'static, [u8]>)> {
+    let sample = STARTER.iter().map(|(path, bytes)| ((*path).to_owned(), Cow::Borrowed(*bytes)));
+    let schemas = DocumentKind::ALL
+        .iter()
+        .map(|kind| (format!("config/schemas/{}.json", kind.word()), Cow::Owned(kind.text().into_bytes())));
+    sample.chain(schemas).collect()
 }
 
 impl Init {
     pub(super) fn run(self, say: &Say) -> Result<ExitCode, Trouble> {
         // Everything is looked at before anything is written: a refusal leaves nothing half-done.
-        if let Some((path, _)) = STARTER.iter().find(|(path, _)| self.dir.join(path).exists()) {
+        let files = files();
+        if let Some((path, _)) = files.iter().find(|(path, _)| self.dir.join(path).exists()) {
             let what =
                 format!("`{}` is there already, and nothing was written", self.dir.join(path).display());
             return Err(
                 Trouble::new(what).help("name a folder that has no `rules/`, `models/` and `config/` yet")
             );
         }
-        for (path, bytes) in STARTER {
+        for (path, bytes) in &files {
             write(&self.dir.join(path), bytes)?;
         }
-        let files: Vec<&str> = STARTER.iter().map(|(path, _)| *path).collect();
+        let files: Vec<String> = files.into_iter().map(|(path, _)| path).collect();
         let (dir, count) = (self.dir.display(), files.len());
         say.result(&Written { files }, || {
             format!("{count} files written to `{dir}`; `cd {dir} && tollgate serve` decides with them")

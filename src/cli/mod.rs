@@ -4,15 +4,20 @@
 mod audit;
 mod check;
 mod decide;
+mod declared;
+mod diff;
 mod import;
 mod init;
 mod keys;
 mod migrate;
 mod models;
 mod openapi;
+mod registry;
 mod replay;
 mod say;
+mod schema;
 mod serve;
+mod show;
 mod test;
 mod train;
 
@@ -76,6 +81,14 @@ struct Shared {
 enum Format {
     Text,
     Json,
+    /// SARIF 2.1.0, for code hosts and editors; only `check` has findings to write
+    Sarif,
+    /// A flowchart (`show`)
+    Mermaid,
+    /// A picture (`show`)
+    Svg,
+    /// Definitions for editors (`schema`)
+    Rhai,
 }
 
 #[derive(Debug, Subcommand)]
@@ -88,6 +101,12 @@ enum Command {
     Test(test::Test),
     /// One decision, no server; nothing is recorded
     Decide(decide::Decide),
+    /// What a flow does, step by step, as text, JSON or a picture
+    Show(show::Show),
+    /// What differs in meaning between folders, revisions or markets
+    Diff(diff::Diff),
+    /// JSON Schemas of facts and documents, definitions for editors
+    Schema(schema::Schema),
     /// Fit the next version of a model from models/MODEL/train.yaml
     Train(train::Train),
     /// The models, their versions and cards
@@ -132,12 +151,16 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli, say: &Say) -> Result<ExitCode, Trouble> {
+    cli.command.check_format(cli.shared.format)?;
     let flags = cli.shared.flags();
     match cli.command {
         Command::Serve(command) => command.run(flags),
         Command::Check(command) => command.run(flags, say),
         Command::Test(command) => command.run(flags, say),
         Command::Decide(command) => command.run(&settings(&flags)?, say),
+        Command::Show(command) => command.run(&settings(&flags)?, say),
+        Command::Diff(command) => wait(command.run(&settings(&flags)?, say)),
+        Command::Schema(command) => command.run(&settings(&flags)?, say),
         Command::Train(command) => command.run(&settings(&flags)?, say),
         Command::Models(command) => command.run(&settings(&flags)?, say),
         Command::Replay(command) => wait(command.run(&settings(&flags)?, say)),
@@ -146,6 +169,26 @@ fn run(cli: Cli, say: &Say) -> Result<ExitCode, Trouble> {
         Command::Init(command) => command.run(say),
         Command::Migrate => wait(migrate::run(&settings(&flags)?, say)),
         Command::Openapi => openapi::run(say),
+    }
+}
+
+impl Command {
+    /// Refuses a format that the command does not write.
+    fn check_format(&self, format: Format) -> Result<(), Trouble> {
+        let (name, more): (&str, &[Format]) = match self {
+            Self::Check(_) => ("check", &[Format::Sarif]),
+            Self::Show(_) => ("show", &[Format::Mermaid, Format::Svg]),
+            Self::Schema(_) => ("schema", &[Format::Rhai]),
+            _ => ("this command", &[]),
+        };
+        let takes = [Format::Text, Format::Json].iter().chain(more);
+        if takes.clone().any(|known| *known == format) {
+            return Ok(());
+        }
+        let word = |format: &Format| format.to_possible_value().map(|v| v.get_name().to_owned());
+        let words: Vec<String> = takes.filter_map(word).collect();
+        let what = format!("{name} does not write `--format {}`", word(&format).unwrap_or_default());
+        Err(Trouble::new(what).help(format!("`--format` is one of `{}`", words.join("`, `"))))
     }
 }
 
@@ -218,6 +261,10 @@ mod tests {
             "tollgate models list",
             "tollgate models show german_credit",
             "tollgate models import m.json --as m --columns c.yaml --rows r.csv --expected p --tolerance 1e-6",
+            "tollgate models promote german_credit 2 --alias challenger",
+            "tollgate models verify",
+            "tollgate models verify german_credit@2",
+            "tollgate models compare german_credit@1 german_credit@2 --data d.csv --label y --bad 1 --cut 0.45",
             "tollgate replay --since 2026-11-22T00:00:00Z --revision sha256:aa",
             "tollgate audit search --flow personal_loan --limit 5",
             "tollgate audit export",

@@ -1,4 +1,4 @@
-//! `tollgate models list|show`: what stands in `models/`. Absent on purpose: changing it.
+//! `tollgate models …`: what stands in `models/`, and the commands that judge it or move its aliases.
 
 use std::process::ExitCode;
 
@@ -6,6 +6,7 @@ use clap::Subcommand;
 use serde_json::{Value as Json, json};
 
 use super::import::Import;
+use super::registry::{Compare, Promote, Verify};
 use super::say::{Say, Trouble, table};
 use crate::config::Settings;
 use crate::learn::library::{LibraryModel, LibraryVersion, ModelLibrary, read_models};
@@ -22,6 +23,12 @@ pub(super) enum Models {
     },
     /// Bring a model that another library fitted
     Import(Import),
+    /// Let an alias name another version
+    Promote(Promote),
+    /// Ask the recorded predictions again and hold the files against their digests
+    Verify(Verify),
+    /// Two versions side by side on a data file
+    Compare(Compare),
 }
 
 impl Models {
@@ -39,6 +46,9 @@ impl Models {
             Self::Show { model } => show(&library, &model, say)?,
             // Answered above.
             Self::Import(_) => {}
+            Self::Promote(promote) => return promote.run(settings, &library, say),
+            Self::Verify(verify) => return verify.run(settings, &library, say),
+            Self::Compare(compare) => return compare.run(settings, &library, say),
         }
         for finding in library.findings() {
             say.talk(&format!("{}: {}", finding.path, finding.diagnostic.message));

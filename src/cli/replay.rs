@@ -51,7 +51,7 @@ impl Replay {
         )
         .await
         .map_err(|error| Trouble::because("the rules cannot be read", &error))?;
-        let engine = Engine::new(release, Arc::clone(&audit), settings.durable);
+        let engine = Engine::new(release, Arc::clone(&audit), settings.durable, settings.open_for);
         let bar = say.progress(None);
         let (mut cursor, mut tally) = (None, Tally::default());
         loop {
@@ -60,7 +60,7 @@ impl Replay {
                 limit: PAGE,
                 ..Filter::default()
             };
-            let (records, next) = page(&audit, Search { filter, subject: None, cursor }).await?;
+            let (records, next) = page(&audit, Search { filter, cursor, ..Search::default() }).await?;
             for record in &records {
                 let replayed = engine
                     .replay(record.id(), self.revision.as_deref())

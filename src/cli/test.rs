@@ -59,13 +59,7 @@ impl Test {
                 broken.push(name.to_string());
                 continue;
             };
-            let (found, covered) = cases::run(
-                name,
-                &revision.flow,
-                &revision.declaration,
-                &report.cases.cases,
-                Timestamp::now(),
-            );
+            let (found, covered) = cases::run(name, revision, &report.cases.cases, Timestamp::now());
             results.extend(found);
             coverage.push((name.to_string(), covered));
         }

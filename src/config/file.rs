@@ -36,6 +36,8 @@ pub(super) const KEYS: &[&str] = &[
     "retention",
     "shipped_days",
     "local_days",
+    "needs",
+    "open_days",
     "shutdown_grace_s",
 ];
 
@@ -58,6 +60,7 @@ pub(super) struct FileSettings {
     pub require_cases: Option<RequireCases>,
     pub shipped_days: Option<u64>,
     pub local_days: Option<u64>,
+    pub open_days: Option<u64>,
     pub shutdown_grace_s: Option<u64>,
     /// Where a password stands that does not belong in a file.
     pub secret_at: Option<Place>,
@@ -164,6 +167,10 @@ fn sections(settings: &mut FileSettings, keys: &mut Keys<'_>, shape: &mut Shape<
         settings.shipped_days = whole(&mut retention, "shipped_days", (1, 36_500), shape);
         settings.local_days = whole(&mut retention, "local_days", (0, 36_500), shape);
         retention.finish(shape);
+    }
+    if let Some(mut needs) = section(keys, "needs", shape) {
+        settings.open_days = whole(&mut needs, "open_days", (1, 3650), shape);
+        needs.finish(shape);
     }
 }
 

@@ -40,7 +40,8 @@ impl Colour {
     }
 }
 
-/// One finding with its place spelt out: `{"code", "severity", "message", "file", "line", "column", "help"}`.
+/// One finding with its place spelt out: `{"code", "severity", "message", "file", "line", "column",
+/// "end_line", "end_column", "help"}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     pub code: String,
@@ -52,6 +53,9 @@ pub struct Finding {
     pub line: u32,
     /// From 1, in characters.
     pub column: u32,
+    /// Where it ends: the column behind the last character.
+    pub end_line: u32,
+    pub end_column: u32,
     pub help: Option<String>,
 }
 
@@ -74,7 +78,10 @@ pub fn listed(diagnostics: &[Diagnostic], sources: &[Source]) -> Vec<Finding> {
 
 fn finding(diagnostic: &Diagnostic, places: &mut Places<'_>) -> Finding {
     let source = source_of(diagnostic, places.sources);
-    let position = places.lines(diagnostic).map(|lines| lines.at(diagnostic.place.span.start).0);
+    let span = diagnostic.place.span;
+    let lines = places.lines(diagnostic);
+    let position = lines.map(|lines| lines.at(span.start).0);
+    let end = lines.map(|lines| lines.at(span.end.max(span.start)).0).or(position);
     Finding {
         code: diagnostic.code.to_owned(),
         severity: severity_word(diagnostic.severity).to_owned(),
@@ -82,6 +89,8 @@ fn finding(diagnostic: &Diagnostic, places: &mut Places<'_>) -> Finding {
         file: source.map(|source| source.path.clone()).unwrap_or_default(),
         line: position.map_or(1, |position| position.line),
         column: position.map_or(1, |position| position.column),
+        end_line: end.map_or(1, |end| end.line),
+        end_column: end.map_or(1, |end| end.column),
         help: diagnostic.help.clone(),
     }
 }
@@ -215,7 +224,7 @@ error[T004]: rule `heavy_instalment` reads an unknown name `burdn`
     fn a_program_gets_the_same_place() {
         let (sources, diagnostic) = sample();
         let json = serde_json::to_value(listed(&[diagnostic], &sources)).unwrap();
-        insta::assert_snapshot!(json, @r#"[{"code":"T004","severity":"error","message":"rule `heavy_instalment` reads an unknown name `burdn`","file":"rules/personal_loan/knockout.rules.yaml","line":15,"column":11,"help":"this flow has a feature `burden`"}]"#);
+        insta::assert_snapshot!(json, @r#"[{"code":"T004","severity":"error","message":"rule `heavy_instalment` reads an unknown name `burdn`","file":"rules/personal_loan/knockout.rules.yaml","line":15,"column":11,"end_line":15,"end_column":16,"help":"this flow has a feature `burden`"}]"#);
     }
 
     #[test]

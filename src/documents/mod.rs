@@ -2,8 +2,15 @@
 //! and the findings in them shown to people and to programs. No meaning: what a flow or a recipe *is* belongs to
 //! the rooms above.
 
+pub mod definitions;
+pub mod difference;
 pub mod findings;
+pub mod grid;
 pub mod json;
+pub mod outline;
+pub mod pages;
+pub mod sarif;
+pub mod schema;
 mod source;
 pub mod table;
 pub mod yaml;

@@ -59,13 +59,15 @@ impl Source {
 pub(super) struct Lines<'s> {
     source: &'s Source,
     starts: Vec<usize>,
+    /// A column is then a difference, however long the line.
+    is_ascii: bool,
 }
 
 impl<'s> Lines<'s> {
     pub(super) fn new(source: &'s Source) -> Self {
         let breaks = source.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         let starts = std::iter::once(0).chain(breaks.map(|(at, _)| at + 1)).collect();
-        Self { source, starts }
+        Self { source, starts, is_ascii: source.text.is_ascii() }
     }
 
     /// The position of a byte, its line without the line break, and the byte at which that line starts: what
@@ -76,7 +78,8 @@ impl<'s> Lines<'s> {
         let start = number.checked_sub(1).and_then(|line| self.starts.get(line)).copied().unwrap_or_default();
         let end = self.starts.get(number).map_or(self.source.text.len(), |next| next - 1);
         let line = self.source.text.get(start..end).unwrap_or_default();
-        let column = before.get(start..).unwrap_or_default().chars().count() + 1;
+        let on_line = before.get(start..).unwrap_or_default();
+        let column = if self.is_ascii { on_line.len() } else { on_line.chars().count() } + 1;
         let position = Position {
             line: u32::try_from(number).unwrap_or(u32::MAX),
             column: u32::try_from(column).unwrap_or(u32::MAX),

@@ -22,7 +22,7 @@ pub struct FlowDeclaration {
     pub time_zone: Option<Located<String>>,
     pub inputs: Vec<InputDeclaration>,
     pub unknown_inputs: UnknownInputs,
-    /// Input, and the rule sets in which it may be read.
+    /// Input, and the rule sets, scorecards and tables in which it may be read.
     pub protected: Vec<(Located<String>, Vec<Located<String>>)>,
     pub features: Vec<FeatureDeclaration>,
     pub thresholds: Vec<ThresholdDeclaration>,
@@ -43,7 +43,7 @@ pub struct FlowDeclaration {
     pub lists: Vec<ListDeclaration>,
     /// What the script may ask the caller for in the middle of a decision.
     pub needs: Vec<NeedDeclaration>,
-    /// The flows that `flow("…")` in the script names, compiled.
+    /// The other flows of the bundle; those that `flow("…")` in the script names come first, compiled.
     pub sub_flows: Vec<SubFlowDeclaration>,
     /// Texts of `rules/_shared/*.rhai`: functions only; each place starts at byte 0 of its file.
     pub shared_functions: Vec<Located<String>>,
@@ -136,6 +136,8 @@ pub struct ReasonDeclaration {
     pub texts: BTreeMap<String, String>,
     /// `kind: score`: says only that a score was too high or low.
     pub is_score: bool,
+    /// Of `rules/_shared/`: not using it is no finding.
+    pub is_shared: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -280,6 +282,20 @@ pub enum Collected {
     Count,
 }
 
+impl Collected {
+    /// The word for it in hit policies and messages.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::All => "list",
+            Self::Sum => "sum",
+            Self::Min => "min",
+            Self::Max => "max",
+            Self::Count => "count",
+        }
+    }
+}
+
 /// A fixed list: an allow or block list that is part of the revision.
 #[derive(Debug, Clone)]
 pub struct ListDeclaration {
@@ -294,16 +310,30 @@ pub struct ListDeclaration {
 #[derive(Debug, Clone)]
 pub struct NeedDeclaration {
     pub name: Located<String>,
-    /// What the caller answers with.
-    pub of: BTreeMap<Name, Field>,
+    /// What the caller answers with: types as of inputs.
+    pub of: Vec<InputDeclaration>,
     /// What `need("bureau", #{ … })` tells the caller.
     pub with: BTreeMap<Name, Field>,
+    /// The caller may answer that it cannot be had, and the script asks whether it is there.
+    pub optional: bool,
 }
 
-/// A flow that this one's script calls with `flow("NAME")`.
+/// Another flow of the bundle, as this one's script may call it with `flow("NAME")`.
 #[derive(Debug, Clone)]
 pub struct SubFlowDeclaration {
     pub name: String,
-    /// `None`: there is such a flow, and it does not check.
-    pub flow: Option<Arc<Flow>>,
+    pub found: SubFlowFound,
+}
+
+/// What a name in `flow("NAME")` leads to.
+#[derive(Debug, Clone)]
+pub enum SubFlowFound {
+    /// Compiled, for the market that this declaration is for if it has that, else for `base`.
+    Flow(Arc<Flow>),
+    /// There is such a flow, and it does not check.
+    Broken,
+    /// It asks this flow in turn: the way from this flow back to itself, both ends named.
+    Cycle(Vec<String>),
+    /// The script does not name it; known so that a near name can be offered.
+    Uncalled,
 }

@@ -22,10 +22,21 @@ pub struct Facts {
     pub values: Box<[Value]>,
     /// Facts that the flow does not declare, kept only under `unknown_inputs: record`.
     pub unread: Vec<(String, Given)>,
-    /// One value for each declared need, in the declared order; `Missing` until the caller has given it.
-    pub needs: Box<[Value]>,
+    /// What the caller has said to each declared need, in the declared order.
+    pub needs: Box<[NeedAnswer]>,
     /// Pointers and codes of values out of range, admitted only under an `on_invalid` outcome.
     pub invalid: Vec<FactProblem>,
+}
+
+/// What the caller has said to a need.
+#[derive(Debug, Clone, PartialEq)]
+pub enum NeedAnswer {
+    /// Nothing yet: a flow that asks for it stops there.
+    Awaited,
+    /// `null`: it cannot be had.
+    Unavailable,
+    /// A map.
+    Given(Value),
 }
 
 /// One thing wrong with the facts of a request.

@@ -10,8 +10,14 @@ pub fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Op
         return None;
     }
     let lowered = wanted.to_lowercase();
+    // The distance is at least what the lengths differ by: most names need no closer look.
+    let near = |name: &&str| {
+        let (most, least) = (name.len().max(wanted.len()), name.chars().count().min(wanted.chars().count()));
+        name.chars().count().max(wanted.chars().count()).saturating_sub(least) * 3 <= most
+    };
     names
         .into_iter()
+        .filter(near)
         .map(|name| (strsim::damerau_levenshtein(&lowered, &name.to_lowercase()), name))
         .filter(|(distance, name)| *distance * 3 <= name.len().max(wanted.len()))
         .min()

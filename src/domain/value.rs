@@ -114,3 +114,21 @@ impl Kind {
         }
     }
 }
+
+/// A date as everything here writes it: `2026-01-31`.
+#[must_use]
+pub fn date(text: &str) -> Option<Date> {
+    let is_shaped = text.len() == 10
+        && text
+            .bytes()
+            .enumerate()
+            .all(|(at, b)| if at == 4 || at == 7 { b == b'-' } else { b.is_ascii_digit() });
+    text.parse().ok().filter(|_| is_shaped)
+}
+
+/// A time with its offset: `2026-01-31T09:00:00Z`.
+#[must_use]
+pub fn time(text: &str) -> Option<Timestamp> {
+    let is_leap_second = text.get(17..19) == Some("60");
+    text.parse().ok().filter(|_| !is_leap_second && text.get(10..11) == Some("T"))
+}

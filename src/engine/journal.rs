@@ -28,9 +28,8 @@ impl LogJournal {
         let bundle = &switch.bundle;
         let mut files = Vec::new();
         for (flow, revision) in &bundle.flows {
-            for ManifestFile { path, bytes, .. } in &*revision.files {
-                let (flow, path) = (Arc::clone(flow), Arc::from(path.as_str()));
-                files.push(FileToKeep { flow, path, bytes: Arc::clone(bytes) });
+            for ManifestFile { path, bytes, .. } in revision.all_files() {
+                files.push(FileToKeep { flow: Arc::clone(flow), path: Arc::from(path), bytes });
             }
         }
         let last = self.audit.last_in_force().await.map_err(failed)?;
@@ -48,7 +47,8 @@ impl LogJournal {
             flows: bundle
                 .flows
                 .iter()
-                .map(|(name, f)| (name.clone(), Arc::clone(&f.flow_revision)))
+                .flat_map(|(name, flow)| flow.named_revisions(name))
+                .map(|(name, revision)| (name, Arc::clone(revision)))
                 .collect(),
             cases: (switch.cases.run > 0).then(|| CasesRun {
                 cases: u64::try_from(switch.cases.run).unwrap_or(u64::MAX),

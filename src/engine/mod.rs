@@ -3,8 +3,10 @@
 
 mod journal;
 mod meters;
+mod parts;
 mod replay;
 mod request;
+mod stored;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -12,17 +14,23 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use moka::sync::Cache;
+use uuid::Uuid;
 
 pub use journal::journal;
+pub use parts::{ContinueError, ContinueRequest, MayContinue, NotContinued};
 pub use replay::{Replay, ReplayError};
+pub use stored::{RevisionError, flows_of, revision_called};
+
 pub use request::{
-    DecideError, DecideRequest, Decision, DecisionOutput, DecisionTrace, IdempotencyKey, Origin, TraceLevel,
+    DecideError, DecideRequest, Decision, DecisionOutput, DecisionTrace, IdempotencyKey, OpenNeed, Origin,
+    TraceLevel,
 };
 
 use crate::audit::{
-    self, AppendError, Audit, Durability, KeyGuard, KeyHolder, Provenance, ProvenanceKey, Sight, stamp,
+    self, AppendError, Audit, Durability, KeyGuard, KeyHolder, Provenance, ProvenanceKey, Sight, StoppedPart,
+    Unreadable, stamp,
 };
-use crate::bundle::{Bundle, FlowRevision};
+use crate::bundle::{BASE, Bundle, FlowRevision};
 use crate::domain::declaration::Personal;
 use crate::domain::facts::{FactProblem, Facts, Given};
 use crate::domain::flow::{Budget, Flow};
@@ -38,8 +46,6 @@ pub const BUILD: &str = concat!("tollgate ", env!("CARGO_PKG_VERSION"));
 pub const LANGUAGE: u32 = 1;
 /// The last guard on one evaluation; ticks end it long before.
 const WALL_CLOCK_GUARD: Duration = Duration::from_secs(1);
-/// The market of a request that names none.
-const BASE: &str = "base";
 /// Flows of earlier revisions that replay keeps compiled.
 const REBUILT_FLOWS: u64 = 64;
 
@@ -49,6 +55,8 @@ pub struct Engine {
     release: Arc<Release>,
     audit: Arc<Audit>,
     durable: Durability,
+    /// How long a decision that asked its caller may be continued.
+    open_for: Duration,
     build: Arc<str>,
     meters: Meters,
     rebuilt: Cache<Arc<str>, Arc<FlowRevision>>,
@@ -62,13 +70,14 @@ struct Evaluated {
 }
 
 impl Engine {
-    /// `durable` is what answers wait for.
+    /// `durable` is what answers wait for; `open_for`, how long a decision that asked its caller may be continued.
     #[must_use]
-    pub fn new(release: Arc<Release>, audit: Arc<Audit>, durable: Durability) -> Self {
+    pub fn new(release: Arc<Release>, audit: Arc<Audit>, durable: Durability, open_for: Duration) -> Self {
         Self {
             release,
             audit,
             durable,
+            open_for,
             build: Arc::from(BUILD),
             meters: Meters::default(),
             rebuilt: Cache::new(REBUILT_FLOWS),
@@ -82,8 +91,7 @@ impl Engine {
     pub async fn decide(&self, request: DecideRequest) -> Result<Decision, DecideError> {
         let started = Instant::now();
         let bundle = self.release.in_force(); // one revision serves the whole request
-        let revision = flow_of(&bundle, &request.flow)?;
-        check_market(request.market.as_deref())?;
+        let revision = flow_of(&bundle, &request.flow, request.market.as_deref())?;
         let mut turn = None;
         if let Some(key) = request.key.as_ref().filter(|_| !request.dry_run) {
             let begun = self.audit.begin_key(&request.caller, &request.flow, &key.key).await;
@@ -96,7 +104,7 @@ impl Engine {
         if request.deadline.is_some_and(|deadline| started.elapsed() >= deadline) {
             return Err(DecideError::DeadlineExceeded);
         }
-        let evaluated = evaluate(&bundle, revision, &request, Timestamp::now())?;
+        let evaluated = evaluate_first(&bundle, revision, &request, Timestamp::now())?;
         if request.dry_run {
             return Ok(evaluated.decision);
         }
@@ -110,18 +118,21 @@ impl Engine {
         evaluated: Evaluated,
         turn: Option<KeyGuard>,
     ) -> Result<Decision, DecideError> {
-        let Evaluated { facts, verdict, mut decision } = evaluated;
-        let provenance = self.provenance(request, &revision.flow, &facts, &decision);
-        let record = self.audit.record(&provenance, &request.facts, &facts, &verdict);
-        match (self.audit.append(record).await, &request.key) {
-            (Ok(recorded), key) => {
+        let provenance = self.provenance(
+            &request.caller,
+            request.key.as_ref(),
+            &revision.flow,
+            &evaluated.facts,
+            &evaluated.decision,
+        );
+        let (at, by) = (provenance.decided_at, Arc::clone(&request.caller));
+        let stopped = StoppedPart { number: 1, at, by };
+        match (self.append(provenance, &stopped, &request.facts, evaluated).await, &request.key) {
+            (Ok(decision), key) => {
                 if let (Some(mut turn), Some(key)) = (turn, key) {
-                    let (request_digest, decision_id) = (key.request_digest, recorded.decision_id);
+                    let (request_digest, decision_id) = (key.request_digest, decision.decision_id);
                     turn.leave_word(KeyHolder { request_digest, decision_id });
                 }
-                self.meters.count(&decision);
-                decision.durable = Some(recorded.durable);
-                decision.origin = Origin::Decided;
                 Ok(decision)
             }
             (Err(AppendError::KeyTaken(holder)), Some(key)) => self.repeated(request, key, holder).await,
@@ -129,38 +140,60 @@ impl Engine {
         }
     }
 
+    /// Records what came of an evaluation: a decision, or the part of one that stops to ask its caller.
+    async fn append(
+        &self,
+        mut provenance: Provenance,
+        stopped: &StoppedPart,
+        given: &Given,
+        evaluated: Evaluated,
+    ) -> Result<Decision, AppendError> {
+        let Evaluated { facts, verdict, mut decision } = evaluated;
+        if !verdict.needs.is_empty() || !provenance.parts.is_empty() {
+            // What goes on later must be there to go on from, and may be made only once.
+            provenance.durable = provenance.durable.max(Durability::Local);
+        }
+        let recorded = match self.audit.part(&provenance, stopped, (given, &facts), &verdict) {
+            Some(part) => self.audit.append_part(part).await?,
+            None => self.audit.append(self.audit.record(&provenance, given, &facts, &verdict)).await?,
+        };
+        self.meters.count(&decision);
+        decision.durable = Some(recorded.durable);
+        decision.origin = Origin::Decided;
+        Ok(decision)
+    }
+
     fn provenance(
         &self,
-        request: &DecideRequest,
+        caller: &Name,
+        key: Option<&IdempotencyKey>,
         flow: &Flow,
         facts: &Facts,
         decision: &Decision,
     ) -> Provenance {
         let texts = decision.reasons.iter();
+        let inputs = flow.inputs.iter().map(|input| (input.name.clone(), input.personal));
+        let needs = flow.personal_needs().map(|need| (need.clone(), Personal::Mask));
         Provenance {
             decision_id: decision.decision_id,
             decided_at: decision.decided_at,
             elapsed_us: decision.elapsed_us,
-            caller: request.caller.clone(),
+            caller: caller.clone(),
             flow: decision.flow.clone(),
             market: decision.market.clone(),
-            reference: request.reference.as_deref().map(Arc::from),
+            reference: decision.reference.as_deref().map(Arc::from),
             revision: Arc::clone(&decision.revision),
             flow_revision: Arc::clone(&decision.flow_revision),
             engine: Arc::clone(&self.build),
             language: LANGUAGE,
             subject: flow.subject_of(facts).map(Arc::from),
             durable: self.durable,
-            key: request.key.as_ref().map(|key| ProvenanceKey {
+            key: key.map(|key| ProvenanceKey {
                 key: Arc::from(key.key.as_str()),
                 request_digest: key.request_digest,
             }),
-            personal: flow
-                .inputs
-                .iter()
-                .filter(|input| input.personal != Personal::No)
-                .map(|input| (input.name.clone(), input.personal))
-                .collect(),
+            personal: inputs.chain(needs).filter(|(_, personal)| *personal != Personal::No).collect(),
+            parts: Vec::new(),
             reason_texts: texts.filter_map(|(code, text)| Some((code.clone(), text.clone()?))).collect(),
         }
     }
@@ -176,29 +209,25 @@ impl Engine {
             return Err(DecideError::KeyReused);
         }
         let found = self.audit.get(holder.decision_id).await.map_err(|e| unreadable(&e))?;
-        let record = found.ok_or(DecideError::NotRecorded { retry_after_s: 1 })?;
-        if self.durable == Durability::Central {
-            self.audit.wait_central(&record).await.map_err(|e| not_recorded(&e))?;
-        }
-        let answer = record.answer().map_err(|e| unreadable(&e))?;
-        let trace = match request.trace {
-            TraceLevel::None => serde_json::Value::Null,
-            _ => record
-                .show(Sight::Plain)
-                .map_err(|e| unreadable(&e))?
-                .get_mut("trace")
-                .map_or(serde_json::Value::Null, serde_json::Value::take),
+        let Some(record) = found else {
+            // The decision that this key stands for waits for its caller.
+            let open = self.audit.open_decision(holder.decision_id).await.map_err(|e| unreadable(&e))?;
+            let open = open.ok_or(DecideError::NotRecorded { retry_after_s: 1 })?;
+            return self.asked_before(request.trace, &open).await;
         };
-        Ok(Decision::repeated(answer, request.reference.clone(), trace))
+        self.confirm(record.local()).await?;
+        let answer = record.answer().map_err(|e| unreadable(&e))?;
+        let trace = recorded_trace(request.trace, || record.show(Sight::Plain));
+        Ok(Decision::repeated(answer, request.reference.clone(), trace.map_err(|e| unreadable(&e))?))
     }
 
     /// What is wrong with these facts, when the rest of the request is already refused.
     #[must_use]
     pub fn check_facts(&self, flow: &str, market: Option<&str>, facts: &Given) -> Vec<FactProblem> {
         let bundle = self.release.in_force();
-        match (check_market(market), bundle.flow(flow)) {
-            (Ok(()), Some(revision)) => revision.flow.admit(facts).err().unwrap_or_default(),
-            _ => Vec::new(),
+        match flow_of(&bundle, flow, market) {
+            Ok(revision) => revision.flow.admit(facts).err().unwrap_or_default(),
+            Err(_) => Vec::new(),
         }
     }
 }
@@ -212,48 +241,75 @@ pub fn decide_once(
     request: &DecideRequest,
     now: Timestamp,
 ) -> Result<Decision, DecideError> {
-    check_market(request.market.as_deref())?;
-    Ok(evaluate(bundle, flow_of(bundle, &request.flow)?, request, now)?.decision)
+    let revision = flow_of(bundle, &request.flow, request.market.as_deref())?;
+    Ok(evaluate_first(bundle, revision, request, now)?.decision)
 }
 
-fn flow_of<'b>(bundle: &'b Bundle, flow: &str) -> Result<&'b Arc<FlowRevision>, DecideError> {
-    bundle.flow(flow).ok_or_else(|| DecideError::UnknownFlow {
+/// The flow in the market that was asked for.
+fn flow_of<'b>(
+    bundle: &'b Bundle,
+    flow: &str,
+    market: Option<&str>,
+) -> Result<&'b Arc<FlowRevision>, DecideError> {
+    let found = bundle.flow(flow).ok_or_else(|| DecideError::UnknownFlow {
         flow: flow.to_owned(),
         nearest: nearest(flow, bundle.flows.keys().map(|name| &**name)).map(str::to_owned),
+    })?;
+    if market.is_none() && found.flow.is_market_required {
+        let markets = found.market_names().into_iter().map(str::to_owned).collect();
+        return Err(DecideError::MarketRequired { markets });
+    }
+    let market = market.unwrap_or(BASE);
+    found.in_market(market).ok_or_else(|| {
+        let nearest = nearest(market, found.market_names()).map(str::to_owned);
+        DecideError::UnknownMarket { market: market.to_owned(), nearest }
     })
 }
 
-/// Markets are overlays, which this version does not read: every flow has only its base.
-fn check_market(market: Option<&str>) -> Result<(), DecideError> {
-    match market {
-        None | Some(BASE) => Ok(()),
-        Some(other) => {
-            let nearest = nearest(other, [BASE]).map(str::to_owned);
-            Err(DecideError::UnknownMarket { market: other.to_owned(), nearest })
-        }
-    }
-}
-
-fn evaluate(
+fn evaluate_first(
     bundle: &Bundle,
     revision: &FlowRevision,
     request: &DecideRequest,
     now: Timestamp,
 ) -> Result<Evaluated, DecideError> {
-    let flow = &revision.flow;
-    let facts = flow.admit(&request.facts).map_err(DecideError::InvalidFacts)?;
-    let (decision_id, decided_at) = stamp(now);
+    let facts = revision.flow.admit(&request.facts).map_err(DecideError::InvalidFacts)?;
+    let question = Question {
+        revision: &bundle.revision,
+        flow: revision,
+        reference: request.reference.as_deref(),
+        languages: &request.languages,
+        trace: request.trace,
+        stamp: stamp(now),
+    };
+    Ok(evaluate(&question, facts))
+}
+
+/// What is decided, on which revision, as of when.
+struct Question<'q> {
+    revision: &'q Arc<str>,
+    flow: &'q FlowRevision,
+    reference: Option<&'q str>,
+    languages: &'q [String],
+    trace: TraceLevel,
+    /// The decision's id and time.
+    stamp: (Uuid, Timestamp),
+}
+
+fn evaluate(question: &Question<'_>, facts: Facts) -> Evaluated {
+    let flow = &question.flow.flow;
+    let (decision_id, decided_at) = question.stamp;
     let started = Instant::now();
     let verdict = run(flow, &facts, decided_at, Guard::Clock);
     let elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    let languages: Vec<&str> = request.languages.iter().map(String::as_str).collect();
+    let languages: Vec<&str> = question.languages.iter().map(String::as_str).collect();
     let decision = Decision {
         decision_id,
         flow: flow.name.clone(),
-        market: Name::from(BASE),
-        reference: request.reference.clone(),
-        revision: Arc::clone(&bundle.revision),
-        flow_revision: Arc::clone(&revision.flow_revision),
+        market: flow.market.clone().unwrap_or_else(|| Name::from(BASE)),
+        reference: question.reference.map(str::to_owned),
+        revision: Arc::clone(question.revision),
+        flow_revision: Arc::clone(&question.flow.flow_revision),
+        needs: verdict.needs.iter().map(OpenNeed::from).collect(),
         outcome: verdict.outcome.clone(),
         reasons: verdict
             .reasons
@@ -266,13 +322,13 @@ fn evaluate(
         elapsed_us,
         degraded: verdict.degraded,
         durable: None,
-        trace: DecisionTrace::Steps(match request.trace {
+        trace: DecisionTrace::Steps(match question.trace {
             TraceLevel::None => Vec::new(),
             _ => verdict.trace.clone(),
         }),
         origin: Origin::DryRun,
     };
-    Ok(Evaluated { facts, verdict, decision })
+    Evaluated { facts, verdict, decision }
 }
 
 /// What stops an evaluation before its ticks do.
@@ -295,6 +351,17 @@ fn run(flow: &Flow, facts: &Facts, decided_at: Timestamp, guard: Guard) -> Verdi
         tracing::error!(flow = &*flow.name, "the evaluation panicked; on_error was recorded");
         flow.given_up(facts, decided_at, "the evaluation could not be finished")
     })
+}
+
+/// The trace of a record, if it is to be shown.
+fn recorded_trace(
+    level: TraceLevel,
+    show: impl FnOnce() -> Result<serde_json::Value, Unreadable>,
+) -> Result<serde_json::Value, Unreadable> {
+    if level == TraceLevel::None {
+        return Ok(serde_json::Value::Null);
+    }
+    Ok(show()?.get_mut("trace").map_or(serde_json::Value::Null, serde_json::Value::take))
 }
 
 fn not_recorded(error: &AppendError) -> DecideError {

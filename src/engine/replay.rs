@@ -10,7 +10,7 @@ use super::{Engine, Guard, LANGUAGE, run};
 use crate::audit::{
     Difference, ReadError, Record, RevisionFile, Unreadable, canonical_verdict, compare_verdicts,
 };
-use crate::bundle::{FlowRevision, RebuildError, rebuild};
+use crate::bundle::{BASE, Expected, FlowRevision, RebuildError, rebuild};
 
 /// What a replay found.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ impl Engine {
         let wanted = revision.unwrap_or(&answer.revision);
         let is_own = wanted == &*answer.revision;
         let expected = is_own.then_some(&answer.flow_revision);
-        let flow = self.flow_at(&answer.flow, wanted, expected).await?;
+        let flow = self.flow_at((&answer.flow, &answer.market), wanted, expected).await?;
         let mut notes = Vec::new();
         if record.language()? != LANGUAGE {
             let language = record.language()?;
@@ -79,7 +79,12 @@ impl Engine {
             };
             // Where the clock stopped a run on one revision says nothing of another.
             let guard = if is_own { Guard::Recorded(record.stopped_at()?) } else { Guard::Clock };
-            (record.verdict()?, canonical_verdict(&run(&flow.flow, &facts, answer.decided_at, guard)))
+            let verdict = run(&flow.flow, &facts, answer.decided_at, guard);
+            if let Some(asked) = verdict.needs.first() {
+                notes.push(format!("asks the caller for `{}`, which the record does not have", asked.name));
+                return Ok(stopped(record, wanted, notes));
+            }
+            (record.verdict()?, canonical_verdict(&verdict))
         };
         let agrees = recorded == replayed;
         let differences = if agrees { Vec::new() } else { compare_verdicts(&recorded, &replayed) };
@@ -92,22 +97,23 @@ impl Engine {
         })
     }
 
-    /// A flow as it was in a revision: the one in force if it is the same, else built from the stored files.
-    async fn flow_at(
+    /// A flow in a market as it was in a revision: the one in force if it is the same, else built from the stored files.
+    pub(super) async fn flow_at(
         &self,
-        flow: &str,
+        (flow, market): (&str, &str),
         revision: &str,
         expected: Option<&Arc<str>>,
     ) -> Result<Arc<FlowRevision>, ReplayError> {
         let in_force = self.release.in_force();
-        if let Some(current) = in_force.flow(flow) {
+        if let Some(current) = in_force.flow(flow).and_then(|flow| in_market(flow, market)) {
             let same = expected.map_or(*in_force.revision == *revision, |e| **e == *current.flow_revision);
             if same {
                 return Ok(Arc::clone(current));
             }
         }
         // A flow of the same flow revision is the same flow, whatever else stood in its bundle.
-        let cached: Arc<str> = expected.map_or_else(|| Arc::from(format!("{flow}@{revision}")), Arc::clone);
+        let cached: Arc<str> =
+            expected.map_or_else(|| Arc::from(format!("{flow}/{market}@{revision}")), Arc::clone);
         if let Some(found) = self.rebuilt.get(&cached) {
             return Ok(found);
         }
@@ -116,14 +122,30 @@ impl Engine {
             return Err(ReplayError::UnknownRevision);
         }
         let files = by_flow(stored).remove(flow).unwrap_or_default();
-        let (name, expected) = (flow.to_owned(), expected.map(Arc::clone));
-        let rebuilt = tokio::task::spawn_blocking(move || rebuild(&name, &files, expected.as_deref())).await;
-        let rebuilt =
-            rebuilt.map_err(|_| ReplayError::NotReplayable { detail: "it was interrupted".to_owned() })?;
-        let found = Arc::new(rebuilt.map_err(|error| not_replayable(&error))?);
+        let (name, in_which, expected) = (flow.to_owned(), market.to_owned(), expected.map(Arc::clone));
+        let rebuilt = tokio::task::spawn_blocking(move || {
+            let expected = match &expected {
+                Some(flow_revision) => Expected::InMarket { market: &in_which, flow_revision },
+                None => Expected::Anything,
+            };
+            rebuild(&name, &files, expected)
+        });
+        let rebuilt = rebuilt
+            .await
+            .map_err(|_| ReplayError::NotReplayable { detail: "it was interrupted".to_owned() })?;
+        let found = rebuilt.map_err(|error| not_replayable(&error))?;
+        let Some(found) = in_market(&found, market).map(Arc::clone) else {
+            let detail = format!("the flow has no market `{market}` in that revision");
+            return Err(ReplayError::NotReplayable { detail });
+        };
         self.rebuilt.insert(cached, Arc::clone(&found));
         Ok(found)
     }
+}
+
+/// Of a flow that by now requires a market, `base` can still be replayed.
+fn in_market<'f>(flow: &'f Arc<FlowRevision>, market: &str) -> Option<&'f Arc<FlowRevision>> {
+    if market == BASE { Some(flow) } else { flow.markets.get(market) }
 }
 
 /// Stored files of one flow: path and bytes.
@@ -148,6 +170,11 @@ fn not_replayable(error: &RebuildError) -> ReplayError {
 /// Another revision may not even take these facts.
 fn refused(record: &Record, revision: &str, problems: &[crate::domain::facts::FactProblem]) -> Replay {
     let notes = problems.iter().map(|p| format!("the facts do not fit: {} {}", p.pointer, p.code)).collect();
+    stopped(record, revision, notes)
+}
+
+/// What does not come to a verdict.
+fn stopped(record: &Record, revision: &str, notes: Vec<String>) -> Replay {
     Replay {
         decision_id: record.id(),
         revision: Arc::from(revision),

@@ -6,10 +6,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::audit::{Answer, Durability};
+use crate::audit::{Answer, Durability, OpenDecision};
 use crate::domain::facts::{FactProblem, Given};
 use crate::domain::value::{Name, Value};
-use crate::domain::verdict::Step;
+use crate::domain::verdict::{NeedAsked, Step};
 
 /// How much of the trace the answer shows; the record always has all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -25,7 +25,7 @@ pub enum TraceLevel {
 pub struct DecideRequest {
     pub caller: Name,
     pub flow: String,
-    /// `None` is `base`.
+    /// `None` is `base`, which a flow may refuse.
     pub market: Option<String>,
     /// The caller's own id of what is decided about.
     pub reference: Option<String>,
@@ -56,6 +56,8 @@ pub struct Decision {
     pub reference: Option<String>,
     pub revision: Arc<str>,
     pub flow_revision: Arc<str>,
+    /// Not empty: nothing is decided, the caller has to give these first; outcome and what hangs on it mean nothing.
+    pub needs: Vec<OpenNeed>,
     pub outcome: Name,
     /// Code, and its text in the caller's language.
     pub reasons: Vec<(Name, Option<Arc<str>>)>,
@@ -70,6 +72,27 @@ pub struct Decision {
     pub durable: Option<Durability>,
     pub trace: DecisionTrace,
     pub origin: Origin,
+}
+
+/// What the caller is asked for.
+#[derive(Debug, Clone)]
+pub struct OpenNeed {
+    /// The name under which the facts are to be given.
+    pub input: Name,
+    /// What the flow says with the question.
+    pub with: DecisionOutput,
+}
+
+impl From<&NeedAsked> for OpenNeed {
+    fn from(asked: &NeedAsked) -> Self {
+        let with = match &asked.with {
+            Value::Map(entries) => {
+                entries.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+            }
+            _ => Vec::new(),
+        };
+        Self { input: asked.name.clone(), with: DecisionOutput::Values(with) }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -107,6 +130,7 @@ impl Decision {
             reference,
             revision: answer.revision,
             flow_revision: answer.flow_revision,
+            needs: Vec::new(),
             outcome: answer.outcome,
             reasons: answer.reasons,
             output: DecisionOutput::Recorded(answer.output),
@@ -115,6 +139,31 @@ impl Decision {
             elapsed_us: answer.elapsed_us,
             degraded: answer.degraded,
             durable: Some(answer.durable),
+            trace: DecisionTrace::Recorded(trace),
+            origin: Origin::Repeated,
+        }
+    }
+
+    /// A decision that waits for its caller, as its last part tells it.
+    #[must_use]
+    pub(super) fn asked_before(open: &OpenDecision, trace: serde_json::Value) -> Self {
+        let with = DecisionOutput::Recorded(open.with.clone());
+        Self {
+            decision_id: open.decision_id,
+            flow: open.flow.clone(),
+            market: open.market.clone(),
+            reference: open.reference.as_deref().map(str::to_owned),
+            revision: Arc::clone(&open.revision),
+            flow_revision: Arc::clone(&open.flow_revision),
+            needs: vec![OpenNeed { input: open.need.clone(), with }],
+            outcome: Name::from(""),
+            reasons: Vec::new(),
+            output: DecisionOutput::Values(Vec::new()),
+            scores: Vec::new(),
+            decided_at: open.decided_at,
+            elapsed_us: open.elapsed_us,
+            degraded: false,
+            durable: Some(open.durable),
             trace: DecisionTrace::Recorded(trace),
             origin: Origin::Repeated,
         }
@@ -128,6 +177,8 @@ pub enum DecideError {
     UnknownFlow { flow: String, nearest: Option<String> },
     #[error("no such market")]
     UnknownMarket { market: String, nearest: Option<String> },
+    #[error("a market has to be named")]
+    MarketRequired { markets: Vec<String> },
     #[error("the facts do not fit")]
     InvalidFacts(Vec<FactProblem>),
     #[error("the key was used with another body")]

@@ -65,6 +65,17 @@ impl Asker {
         }
     }
 
+    /// Whether this asker may go on with a decision of another caller and this flow: only a key made for that flow by
+    /// name may, so that callers who share a service cannot answer for each other.
+    #[must_use]
+    pub fn may_continue(&self, caller: &str, flow: &str) -> bool {
+        match &self.standing {
+            Standing::Key(key) => key.may_use(flow) && (*self.name == *caller || key.flows.is_some()),
+            Standing::Unguarded => true,
+            Standing::Unknown => false,
+        }
+    }
+
     /// # Errors
     /// `forbidden`, naming the flow.
     pub fn check_flow(&self, flow: &str) -> Result<(), Problem> {

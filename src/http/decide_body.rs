@@ -80,6 +80,10 @@ impl Reader {
         self.faults.push(Fault { at: At::Pointer(pointer.to_owned()), code, detail });
     }
 
+    fn or_fault<T>(&mut self, read: Result<T, Fault>) -> Option<T> {
+        read.map_err(|fault| self.faults.push(fault)).ok()
+    }
+
     fn field(&mut self, name: &str, value: Given) {
         match name {
             "flow" => {
@@ -88,39 +92,17 @@ impl Reader {
             }
             "facts" => {
                 self.seen_facts = true;
-                match value {
-                    Given::Map(_) => self.facts = Some(value),
-                    _ => self.fault(
-                        "/facts",
-                        "wrong_type",
-                        "must be an object: one entry per input".to_owned(),
-                    ),
-                }
+                self.facts = self.or_fault(read_facts(value));
             }
             "market" | "reference" | "trace" | "dry_run" if value == Given::Null => {}
             "market" => self.market = self.text("/market", value, LONGEST_NAME),
             "reference" => self.reference = self.text("/reference", value, LONGEST_REFERENCE),
-            "trace" => match &value {
-                Given::Text(word) if word == "none" => self.trace = TraceLevel::None,
-                Given::Text(word) if word == "summary" => self.trace = TraceLevel::Summary,
-                Given::Text(word) if word == "full" => self.trace = TraceLevel::Full,
-                Given::Text(_) => {
-                    self.fault("/trace", "not_a_choice", "must be `none`, `summary` or `full`".to_owned());
-                }
-                _ => self.fault(
-                    "/trace",
-                    "wrong_type",
-                    "must be a text: `none`, `summary` or `full`".to_owned(),
-                ),
-            },
+            "trace" => self.trace = self.or_fault(read_trace(&value)).unwrap_or_default(),
             "dry_run" => match value {
                 Given::Boolean(dry_run) => self.dry_run = dry_run,
                 _ => self.fault("/dry_run", "wrong_type", "must be `true` or `false`".to_owned()),
             },
-            unknown => {
-                let detail = unknown_detail(unknown, FIELDS);
-                self.fault(&format!("/{}", pointer_part(unknown)), "unknown", detail);
-            }
+            unknown => self.faults.push(unknown_fault(unknown, FIELDS)),
         }
     }
 
@@ -156,6 +138,43 @@ impl Reader {
             (flow, facts) => Err(Box::new(Unusable { faults, flow, market, reference, facts })),
         }
     }
+}
+
+fn at(pointer: &str, code: &'static str, detail: &str) -> Fault {
+    Fault { at: At::Pointer(pointer.to_owned()), code, detail: detail.to_owned() }
+}
+
+/// `facts` of a body.
+///
+/// # Errors
+/// When it is no object.
+pub(super) fn read_facts(value: Given) -> Result<Given, Fault> {
+    match value {
+        Given::Map(_) => Ok(value),
+        _ => Err(at("/facts", "wrong_type", "must be an object: one entry per input")),
+    }
+}
+
+/// `trace` of a body; null is as if it were left out.
+///
+/// # Errors
+/// When it is none of its words.
+pub(super) fn read_trace(value: &Given) -> Result<TraceLevel, Fault> {
+    match value {
+        Given::Null => Ok(TraceLevel::None),
+        Given::Text(word) => match word.as_str() {
+            "none" => Ok(TraceLevel::None),
+            "summary" => Ok(TraceLevel::Summary),
+            "full" => Ok(TraceLevel::Full),
+            _ => Err(at("/trace", "not_a_choice", "must be `none`, `summary` or `full`")),
+        },
+        _ => Err(at("/trace", "wrong_type", "must be a text: `none`, `summary` or `full`")),
+    }
+}
+
+/// A name that a body does not have.
+pub(super) fn unknown_fault(name: &str, known: &[&str]) -> Fault {
+    at(&format!("/{}", pointer_part(name)), "unknown", &unknown_detail(name, known))
 }
 
 /// `` `a`, `b` `` for messages.

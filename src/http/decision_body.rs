@@ -12,6 +12,63 @@ use crate::audit::Durability;
 use crate::domain::value::Name;
 use crate::engine::{Decision, DecisionOutput, DecisionTrace, Origin, TraceLevel};
 
+/// What a request for a decision is answered: `state` says which.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Answer)]
+#[serde(untagged)]
+pub(super) enum AnswerBody<'a> {
+    Decided(DecisionBody<'a>),
+    Needs(NeedsBody<'a>),
+}
+
+/// A decision that its caller has to give more for before it is made.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = OpenDecision)]
+pub(super) struct NeedsBody<'a> {
+    #[schema(value_type = String, format = "uuid")]
+    decision_id: uuid::Uuid,
+    /// `needs`.
+    state: &'static str,
+    /// What to send to `POST /v1/decisions/{id}/continue`.
+    needs: Vec<NeedBody<'a>>,
+    flow: &'a str,
+    market: &'a str,
+    /// The caller's own id, as it was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<&'a str>,
+    /// Digest of all that decides, now and when it goes on.
+    #[schema(example = "sha256:…")]
+    revision: &'a str,
+    /// Digest of what decides in this flow.
+    flow_revision: &'a str,
+    #[serde(serialize_with = "shown")]
+    #[schema(value_type = String, format = DateTime)]
+    decided_at: jiff::Timestamp,
+    elapsed_us: u64,
+    /// What the answer waited for: `central` or `local`; `none` for a dry run.
+    durable: &'static str,
+    /// Not recorded, so it cannot be continued: send all facts at once. Absent otherwise.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    dry_run: bool,
+    /// As `trace` of the request asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<Object>>)]
+    trace: Option<TraceBody<'a>>,
+}
+
+/// Facts that a decision waits for.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Need)]
+pub(super) struct NeedBody<'a> {
+    /// The name that they have among `facts`.
+    #[schema(example = "bureau")]
+    input: &'a str,
+    /// What the flow says with the question.
+    #[serde(serialize_with = "output")]
+    #[schema(value_type = Object)]
+    with: &'a DecisionOutput,
+}
+
 /// A decision, as its caller gets it.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Decision)]
@@ -126,7 +183,38 @@ pub fn render(decision: &Decision, level: TraceLevel) -> Result<Vec<u8>, serde_j
         TraceLevel::Summary => Some(Detail::Summary),
         TraceLevel::Full => Some(Detail::Full),
     };
-    let body = DecisionBody {
+    let trace = detail.map(|detail| TraceBody { trace: &decision.trace, detail });
+    let body = if decision.needs.is_empty() {
+        AnswerBody::Decided(decided(decision, trace))
+    } else {
+        AnswerBody::Needs(needs(decision, trace))
+    };
+    let mut bytes = Vec::with_capacity(768);
+    serde_json::to_writer(&mut bytes, &body)?;
+    Ok(bytes)
+}
+
+fn needs<'a>(decision: &'a Decision, trace: Option<TraceBody<'a>>) -> NeedsBody<'a> {
+    let needs = decision.needs.iter();
+    NeedsBody {
+        decision_id: decision.decision_id,
+        state: "needs",
+        needs: needs.map(|need| NeedBody { input: &need.input, with: &need.with }).collect(),
+        flow: &decision.flow,
+        market: &decision.market,
+        reference: decision.reference.as_deref(),
+        revision: &decision.revision,
+        flow_revision: &decision.flow_revision,
+        decided_at: decision.decided_at,
+        elapsed_us: decision.elapsed_us,
+        durable: decision.durable.map_or("none", Durability::word),
+        dry_run: decision.origin == Origin::DryRun,
+        trace,
+    }
+}
+
+fn decided<'a>(decision: &'a Decision, trace: Option<TraceBody<'a>>) -> DecisionBody<'a> {
+    DecisionBody {
         decision_id: decision.decision_id,
         flow: &decision.flow,
         market: &decision.market,
@@ -143,11 +231,8 @@ pub fn render(decision: &Decision, level: TraceLevel) -> Result<Vec<u8>, serde_j
         degraded: decision.degraded,
         durable: decision.durable.map_or("none", Durability::word),
         dry_run: decision.origin == Origin::DryRun,
-        trace: detail.map(|detail| TraceBody { trace: &decision.trace, detail }),
-    };
-    let mut bytes = Vec::with_capacity(768);
-    serde_json::to_writer(&mut bytes, &body)?;
-    Ok(bytes)
+        trace,
+    }
 }
 
 #[cfg(test)]
@@ -163,6 +248,7 @@ mod tests {
             reference: Some("a-1".into()),
             revision: "sha256:aa".into(),
             flow_revision: "sha256:bb".into(),
+            needs: Vec::new(),
             outcome: "decline".into(),
             reasons: vec![("R201".into(), Some("Estimated risk of default is too high".into()))],
             output: DecisionOutput::Values(vec![(
@@ -229,6 +315,22 @@ mod tests {
             ..decision()
         };
         assert_eq!(shown(&again, TraceLevel::Full), shown(&decision(), TraceLevel::Full));
+    }
+
+    #[test]
+    fn a_decision_that_asks_has_no_outcome() {
+        let with = DecisionOutput::Values(vec![("depth".into(), Value::text("full"))]);
+        let needs = vec![crate::engine::OpenNeed { input: "bureau".into(), with }];
+        let body = shown(&Decision { needs, ..decision() }, TraceLevel::None);
+        assert_eq!(
+            body,
+            serde_json::json!({
+                "decision_id": "00000000-0000-0000-0000-00000000019a", "state": "needs",
+                "needs": [{ "input": "bureau", "with": { "depth": "full" } }], "flow": "personal_loan",
+                "market": "base", "reference": "a-1", "revision": "sha256:aa", "flow_revision": "sha256:bb",
+                "decided_at": "2026-11-22T09:00:00.100000Z", "elapsed_us": 84, "durable": "local",
+            })
+        );
     }
 
     #[test]

@@ -9,11 +9,11 @@ use uuid::Uuid;
 
 use super::asked::{Asked, DecideHeaders, purpose};
 use super::decide_body::{self, DecideBody, Unusable};
-use super::decision_body::{self, DecisionBody};
+use super::decision_body::{self, AnswerBody};
 use super::digest::digest;
 use super::problem::{About, Code, Problem, count_of_faults, fact_faults};
-use super::records::{may_see, note_read};
-use crate::engine::{DecideRequest, IdempotencyKey, Origin};
+use super::records::{may_see, may_see_of, note_read};
+use crate::engine::{DecideRequest, Decision, IdempotencyKey, Origin, TraceLevel};
 
 const IDEMPOTENT_REPLAYED: &str = "Idempotent-Replayed";
 
@@ -29,7 +29,7 @@ const IDEMPOTENT_REPLAYED: &str = "Idempotent-Replayed";
         ("Deadline-Ms" = Option<u32>, Header, description = "Shortens the flow's own deadline."),
         ("Accept-Language" = Option<String>, Header, description = "The language of the reasons."),
     ),
-    responses((status = 200, description = "Decided, and recorded", body = DecisionBody<'static>))
+    responses((status = 200, description = "Decided, or in need of more facts; and recorded", body = AnswerBody<'static>))
 )]
 pub(super) async fn decide(mut asked: Asked) -> Result<HttpResponse, Problem> {
     asked.filters().settle(())?;
@@ -70,7 +70,15 @@ pub(super) async fn decide(mut asked: Asked) -> Result<HttpResponse, Problem> {
         languages: asked.languages().into_tags(),
     };
     let decision = service.engine.decide(request).await.map_err(|error| Problem::from(error).about(about))?;
-    let bytes = decision_body::render(&decision, trace).map_err(|error| {
+    answer(&decision, trace)
+}
+
+/// A decision as its caller gets it.
+///
+/// # Errors
+/// None that a decision can cause.
+pub(super) fn answer(decision: &Decision, trace: TraceLevel) -> Result<HttpResponse, Problem> {
+    let bytes = decision_body::render(decision, trace).map_err(|error| {
         tracing::error!(decision_id = %decision.decision_id, %error, "a decision could not be rendered");
         Problem::new(
             Code::Internal,
@@ -130,7 +138,7 @@ pub(super) async fn replay(asked: Asked) -> Result<HttpResponse, Problem> {
     let purpose = purpose(asked.http.headers())?;
     let record = service.audit.get(id).await?.filter(|record| may_see(&asked, record));
     let Some(record) = record else {
-        return Err(Problem::unknown_decision());
+        return Err(not_made_yet(&asked, id).await?);
     };
     let replay = service.engine.replay_record(&record, revision.as_deref()).await?;
     note_read(&asked, "replay", Some(id), 1, purpose).await?;
@@ -145,6 +153,15 @@ pub(super) async fn replay(asked: Asked) -> Result<HttpResponse, Problem> {
         notes: &replay.notes,
     };
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(body))
+}
+
+/// Why there is no record of a decision to replay.
+async fn not_made_yet(asked: &Asked, id: Uuid) -> Result<Problem, Problem> {
+    let open = asked.service()?.audit.open_decision(id).await?;
+    Ok(match open.filter(|open| may_see_of(asked, &open.caller, &open.flow)) {
+        Some(_) => Problem::new(Code::NotReplayable, "it waits for its caller and is not decided yet"),
+        None => Problem::unknown_decision(),
+    })
 }
 
 /// The id in the address. What is no id is no decision.

@@ -1,19 +1,28 @@
 //! How a flow looks to those who call it: inputs as a JSON Schema, thresholds, reasons, models. Absent on purpose:
 //! conditions and scripts (they are in the revision's files) and any value of a request.
 
+use std::sync::Arc;
+
 use rust_decimal::Decimal;
 use serde_json::{Map, Value as Json, json};
 
 use crate::domain::declaration::{
-    FlowDeclaration, InputDeclaration, OutputDeclaration, Personal, ThresholdLiteral, UnknownInputs,
+    FlowDeclaration, InputDeclaration, NeedDeclaration, OutputDeclaration, Personal, ThresholdLiteral,
+    UnknownInputs,
 };
 use crate::domain::value::{Field, Kind};
 
 /// The inputs of a flow as a JSON Schema (2020-12). Every property carries its `type` inline: no `$ref`, no `anyOf`.
 #[must_use]
 pub fn inputs_schema(flow: &FlowDeclaration) -> Json {
-    let properties: Map<String, Json> =
-        flow.inputs.iter().map(|input| (input.name.value.clone(), input_schema(flow, input))).collect();
+    let inputs = flow.inputs.iter().map(|input| (input.name.value.clone(), input_schema(flow, input)));
+    // What a need asks for may be sent at once.
+    let needs = flow.needs.iter().map(|need| {
+        let mut schema = answer_schema(flow, need);
+        schema.insert("x-need".to_owned(), json!(true));
+        (need.name.value.clone(), Json::Object(schema))
+    });
+    let properties: Map<String, Json> = inputs.chain(needs).collect();
     let required: Vec<&str> =
         flow.inputs.iter().filter(|i| !i.optional).map(|i| i.name.value.as_str()).collect();
     json!({
@@ -23,6 +32,33 @@ pub fn inputs_schema(flow: &FlowDeclaration) -> Json {
         "required": required,
         "additionalProperties": matches!(flow.unknown_inputs, UnknownInputs::Record),
     })
+}
+
+/// What answers a need.
+fn answer_schema(flow: &FlowDeclaration, need: &NeedDeclaration) -> Map<String, Json> {
+    let fields = need.of.iter();
+    let properties: Map<String, Json> =
+        fields.clone().map(|field| (field.name.value.clone(), input_schema(flow, field))).collect();
+    let required: Vec<&str> = fields.filter(|f| !f.optional).map(|f| f.name.value.as_str()).collect();
+    let mut schema = Map::new();
+    schema.insert("type".to_owned(), json!("object"));
+    schema.insert("properties".to_owned(), Json::Object(properties));
+    schema.insert("required".to_owned(), json!(required));
+    schema.insert("additionalProperties".to_owned(), json!(false));
+    schema
+}
+
+/// Name → what the caller is told with the question (`with`), what it answers (`of`), whether that may be null.
+#[must_use]
+pub fn needs(flow: &FlowDeclaration) -> Json {
+    let shown = |need: &NeedDeclaration| {
+        json!({
+            "with": kind_schema(&Kind::Map(Arc::new(need.with.clone()))),
+            "of": answer_schema(flow, need),
+            "optional": need.optional,
+        })
+    };
+    flow.needs.iter().map(|need| (need.name.value.clone(), shown(need))).collect::<Map<_, _>>().into()
 }
 
 fn input_schema(flow: &FlowDeclaration, input: &InputDeclaration) -> Json {
@@ -155,7 +191,6 @@ mod tests {
         OnErrorDeclaration, OnInvalid, ReasonDeclaration, ThresholdDeclaration,
     };
     use crate::domain::place::{Located, Place};
-    use std::sync::Arc;
 
     fn at<T>(value: T) -> Located<T> {
         Located::new(value, Place::default())
@@ -205,6 +240,7 @@ mod tests {
                 code: at("R1".to_owned()),
                 texts: [("en".to_owned(), "Too high".to_owned())].into(),
                 is_score: false,
+                is_shared: false,
             }],
             on_error: OnErrorDeclaration { outcome: at("decline".to_owned()), reason: at("R1".to_owned()) },
             on_invalid: OnInvalid::Refuse,
@@ -227,6 +263,35 @@ mod tests {
     #[test]
     fn inputs_are_a_json_schema_with_inline_types() {
         insta::assert_snapshot!(serde_json::to_string_pretty(&inputs_schema(&flow())).unwrap());
+    }
+
+    #[test]
+    fn what_a_need_asks_for_may_be_sent_at_once_or_later() {
+        let depth = Field { kind: Kind::Text, optional: false };
+        let bureau = NeedDeclaration {
+            name: at("bureau".to_owned()),
+            of: vec![
+                input("score", Kind::Integer, false, Some("0")),
+                input("late", Kind::Integer, true, None),
+            ],
+            with: [("depth".into(), depth)].into(),
+            optional: true,
+        };
+        let flow = FlowDeclaration { needs: vec![bureau], ..flow() };
+        let of = json!({
+            "type": "object", "required": ["score"], "additionalProperties": false,
+            "properties": { "score": { "type": "integer", "minimum": 0 }, "late": { "type": "integer" } },
+        });
+        let mut sent = of.clone();
+        sent["x-need"] = json!(true);
+        let inputs = inputs_schema(&flow);
+        assert_eq!(
+            (&inputs["properties"]["bureau"], inputs["required"].as_array().unwrap().len()),
+            (&sent, 3)
+        );
+        let asked = &needs(&flow)["bureau"];
+        assert_eq!((&asked["of"], &asked["optional"]), (&of, &json!(true)));
+        assert_eq!(asked["with"]["properties"], json!({ "depth": { "type": "string" } }));
     }
 
     #[test]

@@ -62,6 +62,9 @@ pub(super) struct FlowBody {
     /// JSON Schema of `facts`.
     #[schema(value_type = Object)]
     inputs: Json,
+    /// What it may ask its caller for: name → `with`, `of` (JSON Schemas), `optional`.
+    #[schema(value_type = Object)]
+    needs: Json,
     #[schema(value_type = Object)]
     outputs: Json,
     /// Mildest first.
@@ -74,6 +77,9 @@ pub(super) struct FlowBody {
     reasons: Json,
     #[schema(value_type = Object)]
     models: Json,
+    /// Which market all of this is of: `?market=`, else `base`, else the first.
+    market: String,
+    /// The markets that a request may name.
     markets: Vec<String>,
 }
 
@@ -125,17 +131,22 @@ pub(super) async fn list(asked: Asked) -> Result<HttpResponse, Problem> {
     Ok(fresh(&FlowList { revision, reload: status.reload.word(), problem, flows, diagnostics }))
 }
 
-/// Inputs, thresholds, reasons, models of one flow.
+/// Inputs, thresholds, reasons, models of one flow, in one market.
 #[utoipa::path(
     get,
     path = "/v1/flows/{flow}",
     operation_id = "read_flow",
     tag = "Flows",
-    params(("flow" = String, Path, description = "The flow's name")),
+    params(
+        ("flow" = String, Path, description = "The flow's name"),
+        ("market" = Option<String>, Query, description = "A market of the flow; `base` if left out"),
+    ),
     responses((status = 200, description = "One flow", body = FlowBody))
 )]
 pub(super) async fn read(asked: Asked) -> Result<HttpResponse, Problem> {
-    asked.filters().settle(())?;
+    let filters = asked.filters();
+    let market = filters.text("market");
+    let market = filters.settle(market)?;
     let name = asked.path_part("flow");
     asked.asker.check_flow(name)?;
     let release = asked.service()?.release;
@@ -145,7 +156,13 @@ pub(super) async fn read(asked: Asked) -> Result<HttpResponse, Problem> {
         let detail = format!("the flow {} {}", quoted(name), unknown_detail(name, &known));
         return Err(Problem::new(Code::UnknownFlow, detail));
     };
-    let declared = &flow.declaration;
+    let markets = flow.market_names();
+    let market = market.or_else(|| markets.first().map(|first| (*first).to_owned())).unwrap_or_default();
+    let Some(shown) = flow.in_market(&market) else {
+        let detail = format!("the market {} {}", quoted(&market), unknown_detail(&market, &markets));
+        return Err(Problem::new(Code::UnknownMarket, detail));
+    };
+    let declared = &shown.declaration;
     let on_error =
         json!({"outcome": declared.on_error.outcome.value, "reason": declared.on_error.reason.value});
     Ok(fresh(&FlowBody {
@@ -153,17 +170,19 @@ pub(super) async fn read(asked: Asked) -> Result<HttpResponse, Problem> {
         title: declared.title.clone(),
         owner: declared.owner.clone(),
         revision: bundle.revision.to_string(),
-        flow_revision: flow.flow_revision.to_string(),
+        flow_revision: shown.flow_revision.to_string(),
         status: status_word(name, Some(flow), &status),
         diagnostics: broken(name, &status),
         inputs: flow_body::inputs_schema(declared),
+        needs: flow_body::needs(declared),
         outputs: flow_body::outputs_schema(declared),
         outcomes: declared.outcomes.iter().map(|o| o.value.clone()).collect(),
         on_error,
         thresholds: flow_body::thresholds(declared),
         reasons: flow_body::reasons(declared),
         models: flow_body::models(declared),
-        markets: vec!["base".to_owned()],
+        markets: markets.into_iter().map(str::to_owned).collect(),
+        market,
     }))
 }
 

@@ -4,6 +4,7 @@
 
 pub mod access;
 mod asked;
+mod continuing;
 mod decide_body;
 mod decision_body;
 mod decisions;
@@ -11,9 +12,10 @@ mod digest;
 mod dispatch;
 #[cfg(test)]
 mod door_tests;
-mod flow_body;
+pub mod flow_body;
 mod flows;
 mod language;
+mod meanings;
 pub mod openapi;
 mod operations;
 pub mod problem;

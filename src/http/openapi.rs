@@ -13,7 +13,7 @@ use utoipa::{OpenApi, ToSchema};
 use super::access::Permission;
 use super::problem::Code;
 use super::routes::{ROUTES, Route};
-use super::{decision_body::Reason, decisions, flows, operations, records};
+use super::{continuing, decision_body::Reason, decisions, flows, meanings, operations, records};
 use crate::store::Role;
 
 #[derive(OpenApi)]
@@ -25,6 +25,7 @@ use crate::store::Role;
     ),
     paths(
         decisions::decide,
+        continuing::go_on,
         decisions::replay,
         records::list,
         records::search,
@@ -36,6 +37,8 @@ use crate::store::Role;
         flows::list,
         flows::read,
         flows::models,
+        meanings::outline_of,
+        meanings::diff,
         operations::livez,
         operations::readyz,
         operations::metrics,
@@ -167,10 +170,14 @@ fn query_name(name: &str) -> (&'static str, Schema) {
         "limit" => ("1 to 1000; 50 if left out.", plain(Type::Integer)),
         "cursor" => ("`next` of the page before.", plain(Type::String)),
         "degraded" => ("Only those in which something failed (`true`) or nothing did.", plain(Type::Boolean)),
+        "state" => {
+            ("`decided` (if left out), or `needs`: those that wait for their caller.", plain(Type::String))
+        }
         "revision" => ("`sha256:` and 64 hexadecimal digits.", plain(Type::String)),
         "reference" => ("The caller's own id.", plain(Type::String)),
         "reason" => ("A reason code among the reasons.", plain(Type::String)),
         "rule" => ("A rule that hit.", plain(Type::String)),
+        "format" => ("`json` (if left out), `mermaid` or `svg`.", plain(Type::String)),
         "model" => ("A model that was asked.", plain(Type::String)),
         _ => ("Exactly this.", plain(Type::String)),
     }

@@ -35,6 +35,8 @@ pub enum Code {
     InvalidFacts,
     KeyReused,
     NotReplayable,
+    AlreadyDecided,
+    DecisionExpired,
     Internal,
     Overloaded,
     NotRecorded,
@@ -94,6 +96,8 @@ codes! {
     InvalidFacts = "invalid_facts", UNPROCESSABLE_ENTITY, "The facts do not fit the inputs that the flow declares";
     KeyReused = "key_reused", UNPROCESSABLE_ENTITY, "The idempotency key was used with another body";
     NotReplayable = "not_replayable", UNPROCESSABLE_ENTITY, "The decision cannot be replayed";
+    AlreadyDecided = "already_decided", CONFLICT, "The decision is made, and not on these facts";
+    DecisionExpired = "decision_expired", GONE, "The decision was not continued in time";
     Internal = "internal", INTERNAL_SERVER_ERROR, "Tollgate failed";
     Overloaded = "overloaded", SERVICE_UNAVAILABLE, "There is more to do than can be done in time";
     NotRecorded = "not_recorded", SERVICE_UNAVAILABLE, "The decision could not be recorded, so there is none";
@@ -296,6 +300,15 @@ impl From<DecideError> for Problem {
                 Code::UnknownMarket,
                 format!("the flow has no market {}{}", quoted(&market), nearest_hint(nearest.as_deref())),
             ),
+            DecideError::MarketRequired { markets } => {
+                let known = markets.join("`, `");
+                let detail = format!("is required by this flow; it decides for `{known}`");
+                Self::new(Code::InvalidBody, format!("`market` {detail}")).with_faults(vec![Fault {
+                    at: At::Pointer("/market".to_owned()),
+                    code: "missing",
+                    detail,
+                }])
+            }
             DecideError::InvalidFacts(problems) => Self::new(
                 Code::InvalidFacts,
                 format!("{} with the facts; `errors` lists all", count_of_faults(problems.len())),

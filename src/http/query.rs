@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::decide_body::{pointer_part, unknown_detail};
 use super::problem::{At, Code, Fault, Problem, count_of_faults};
-use crate::audit::{Filter, Search};
+use crate::audit::{Filter, Search, SearchState};
 use crate::domain::facts::Given;
 
 const DEFAULT_LIMIT: u32 = 50;
@@ -28,6 +28,7 @@ pub(super) const DECISION_NAMES: &[&str] = &[
     "from",
     "to",
     "degraded",
+    "state",
     "limit",
     "cursor",
 ];
@@ -45,12 +46,21 @@ const SEARCH_NAMES: &[&str] = &[
     "from",
     "to",
     "degraded",
+    "state",
     "limit",
     "cursor",
 ];
 pub(super) const REFUSAL_NAMES: &[&str] =
     &["flow", "reference", "code", "caller", "from", "to", "limit", "cursor"];
 pub(super) const RELEASE_NAMES: &[&str] = &["flow", "at", "from", "to", "limit", "cursor"];
+
+fn state(word: &str) -> Option<SearchState> {
+    match word {
+        "decided" => Some(SearchState::Decided),
+        "needs" => Some(SearchState::Needs),
+        _ => None,
+    }
+}
 
 /// Where values come from: it decides how a fault names its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,7 +157,12 @@ impl<'a> Filters<'a> {
         self.raw(name).map(str::to_owned)
     }
 
-    fn parsed<T>(&mut self, name: &str, parse: impl Fn(&str) -> Option<T>, detail: &str) -> Option<T> {
+    pub(super) fn parsed<T>(
+        &mut self,
+        name: &str,
+        parse: impl Fn(&str) -> Option<T>,
+        detail: &str,
+    ) -> Option<T> {
         let parsed = parse(self.raw(name)?);
         if parsed.is_none() {
             self.fault(name, "invalid", detail.to_owned());
@@ -187,7 +202,9 @@ impl<'a> Filters<'a> {
     /// As [`Filters::settle`].
     pub fn search(mut self) -> Result<Search, Problem> {
         let at = self.time("at").map(|at| at.as_microsecond().saturating_add(1));
+        let state = self.parsed("state", state, "must be `decided` or `needs`").unwrap_or_default();
         let search = Search {
+            state,
             filter: Filter {
                 caller: self.text("caller"),
                 flow: self.text("flow"),

@@ -16,7 +16,9 @@ use super::asked::{Asked, purpose};
 use super::decisions::decision_id;
 use super::problem::Problem;
 use super::query::Filters;
-use crate::audit::{Durability, Entry, ReadEntry, ReadError, Record, RevisionFile, Search, Sight};
+use crate::audit::{
+    Durability, Entry, OpenDecision, ReadEntry, ReadError, Record, RevisionFile, Search, SearchState, Sight,
+};
 
 /// What of a record only auditors see.
 const FOR_AUDITORS: &[&str] = &["trace", "features"];
@@ -72,11 +74,15 @@ pub(super) async fn read(asked: Asked) -> Result<HttpResponse, Problem> {
     let purpose = purpose(asked.http.headers())?;
     let id = decision_id(&asked)?;
     let service = asked.service()?;
-    let record = service.audit.get(id).await?.filter(|record| may_see(&asked, record));
-    let Some(record) = record else {
-        return Err(Problem::unknown_decision());
+    let shown = match service.audit.get(id).await? {
+        Some(record) if may_see(&asked, &record) => shown(&asked, &record, purpose.is_some())?,
+        Some(_) => return Err(Problem::unknown_decision()),
+        None => {
+            let open = service.audit.open_decision(id).await?;
+            let open = open.filter(|open| may_see_of(&asked, &open.caller, &open.flow));
+            shown_open(&asked, &open.ok_or_else(Problem::unknown_decision)?, purpose.is_some())?
+        }
     };
-    let shown = shown(&asked, &record, purpose.is_some())?;
     note_read(&asked, "decision", Some(id), 1, purpose).await?;
     Ok(page(&shown))
 }
@@ -118,9 +124,20 @@ async fn found(asked: Asked, mut search: Search) -> Result<HttpResponse, Problem
     if let Some(flow) = &search.filter.flow {
         asked.asker.check_flow(flow)?;
     }
+    if search.state == SearchState::Needs {
+        return found_open(asked, search, purpose).await;
+    }
     let found = asked.service()?.audit.search(search).await?;
     let seen = found.items.iter().filter(|record| may_see(&asked, record));
     let decisions = seen.map(Record::summary).collect::<Result<Vec<Json>, _>>().map_err(ReadError::from)?;
+    note_read(&asked, "search", None, decisions.len(), purpose).await?;
+    Ok(page(&Decisions { decisions, next: found.next }))
+}
+
+async fn found_open(asked: Asked, search: Search, purpose: Option<String>) -> Result<HttpResponse, Problem> {
+    let found = asked.service()?.audit.open_decisions(search).await?;
+    let seen = found.items.iter().filter(|open| may_see_of(&asked, &open.caller, &open.flow));
+    let decisions: Vec<Json> = seen.map(OpenDecision::summary).collect();
     note_read(&asked, "search", None, decisions.len(), purpose).await?;
     Ok(page(&Decisions { decisions, next: found.next }))
 }
@@ -191,12 +208,21 @@ pub(super) async fn revision(asked: Asked) -> Result<HttpResponse, Problem> {
     let revision = asked.path_part("revision");
     let service = asked.service()?;
     let mut files = service.audit.revision_files(revision).await?;
-    files.retain(|file| file.flow.is_empty() || asked.asker.may_use_flow(&file.flow));
+    // A flow holds the files of the flows that it asks: each is shown to whoever may use the flow that it belongs to.
+    let may = |flow: &str| asked.asker.may_use_flow(flow);
+    files
+        .retain(|file| file.flow.is_empty() || (may(&file.flow) && flow_of_file(&file.path).is_none_or(may)));
     if files.is_empty() {
         return Err(Problem::unknown_revision());
     }
     let files: Vec<Json> = files.iter().map(file).collect();
     Ok(page(&json!({ "revision": revision, "files": files })))
+}
+
+/// The flow whose folder a file lies in.
+fn flow_of_file(path: &str) -> Option<&str> {
+    let (folder, _) = path.strip_prefix("rules/")?.split_once('/')?;
+    Some(folder).filter(|folder| *folder != "_shared")
 }
 
 fn page(body: &impl Serialize) -> HttpResponse {
@@ -222,14 +248,32 @@ fn file(file: &RevisionFile) -> Json {
 
 /// A decision of another caller, or of a flow that the key is not for, looks as if it did not exist.
 pub(super) fn may_see(asked: &Asked, record: &Record) -> bool {
-    let its_own = !asked.asker.sees_only_its_own() || *record.caller() == *asked.asker.name;
-    its_own && asked.asker.may_use_flow(record.flow())
+    may_see_of(asked, record.caller(), record.flow())
+}
+
+/// The same for any decision of this caller and flow.
+pub(super) fn may_see_of(asked: &Asked, caller: &str, flow: &str) -> bool {
+    let its_own = !asked.asker.sees_only_its_own() || *caller == *asked.asker.name;
+    its_own && asked.asker.may_use_flow(flow)
 }
 
 /// Whoever sent the facts may see them again; anyone else sees personal ones only for a stated purpose.
 fn shown(asked: &Asked, record: &Record, has_purpose: bool) -> Result<Json, ReadError> {
-    let may_see_all = has_purpose || *record.caller() == *asked.asker.name;
-    let mut shown = record.show(if may_see_all { Sight::Plain } else { Sight::Masked })?;
+    let shown = record.show(sight(asked, record.caller(), has_purpose))?;
+    Ok(without_what_auditors_see(asked, shown))
+}
+
+/// The same for a decision that waits for its caller.
+fn shown_open(asked: &Asked, open: &OpenDecision, has_purpose: bool) -> Result<Json, ReadError> {
+    let shown = open.show(sight(asked, &open.caller, has_purpose))?;
+    Ok(without_what_auditors_see(asked, shown))
+}
+
+fn sight(asked: &Asked, caller: &str, has_purpose: bool) -> Sight {
+    if has_purpose || *caller == *asked.asker.name { Sight::Plain } else { Sight::Masked }
+}
+
+fn without_what_auditors_see(asked: &Asked, mut shown: Json) -> Json {
     if asked.asker.sees_only_its_own()
         && let Some(shown) = shown.as_object_mut()
     {
@@ -237,7 +281,7 @@ fn shown(asked: &Asked, record: &Record, has_purpose: bool) -> Result<Json, Read
             shown.remove(*name);
         }
     }
-    Ok(shown)
+    shown
 }
 
 /// Every read of records by someone is an entry of the log. When that cannot be written the read is still answered:

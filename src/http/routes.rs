@@ -13,7 +13,7 @@ use super::access::Permission;
 use super::asked::Asked;
 use super::dispatch::dispatch;
 use super::problem::{Code, Problem};
-use super::{Doors, decisions, flows, operations, query, records};
+use super::{Doors, continuing, decisions, flows, meanings, operations, query, records};
 use crate::store::Role;
 
 /// What a handler gives back.
@@ -74,6 +74,14 @@ pub static ROUTES: &[Route] = &[
         refusals: Refusals::Recorded,
         run: |asked| Box::pin(decisions::decide(asked)),
     },
+    Route {
+        method: Method::POST,
+        path: "/v1/decisions/{id}/continue",
+        permission: ASKERS,
+        query: &[],
+        refusals: Refusals::Recorded,
+        run: |asked| Box::pin(continuing::go_on(asked)),
+    },
     route(Method::GET, "/v1/decisions", READERS, |asked| Box::pin(records::list(asked)))
         .takes(query::DECISION_NAMES),
     route(Method::POST, "/v1/decisions/search", READERS, |asked| Box::pin(records::search(asked))),
@@ -87,7 +95,14 @@ pub static ROUTES: &[Route] = &[
     route(Method::GET, "/v1/revisions", FLOW_READERS, |asked| Box::pin(records::revisions(asked))),
     route(Method::GET, "/v1/revisions/{revision}", FLOW_READERS, |asked| Box::pin(records::revision(asked))),
     route(Method::GET, "/v1/flows", FLOW_READERS, |asked| Box::pin(flows::list(asked))),
-    route(Method::GET, "/v1/flows/{flow}", FLOW_READERS, |asked| Box::pin(flows::read(asked))),
+    route(Method::GET, "/v1/flows/{flow}", FLOW_READERS, |asked| Box::pin(flows::read(asked)))
+        .takes(&["market"]),
+    route(Method::GET, "/v1/flows/{flow}/outline", FLOW_READERS, |asked| {
+        Box::pin(meanings::outline_of(asked))
+    })
+    .takes(&["format", "market"]),
+    route(Method::GET, "/v1/revisions/{a}/diff/{b}", FLOW_READERS, |asked| Box::pin(meanings::diff(asked)))
+        .takes(&["flow"]),
     route(Method::GET, "/v1/models", FLOW_READERS, |asked| Box::pin(flows::models(asked))),
     route(Method::GET, "/livez", Permission::Anyone, |asked| Box::pin(operations::livez(asked))),
     route(Method::GET, "/readyz", Permission::Anyone, |asked| Box::pin(operations::readyz(asked))),

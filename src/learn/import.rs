@@ -126,7 +126,9 @@ impl ImportError {
     pub fn help(&self) -> Option<&str> {
         match self {
             Self::Format { help, .. } => Some(help),
-            Self::Columns(_) => Some("`--columns FILE` says what the file does not: see docs/models/importing.md"),
+            Self::Columns(_) => {
+                Some("`--columns FILE` says what the file does not: see docs/models/importing.md")
+            }
             Self::Disagrees { .. } => Some(
                 "are the rows the ones that the library answered, with the same categories? Nothing was written; \
                  `--tolerance` allows more",
@@ -207,7 +209,13 @@ impl Read {
             let step = Step::Dense { of, weights: coefficients, bias: vec![intercept], width: Width::Single };
             let answer = u32::try_from(columns).unwrap_or(u32::MAX);
             let steps = vec![step];
-            Weights::Graph(GraphParts { columns, constants: Vec::new(), steps, answer, is_probability: false })
+            Weights::Graph(GraphParts {
+                columns,
+                constants: Vec::new(),
+                steps,
+                answer,
+                is_probability: false,
+            })
         };
         let absent = Absent { missing_is_zero: true, unseen_is_missing: false };
         Self { known, weights, covers: Vec::new(), algorithm, notes: Vec::new(), absent }
@@ -258,7 +266,11 @@ fn read_file(path: &Path) -> Result<Vec<u8>, ImportError> {
     let failed = |source| ImportError::File { path: path.to_path_buf(), source };
     let mut bytes = Vec::new();
     File::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes)).map_err(failed)?;
-    if bytes.len() as u64 > MAX_FILE { Err(ImportError::TooLarge { path: path.to_path_buf() }) } else { Ok(bytes) }
+    if bytes.len() as u64 > MAX_FILE {
+        Err(ImportError::TooLarge { path: path.to_path_buf() })
+    } else {
+        Ok(bytes)
+    }
 }
 
 /// Reads bytes of any format, and nothing else: what fuzzing calls.
@@ -294,7 +306,8 @@ fn draft(
     let reasons = columns.reasons(&features)?;
     let name: Name = Arc::from(request.name.as_str());
     let sample = rows.map(|rows| rows.sample(&features)).transpose()?;
-    let mut write = Writing { read: &read, columns, features: &features, reasons: &reasons, golden: Vec::new() };
+    let mut write =
+        Writing { read: &read, columns, features: &features, reasons: &reasons, golden: Vec::new() };
     write.golden = rows::golden(&read.weights, &features, sample.as_ref());
     let mut background = Background { covers: read.covers.clone(), means: Vec::new() };
     let mut artefact = write.artefact(&background)?;
@@ -317,7 +330,8 @@ fn draft(
         _ => None,
     };
     let explains = explains(&model, &write.golden);
-    let fitted_with = format!("{} {}", read.algorithm.library, read.algorithm.library_version).trim().to_owned();
+    let fitted_with =
+        format!("{} {}", read.algorithm.library, read.algorithm.library_version).trim().to_owned();
     let card = card::write(&card::Findings {
         request,
         read: &read,

@@ -20,7 +20,7 @@ pub use reload::ReloadOutcome;
 pub use status::{CasesStatus, FlowStatus, ReleaseStatus, ReloadState};
 pub use watch::Watching;
 
-use crate::bundle::Bundle;
+use crate::bundle::{Bundle, KnownLists};
 use crate::learn::library::ModelLibrary;
 
 /// Where the documents are and how carefully they are taken.
@@ -65,6 +65,8 @@ struct Memory {
     documents: String,
     /// The models that were read last, and the digest of their files.
     models: Option<(String, Arc<ModelLibrary>)>,
+    /// The lists that were read last.
+    lists: KnownLists,
 }
 
 /// Why nothing could be put in force at the start.

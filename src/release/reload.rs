@@ -15,7 +15,9 @@ use super::{
     CasesTold, Cause, Memory, Release, ReleaseJournal, ReleaseSettings, StartError, StoredFlow, Switch,
 };
 use crate::bundle::cases::{self, CaseResult};
-use crate::bundle::{Built, Bundle, Documents, FlowRevision, build, read_folder, rebuild, sha256_hex};
+use crate::bundle::{
+    Built, Bundle, Documents, Expected, FlowRevision, Kept, KnownLists, read_folder, rebuild, sha256_hex,
+};
 use crate::documents::findings::{Colour, listed, rendered};
 use crate::domain::value::Name;
 use crate::learn::library::ModelLibrary;
@@ -80,6 +82,7 @@ pub(super) async fn start(
     tell(&reading.built, &status);
     memory.documents = reading.digest;
     memory.models = Some(reading.models);
+    memory.lists = reading.built.lists.clone();
     Ok(Arc::new(Release {
         in_force: ArcSwap::new(bundle),
         status: ArcSwap::from_pointee(status),
@@ -99,6 +102,7 @@ impl Release {
         };
         let reading = self.without_haste(reading, &memory).await;
         memory.models = Some(reading.models.clone());
+        memory.lists = reading.built.lists.clone();
         if reading.built.unreadable {
             memory.documents = reading.digest;
             return self.refuse("`rules` cannot be read".to_owned(), Some(&reading.built));
@@ -197,21 +201,31 @@ fn candidate(built: &Built, refused: &[Name], last_good: &Bundle) -> Bundle {
     Bundle::new(bundle.flows, bundle.models)
 }
 
+/// Flows whose cases do not hold where that is required, and those that ask them: they were built with what is refused.
 fn refused_for_cases(settings: &ReleaseSettings, reading: &Reading) -> Vec<Name> {
-    if settings.require_cases { reading.failing.clone() } else { Vec::new() }
+    if !settings.require_cases {
+        return Vec::new();
+    }
+    let asks_refused = |revision: &FlowRevision| {
+        let all = std::iter::once(revision).chain(revision.markets.values().map(AsRef::as_ref));
+        all.flat_map(|variant| variant.flow.all_sub_flows()).any(|name| reading.failing.contains(&name))
+    };
+    let flows = reading.built.bundle.flows.iter();
+    let refused = flows.filter(|(name, revision)| reading.failing.contains(name) || asks_refused(revision));
+    refused.map(|(name, _)| Name::clone(name)).collect()
 }
 
 /// Reads until two readings agree, and builds. `None`: the task was stopped; `Some(None)`: nothing changed.
 async fn read(settings: &ReleaseSettings, memory: &Memory) -> Option<Option<Reading>> {
     let documents = settled(settings).await?;
     let known = memory.documents.clone();
-    let models = memory.models.clone();
+    let (models, lists) = (memory.models.clone(), memory.lists.clone());
     spawn_blocking(move || {
         let digest = documents.digest();
         if digest == known {
             return None;
         }
-        Some(built(digest, &documents, models))
+        Some(built(digest, &documents, models, lists))
     })
     .await
     .ok()
@@ -241,14 +255,16 @@ async fn settled(settings: &ReleaseSettings) -> Option<Documents> {
     None
 }
 
-fn built(digest: String, documents: &Documents, known: Option<(String, Arc<ModelLibrary>)>) -> Reading {
+fn built(
+    digest: String,
+    documents: &Documents,
+    known: Option<(String, Arc<ModelLibrary>)>,
+    lists: KnownLists,
+) -> Reading {
     let models_digest = digest_of_models(documents);
-    let built = match known {
-        Some((known_digest, library)) if known_digest == models_digest => {
-            Built::with_models(documents, library)
-        }
-        _ => build(documents),
-    };
+    let library =
+        known.filter(|(known_digest, _)| *known_digest == models_digest).map(|(_, library)| library);
+    let built = Built::with(documents, Kept { library, lists });
     let (results, failing) = run_cases(&built);
     let summary = cases::summary(&results, &[]);
     let told = CasesTold { run: summary.cases, failed: summary.failed };
@@ -273,7 +289,7 @@ fn run_cases(built: &Built) -> (Vec<CaseResult>, Vec<Name>) {
     let mut failing = Vec::new();
     for (name, report) in &built.flows {
         let Some(revision) = &report.revision else { continue };
-        let (of_flow, _) = cases::run(name, &revision.flow, &revision.declaration, &report.cases.cases, now);
+        let (of_flow, _) = cases::run(name, revision, &report.cases.cases, now);
         if of_flow.iter().any(|result| !result.holds()) {
             failing.push(Name::clone(name));
         }
@@ -287,8 +303,8 @@ async fn rebuilt(stored: Vec<StoredFlow>) -> BTreeMap<Name, Arc<FlowRevision>> {
     let task = spawn_blocking(move || {
         let mut flows = BTreeMap::new();
         for StoredFlow { flow, flow_revision, files } in stored {
-            match rebuild(&flow, &files, Some(&flow_revision)) {
-                Ok(revision) => flows.insert(Name::from(flow), Arc::new(revision)).map_or((), drop),
+            match rebuild(&flow, &files, Expected::Whole(&flow_revision)) {
+                Ok(revision) => flows.insert(Name::from(flow), revision).map_or((), drop),
                 Err(error) => {
                     tracing::error!(
                         flow,

@@ -51,7 +51,7 @@ impl ReloadState {
 
 #[derive(Debug, Clone)]
 pub struct FlowStatus {
-    /// What is in force, if anything is.
+    /// What is in force, if anything is: over all its markets.
     pub flow_revision: Option<Arc<str>>,
     /// Since when that is in force.
     pub since: Option<Timestamp>,
@@ -120,7 +120,7 @@ fn flow_status(
     before: Option<&ReleaseStatus>,
     now: Timestamp,
 ) -> FlowStatus {
-    let flow_revision = bundle.flows.get(name).map(|flow| Arc::clone(&flow.flow_revision));
+    let flow_revision = bundle.flows.get(name).map(|flow| flow.whole_revision());
     let same =
         before.and_then(|before| before.flows.get(name)).filter(|flow| flow.flow_revision == flow_revision);
     let since = flow_revision.as_ref().map(|_| same.and_then(|flow| flow.since).unwrap_or(now));
@@ -141,6 +141,8 @@ fn case_finding(failed: &FailedCase) -> Finding {
         file: failed.file.clone(),
         line: failed.line,
         column: 1,
+        end_line: failed.line,
+        end_column: 1,
         help: Some(
             "cases are required before a flow comes into force: `tollgate test` shows the difference"
                 .to_owned(),

@@ -129,7 +129,7 @@ async fn a_broken_edit_changes_nothing_and_is_told_and_so_is_its_repair() {
     assert_eq!(status.reload, ReloadState::Failed);
     let flow = status.flows.get("personal_loan").unwrap();
     let told = flow.broken.first().unwrap();
-    assert_eq!((told.file.as_str(), told.line), (KNOCKOUT, 6));
+    assert_eq!((told.file.as_str(), told.line), (KNOCKOUT, 7));
     assert_eq!(flow.flow_revision.as_ref(), first.flow("personal_loan").map(|flow| &flow.flow_revision));
     assert_eq!(folder.journal.revisions().len(), 1, "nothing came into force, so nothing is told of");
 

@@ -37,6 +37,8 @@ struct Aside {
     sequence: i64,
     recorded_us: i64,
     key: Option<(Arc<str>, Hash)>,
+    #[serde(default)]
+    decision: Option<Uuid>,
 }
 
 pub(super) fn write(stored: &Stored) -> Vec<u8> {
@@ -69,6 +71,7 @@ pub(super) fn write(stored: &Stored) -> Vec<u8> {
         sequence: position.sequence,
         recorded_us: position.recorded_us,
         key: row.key.map(|key| (key.key, key.request_digest)),
+        decision: row.decision,
     };
     serde_json::to_vec(&aside).unwrap_or_default()
 }
@@ -98,6 +101,7 @@ pub(super) fn read(bytes: &[u8]) -> Option<Stored> {
         commitment: aside.commitment,
         leaf: aside.leaf,
         key: None,
+        decision: aside.decision,
     };
     let position = Position {
         node: aside.node,

@@ -127,7 +127,7 @@ impl Central {
     }
 
     /// Asks the database if it is reachable, and notices when it no longer is.
-    async fn ask<T>(
+    pub(super) async fn ask<T>(
         &self,
         attempt: &'static str,
         question: impl Future<Output = Result<T, sqlx::Error>>,
@@ -230,7 +230,10 @@ impl Central {
 /// # Errors
 /// When the database cannot be reached or is of a later version's form.
 pub(super) async fn migrate(pool: &PgPool) -> Result<(), OpenError> {
-    let files = [(1, "log", include_str!("../../migrations/postgres/0001_log.sql"))];
+    let files = [
+        (1, "log", include_str!("../../migrations/postgres/0001_log.sql")),
+        (2, "parts", include_str!("../../migrations/postgres/0002_parts.sql")),
+    ];
     migrator(&files).run(pool).await.map_err(OpenError::MigrateCentral)
 }
 
@@ -277,16 +280,16 @@ fn at_column(kind: Kind) -> &'static str {
 
 /// The columns that [`stored`] reads, in its order.
 pub(super) fn select(kind: Kind) -> QueryBuilder<Postgres> {
-    let (table, of_kind) = match kind {
-        Kind::Decision => ("decision", "0::smallint"),
-        _ => ("entry", "kind"),
+    let (table, of_kind, of) = match kind {
+        Kind::Decision => ("decision", "0::smallint", "NULL::uuid"),
+        _ => ("entry", "kind", "decision_id"),
     };
     let (id, at) = (id_column(kind), at_column(kind));
     QueryBuilder::new(format!(
         "SELECT {of_kind}, {id}, node, epoch, sequence, (extract(epoch from {at}) * 1000000)::bigint,
          (extract(epoch from recorded_at) * 1000000)::bigint, caller, flow, market, outcome, reasons, rules, models,
          reference, subject, revision, degraded, durable, duplicate_of, public, personal, salt, commitment, leaf,
-         previous, chain FROM public.{table}"
+         previous, chain, {of} FROM public.{table}"
     ))
 }
 
@@ -350,6 +353,7 @@ pub(super) fn stored(row: &PgRow) -> Result<Stored, sqlx::Error> {
         commitment: hash(row.try_get(23)?)?,
         leaf: hash(row.try_get(24)?)?,
         key: None,
+        decision: row.try_get(27)?,
     };
     let position = Position {
         node: row.try_get(2)?,

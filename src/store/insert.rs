@@ -35,8 +35,8 @@ pub(super) const LONGEST: usize = 128;
 
 const ENTRY: &str = "INSERT INTO entry (position, kind, id, epoch, sequence, at_us, recorded_us, caller, flow, \
      market, outcome, reasons, rules, models, reference, subject, revision, key, request_digest, degraded, durable, commitment, leaf, \
-     previous, chain)";
-const ENTRY_COLUMNS: usize = 25;
+     previous, chain, decision_id)";
+const ENTRY_COLUMNS: usize = 26;
 const BODY: &str = "INSERT INTO body (position, public, personal, salt)";
 const BODY_COLUMNS: usize = 4;
 
@@ -151,6 +151,7 @@ fn bind_entry<'q>(query: Statement<'q>, placed: &Placed<'_>) -> Statement<'q> {
         .bind(row.leaf.to_vec())
         .bind(previous.to_vec())
         .bind(chain.to_vec())
+        .bind(row.decision)
 }
 
 const CLAIM: &str =
@@ -184,7 +185,7 @@ pub(super) async fn claim(
                     .bind(key.flow.clone())
                     .bind(key.key.clone())
                     .bind(key.request_digest.to_vec())
-                    .bind(row.id)
+                    .bind(row.stands_for())
                     .bind(row.at_us.saturating_add(KEY_LIFE_US));
             }
             claimed.extend(claims.bind(now_us).fetch_all(&mut *connection).await?);

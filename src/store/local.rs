@@ -16,11 +16,17 @@ use sqlx::{ConnectOptions, Row as _, SqlSafeStr as _};
 use uuid::Uuid;
 
 use super::error::{OpenError, StoreError, local};
+use super::query::SELECT;
 use super::row::{Hash, KeyHolder};
 
 /// The file of the log within the data folder.
 pub const LOG_FILE: &str = "log.db";
 const LOCK_FILE: &str = "log.lock";
+
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "log", include_str!("../../migrations/sqlite/0001_log.sql")),
+    (2, "parts", include_str!("../../migrations/sqlite/0002_parts.sql")),
+];
 
 /// The log's file, open for reading; held exclusively by this process.
 #[derive(Debug)]
@@ -30,6 +36,8 @@ pub struct Local {
     pub epoch: i64,
     /// This node's own key of the subject hash.
     pub subject_key: [u8; 32],
+    /// What reads an entry: a log of an earlier version that is only read has no parts.
+    pub(super) select: String,
     lock: Mutex<Option<File>>,
 }
 
@@ -68,7 +76,7 @@ pub(super) async fn open(folder: &Path, now_us: i64) -> Result<(Local, SqliteCon
     let path = folder.join(LOG_FILE);
     let at = |source| OpenError::File { path: path.clone(), source };
     let mut writer = options(&path).connect().await.map_err(at)?;
-    migrator(&[(1, "log", include_str!("../../migrations/sqlite/0001_log.sql"))])
+    migrator(&MIGRATIONS)
         // Not `run`: its `Acquire` bound makes this future impossible to spawn.
         .run_direct(None, &mut writer, false)
         .await
@@ -90,7 +98,8 @@ pub(super) async fn open(folder: &Path, now_us: i64) -> Result<(Local, SqliteCon
         .acquire_timeout(Duration::from_secs(10))
         .connect_lazy_with(options(&path).read_only(true).create_if_missing(false));
     let tail = Tail { node, epoch, sequence: 0, local: last, chain: last_chain };
-    Ok((Local { reads, node, epoch, subject_key, lock: Mutex::new(Some(lock)) }, writer, tail))
+    let (select, lock) = (SELECT.to_owned(), Mutex::new(Some(lock)));
+    Ok((Local { reads, node, epoch, subject_key, select, lock }, writer, tail))
 }
 
 /// One more connection to an open log.
@@ -115,14 +124,19 @@ pub(super) async fn open_to_read(folder: &Path) -> Result<Local, OpenError> {
             sqlx::query_scalar("SELECT value FROM meta WHERE name = 'subject_key'").fetch_one(&reads).await?;
         let epoch: i64 =
             sqlx::query_scalar("SELECT coalesce(max(epoch), 0) FROM epoch").fetch_one(&reads).await?;
-        Ok::<_, sqlx::Error>((node, key, epoch))
+        let parts: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM pragma_table_info('entry') WHERE name = 'decision_id'")
+                .fetch_one(&reads)
+                .await?;
+        Ok::<_, sqlx::Error>((node, key, epoch, parts))
     };
-    let (node, key, epoch) = read.await.map_err(at)?;
+    let (node, key, epoch, parts) = read.await.map_err(at)?;
     Ok(Local {
         node: Uuid::from_slice(&node).unwrap_or_default(),
         subject_key: key.try_into().unwrap_or_default(),
         epoch,
         reads,
+        select: if parts > 0 { SELECT.to_owned() } else { SELECT.replace("e.decision_id", "NULL") },
         lock: Mutex::new(None),
     })
 }

@@ -9,6 +9,7 @@ mod insert;
 mod keys;
 mod local;
 mod maintain;
+mod parts;
 mod query;
 mod revisions;
 mod row;

@@ -13,9 +13,9 @@ use super::row::{Durability, Filter, Hash, KeyRow, Kind, Position, Row, Stored, 
 /// The most that one page holds.
 pub const PAGE_LIMIT: u32 = 1000;
 
-const SELECT: &str = "SELECT e.position, e.kind, e.id, e.epoch, e.sequence, e.at_us, e.recorded_us, e.caller, \
+pub(super) const SELECT: &str = "SELECT e.position, e.kind, e.id, e.epoch, e.sequence, e.at_us, e.recorded_us, e.caller, \
      e.flow, e.market, e.outcome, e.reasons, e.rules, e.models, e.reference, e.subject, e.revision, e.degraded, \
-     e.durable, e.commitment, e.leaf, e.previous, b.public, b.personal, b.salt, e.key, e.request_digest, e.chain \
+     e.durable, e.commitment, e.leaf, e.previous, b.public, b.personal, b.salt, e.key, e.request_digest, e.chain, e.decision_id \
      FROM entry e JOIN body b ON b.position = e.position WHERE ";
 
 /// One thing that a filter asks of an entry, whichever database answers.
@@ -85,7 +85,7 @@ pub fn first_id(at_us: i64) -> Uuid {
 impl Local {
     /// One entry, whatever its kind.
     pub async fn get(&self, id: Uuid) -> Result<Option<Stored>, StoreError> {
-        let mut query = QueryBuilder::<Sqlite>::new(SELECT);
+        let mut query = QueryBuilder::<Sqlite>::new(&*self.select);
         query.push("e.id = ").push_bind(id);
         let row = query.build().fetch_optional(&self.reads).await.map_err(local("read an entry"))?;
         row.map(|row| self.stored(&row)).transpose()
@@ -98,7 +98,7 @@ impl Local {
         filter: &Filter,
         after: Option<i64>,
     ) -> Result<Vec<Stored>, StoreError> {
-        let mut query = QueryBuilder::<Sqlite>::new(SELECT);
+        let mut query = QueryBuilder::<Sqlite>::new(&*self.select);
         query.push("e.kind = ").push_bind(kind.code());
         if let Some(after) = after {
             query.push(" AND e.position > ").push_bind(after);
@@ -113,7 +113,7 @@ impl Local {
 
     /// The next entries in the order of the file, any kind.
     pub async fn walk(&self, after: i64, limit: i64) -> Result<Vec<Stored>, StoreError> {
-        let mut query = QueryBuilder::<Sqlite>::new(SELECT);
+        let mut query = QueryBuilder::<Sqlite>::new(&*self.select);
         query.push("e.position > ").push_bind(after);
         query.push(" ORDER BY e.position LIMIT ").push_bind(limit);
         let rows = query.build().fetch_all(&self.reads).await.map_err(local("walk the log"))?;
@@ -140,7 +140,7 @@ impl Local {
         read().map(Some).map_err(local("read the cut"))
     }
 
-    fn stored(&self, row: &SqliteRow) -> Result<Stored, StoreError> {
+    pub(super) fn stored(&self, row: &SqliteRow) -> Result<Stored, StoreError> {
         self.try_stored(row).map_err(local("read an entry"))?.ok_or(StoreError::Unreadable("unknown kind"))
     }
 
@@ -173,6 +173,7 @@ impl Local {
             personal: row.try_get(23)?,
             salt: salt.and_then(|salt| salt.try_into().ok()),
             key: None,
+            decision: row.try_get(28)?,
         };
         let (key, request): (Option<std::sync::Arc<str>>, Option<&[u8]>) =
             (row.try_get(25)?, row.try_get(26)?);

@@ -16,6 +16,8 @@ pub enum Kind {
     Refusal,
     Release,
     Read,
+    /// A decision stopped to ask its caller; it is one only once its own entry follows.
+    Part,
 }
 
 impl Kind {
@@ -26,12 +28,13 @@ impl Kind {
             Self::Refusal => 1,
             Self::Release => 2,
             Self::Read => 3,
+            Self::Part => 4,
         }
     }
 
     #[must_use]
     pub fn from_code(code: i64) -> Option<Self> {
-        [Self::Decision, Self::Refusal, Self::Release, Self::Read]
+        [Self::Decision, Self::Refusal, Self::Release, Self::Read, Self::Part]
             .into_iter()
             .find(|kind| i64::from(kind.code()) == code)
     }
@@ -43,6 +46,7 @@ impl Kind {
             Self::Refusal => "refusal",
             Self::Release => "release",
             Self::Read => "read",
+            Self::Part => "part",
         }
     }
 }
@@ -118,9 +122,17 @@ pub struct Row {
     pub commitment: Hash,
     pub leaf: Hash,
     pub key: Option<KeyRow>,
+    /// Of which decision this is a part; of a decision that was made in parts, its own id.
+    pub decision: Option<Uuid>,
 }
 
 impl Row {
+    /// The decision that an idempotency key of this entry stands for.
+    #[must_use]
+    pub fn stands_for(&self) -> Uuid {
+        self.decision.unwrap_or(self.id)
+    }
+
     /// About how many bytes this row takes in the queue and on disk.
     #[must_use]
     pub fn size(&self) -> usize {
@@ -258,7 +270,7 @@ mod tests {
 
     #[test]
     fn codes_and_words_come_back() {
-        for kind in [Kind::Decision, Kind::Refusal, Kind::Release, Kind::Read] {
+        for kind in [Kind::Decision, Kind::Refusal, Kind::Release, Kind::Read, Kind::Part] {
             assert_eq!(Kind::from_code(kind.code().into()), Some(kind));
         }
         for level in [Durability::Memory, Durability::Local, Durability::Central] {

@@ -12,6 +12,7 @@ use super::aside;
 use super::error::{StoreError, central};
 use super::local::hash;
 use super::maintain::RevisionFile;
+use super::parts;
 use super::query::first_id;
 use super::revisions::RevisionRow;
 use super::row::{KEY_LIFE_US, KeyHolder, KeyRow, Kind, Stored};
@@ -48,7 +49,8 @@ const COLUMNS: &str = "node, epoch, sequence, recorded_at, caller, flow, market,
 
 static DECISIONS: LazyLock<std::sync::Arc<str>> =
     LazyLock::new(|| insert("decision", "decision_id, decided_at", ""));
-static ENTRIES: LazyLock<std::sync::Arc<str>> = LazyLock::new(|| insert("entry", "id, at, kind", ", kind"));
+static ENTRIES: LazyLock<std::sync::Arc<str>> =
+    LazyLock::new(|| insert("entry", "id, at, kind, decision_id", ", kind, of_decision"));
 
 fn insert(table: &str, own: &str, own_values: &str) -> std::sync::Arc<str> {
     let names = |column: &str| {
@@ -63,10 +65,10 @@ fn insert(table: &str, own: &str, own_values: &str) -> std::sync::Arc<str> {
          FROM unnest($2::uuid[], $3::smallint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[],
              $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::bytea[],
              $17::text[], $18::boolean[], $19::smallint[], $20::uuid[], $21::text[], $22::text[], $23::bytea[],
-             $24::bytea[], $25::bytea[], $26::bytea[], $27::bytea[])
+             $24::bytea[], $25::bytea[], $26::bytea[], $27::bytea[], $28::uuid[])
              AS t (id, kind, at_us, recorded_us, epoch, sequence, caller, flow, market, outcome, reasons, rules,
                  models, reference, subject, revision, degraded, durable, duplicate_of, public, personal, salt,
-                 commitment, leaf, previous, chain)
+                 commitment, leaf, previous, chain, of_decision)
          ON CONFLICT DO NOTHING",
         at = time("at_us"),
         recorded = time("recorded_us"),
@@ -85,7 +87,7 @@ pub(super) async fn batch(
     batch: &[Stored],
 ) -> Result<BTreeMap<i64, KeyHolder>, Refusal> {
     let mut transaction = pool.begin().await?;
-    let taken = keys(&mut transaction, batch).await?;
+    let mut taken = keys(&mut transaction, batch).await?;
     let decisions: Vec<&Stored> = batch.iter().filter(|stored| stored.row.kind == Kind::Decision).collect();
     let entries: Vec<&Stored> = batch.iter().filter(|stored| stored.row.kind != Kind::Decision).collect();
     for (sql, rows) in [(&*DECISIONS, decisions), (&*ENTRIES, entries)] {
@@ -93,6 +95,7 @@ pub(super) async fn batch(
             insert_rows(&mut transaction, sql, node, &rows, &taken).await?;
         }
     }
+    taken.extend(parts::elsewhere(&mut transaction, node, batch).await?);
     let last = batch.last().map_or(cursor, |stored| stored.local);
     move_cursor(&mut transaction, node, cursor, last).await?;
     transaction.commit().await?;
@@ -137,6 +140,7 @@ async fn insert_rows(
         .bind(each(rows, |s| s.row.leaf.as_slice()))
         .bind(each(rows, |s| s.previous.as_slice()))
         .bind(each(rows, |s| s.chain.as_slice()))
+        .bind(each(rows, |s| s.row.decision))
         .execute(&mut **transaction)
         .await?;
     Ok(())
@@ -157,7 +161,7 @@ async fn keys(
     let callers: Vec<&str> = keyed.iter().map(|(key, _)| &*key.caller).collect();
     let flows: Vec<&str> = keyed.iter().map(|(key, _)| &*key.flow).collect();
     let names: Vec<&str> = keyed.iter().map(|(key, _)| &*key.key).collect();
-    let ids: Vec<Uuid> = keyed.iter().map(|(_, stored)| stored.row.id).collect();
+    let ids: Vec<Uuid> = keyed.iter().map(|(_, stored)| stored.row.stands_for()).collect();
     sqlx::query(
         "INSERT INTO public.idempotency (caller, flow, key, request_digest, decision_id, expires_at)
          SELECT caller, flow, key, digest, id, 'epoch'::timestamptz + expires_us * interval '1 microsecond'

@@ -86,15 +86,15 @@ pub enum CentralHealth {
 /// The store. Cloning shares it.
 #[derive(Debug, Clone)]
 pub struct Store {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
 #[derive(Debug)]
-struct Inner {
-    local: Arc<Local>,
+pub(super) struct Inner {
+    pub(super) local: Arc<Local>,
     queue: Queue,
-    central: Option<Arc<Central>>,
-    in_flight: InFlight,
+    pub(super) central: Option<Arc<Central>>,
+    pub(super) in_flight: InFlight,
     space: Arc<Space>,
     settings: StoreSettings,
     stop: watch::Sender<bool>,
@@ -300,6 +300,10 @@ impl Store {
         self.on_own_threads(async move {
             match (local.get(id).await?, central) {
                 (None, Some(central)) => central.get(id).await,
+                // Another node may have ended the same decision first: what Postgres has is the answer.
+                (Some(own), Some(central)) if own.row.decision.is_some() => {
+                    Ok(central.get(id).await.ok().flatten().or(Some(own)))
+                }
                 (found, _) => Ok(found),
             }
         })
@@ -475,7 +479,7 @@ impl Store {
         answer.await.map_err(|_| StoreError::Closed)?.map_err(local(attempt))
     }
 
-    async fn on_own_threads<T: Send + 'static>(
+    pub(super) async fn on_own_threads<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> Result<T, StoreError> {

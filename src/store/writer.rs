@@ -359,7 +359,7 @@ async fn fill(
     let mut placed = Vec::with_capacity(rows.len());
     let mut answers = Vec::with_capacity(rows.len());
     for row in rows {
-        if let Some(key) = row.key.as_ref().filter(|_| !claimed.contains(&row.id)) {
+        if let Some(key) = row.key.as_ref().filter(|_| !claimed.contains(&row.stands_for())) {
             answers.push(Err(AppendError::KeyTaken(insert::holder(transaction, key).await?)));
             continue;
         }

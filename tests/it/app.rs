@@ -23,10 +23,10 @@ pub struct Home {
 }
 
 impl Home {
-    /// With copies of the repository's rules and models.
+    /// With copies of the repository's rules and of the model that they use.
     pub fn new() -> Self {
         let home = Self::empty();
-        for part in ["rules", "models"] {
+        for part in ["rules", "models/german_credit"] {
             copy_folder(&repository().join(part), &home.path(part));
         }
         home
@@ -74,7 +74,10 @@ impl Home {
     }
 
     pub async fn serve_with(&self, flags: Flags) -> Service {
-        let settings = Settings { workers: 2, ..gather(&flags, &|_| None).unwrap() };
+        self.serve_as(Settings { workers: 2, ..gather(&flags, &|_| None).unwrap() }).await
+    }
+
+    pub async fn serve_as(&self, settings: Settings) -> Service {
         let begun = Instant::now();
         // A service that was dropped a moment ago may still hold the log's lock.
         let application = loop {

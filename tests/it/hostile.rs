@@ -214,7 +214,7 @@ async fn scripts_that_never_end_are_stopped_and_on_error_is_the_answer() {
         assert_eq!(process.api.get("/livez").await.status, 200);
     }
     let metrics = process.api.get("/metrics").await.text;
-    assert!(metrics.contains("tollgate_degraded_total{flow=\"personal_loan\"}"), "{metrics}");
+    assert!(metrics.contains("tollgate_degraded_total{flow=\"personal_loan\",market=\"base\"}"), "{metrics}");
     assert!(!process.said().contains("panicked"), "{}", process.said());
 }
 

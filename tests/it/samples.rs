@@ -112,6 +112,7 @@ pub fn provenance(applicant: &str, durable: Durability) -> Provenance {
         durable,
         key: None,
         personal: vec![(name("applicant_id"), Personal::Key), (name("amount"), Personal::Mask)],
+        parts: Vec::new(),
         reason_texts: vec![
             (name("R201"), name("Estimated risk of default is too high")),
             (name("R104"), name("The instalment is too large for the income")),

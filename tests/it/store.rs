@@ -13,7 +13,7 @@ use tollgate::audit::{
     Refusal, Search, StoreSettings, Switch, verify_folder,
 };
 
-use crate::samples;
+use crate::{needs_log, samples};
 
 pub async fn open(folder: &Path) -> Audit {
     open_with(StoreSettings::new(folder)).await
@@ -402,12 +402,12 @@ async fn sample_log() -> tempfile::TempDir {
     };
     audit.append_entry(Entry::Refusal(refusal), Durability::Local).await.unwrap();
     audit.append(samples::keyed(&audit, "p", "key-1", Durability::Local)).await.unwrap();
-    append_many(&audit, 1, Durability::Local).await;
+    needs_log::append_in_parts(&audit).await;
     audit.close(Duration::ZERO).await;
     folder
 }
 
-const COLUMNS: [(&str, &str); 27] = [
+const COLUMNS: [(&str, &str); 28] = [
     ("entry", "kind"),
     ("entry", "id"),
     ("entry", "epoch"),
@@ -432,6 +432,7 @@ const COLUMNS: [(&str, &str); 27] = [
     ("entry", "leaf"),
     ("entry", "previous"),
     ("entry", "chain"),
+    ("entry", "decision_id"),
     ("body", "public"),
     ("body", "personal"),
     ("body", "salt"),
@@ -474,7 +475,7 @@ proptest::proptest! {
 
     #[test]
     fn any_one_bit_changed_in_the_log_is_found(
-        column in 0..COLUMNS.len(), position in 1_i64..=8, bit in 0_usize..30_000,
+        column in 0..COLUMNS.len(), position in 1_i64..=9, bit in 0_usize..30_000,
     ) {
         let report = tokio::runtime::Runtime::new().unwrap().block_on(tampered(column, position, bit));
         if let Some(report) = report {

@@ -9,6 +9,9 @@ use crate::domain::value::{Name, Value};
 use crate::domain::verdict::Verdict;
 
 pub(super) fn differences(expect: &Expectation, verdict: &Verdict) -> Vec<Difference> {
+    if let Some(difference) = asks_otherwise(expect, verdict) {
+        return vec![difference];
+    }
     let mut all = Vec::new();
     let mut differ = |part: &str, expected: String, got: String| {
         all.push(Difference { part: part.to_owned(), expected, got });
@@ -52,6 +55,23 @@ pub(super) fn differences(expect: &Expectation, verdict: &Verdict) -> Vec<Differ
     }
     explain_failures(verdict, &mut all);
     all
+}
+
+/// A case that stops to ask has no outcome to compare; one that expects it and does not is wrong from there on.
+fn asks_otherwise(expect: &Expectation, verdict: &Verdict) -> Option<Difference> {
+    let asked: Vec<&str> = verdict.needs.iter().map(|asked| &*asked.name).collect();
+    let expected = expect.needs.as_deref().unwrap_or_default();
+    if *expected == asked {
+        return None;
+    }
+    let said = |names: String, is_empty: bool| {
+        if is_empty { "a decision".to_owned() } else { format!("asks the caller for {names}") }
+    };
+    let mut got = said(list(&asked), asked.is_empty());
+    if expected.is_empty() {
+        got.push_str("; give it under `given:`, or expect it: `needs:`");
+    }
+    Some(Difference { part: "needs".to_owned(), expected: said(list(expected), expected.is_empty()), got })
 }
 
 /// A case that does not hold because a step failed says which.
@@ -177,6 +197,7 @@ mod tests {
     fn an_expectation_that_holds_has_no_difference() {
         let texts = |all: &[&str]| all.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
         let expect = Expectation {
+            needs: None,
             outcome: Some("review".to_owned()),
             reasons: Some(texts(&["R1", "R2"])),
             reasons_include: Some(texts(&["R2"])),
@@ -199,6 +220,7 @@ mod tests {
     #[test]
     fn every_part_that_differs_is_told_and_so_is_the_step_that_failed() {
         let expect = Expectation {
+            needs: None,
             outcome: Some("decline".to_owned()),
             reasons: Some(vec!["R2".to_owned(), "R1".to_owned()]),
             reasons_include: Some(vec!["R9".to_owned()]),

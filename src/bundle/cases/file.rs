@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::markets::CaseMarkets;
 use super::{Case, CaseFiles, Expectation, ExpectedScore};
-use crate::bundle::flow_file::probability;
+use crate::bundle::{BASE, FlowRevision};
 use crate::documents::Source;
 use crate::documents::yaml::shape::{Keys, Shape};
 use crate::documents::yaml::{Content, Literal, Node, read};
-use crate::domain::declaration::FlowDeclaration;
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::facts::Given;
-use crate::domain::flow::ModelPin;
+use crate::domain::flow::Flow;
+use crate::domain::list::ListOptions;
 use crate::domain::nearest::nearest;
 use crate::domain::place::Located;
 use crate::domain::value::Name;
@@ -24,9 +25,9 @@ type FactSets = BTreeMap<String, Given>;
 pub(in crate::bundle) fn read_cases(
     sources: &[Source],
     files: &[u32],
-    declaration: Option<&FlowDeclaration>,
+    revision: Option<&FlowRevision>,
 ) -> CaseFiles {
-    let known = Known::of(declaration);
+    let known = Known::of(revision);
     let open = |file: u32| Some((file, sources.get(usize::try_from(file).ok()?)?));
     let (shared, rest): (Vec<_>, Vec<_>) = files
         .iter()
@@ -68,28 +69,71 @@ fn fact_sets(shape: &mut Shape<'_>, file: u32) -> FactSets {
 }
 
 /// The names that a case may use; `None` where the flow itself could not be read.
-struct Known {
-    names: Option<KnownNames>,
+pub(super) struct Known {
+    pub(super) names: Option<KnownNames>,
 }
 
-struct KnownNames {
+#[derive(Default)]
+pub(super) struct KnownNames {
     inputs: BTreeSet<String>,
-    models: BTreeSet<String>,
+    pub(super) models: BTreeSet<String>,
+    /// Models and scorecards: what gives a score.
+    scores: BTreeSet<String>,
+    /// With the options that pinned entries are matched by.
+    pub(super) lists: BTreeMap<String, ListOptions>,
     outcomes: BTreeSet<String>,
     reasons: BTreeSet<String>,
     outputs: BTreeSet<String>,
+    needs: BTreeSet<String>,
+    /// `base` first, if the flow can be asked without a market.
+    markets: Vec<String>,
+    is_market_required: bool,
 }
 
 impl Known {
-    fn of(declaration: Option<&FlowDeclaration>) -> Self {
-        let names = declaration.map(|flow| KnownNames {
-            inputs: flow.inputs.iter().map(|input| input.name.value.clone()).collect(),
-            models: flow.models.iter().map(|model| model.name.value.clone()).collect(),
-            outcomes: flow.outcomes.iter().map(|outcome| outcome.value.clone()).collect(),
-            reasons: flow.reasons.iter().map(|reason| reason.code.value.clone()).collect(),
-            outputs: flow.outputs.iter().map(|output| output.name.value.clone()).collect(),
-        });
-        Self { names }
+    /// The names of all markets together.
+    fn of(revision: Option<&FlowRevision>) -> Self {
+        let Some(revision) = revision else { return Self { names: None } };
+        let mut names = KnownNames {
+            markets: revision.market_names().into_iter().map(str::to_owned).collect(),
+            is_market_required: revision.flow.is_market_required,
+            ..KnownNames::default()
+        };
+        for variant in std::iter::once(revision).chain(revision.markets.values().map(AsRef::as_ref)) {
+            names.add(&variant.flow);
+        }
+        Self { names: Some(names) }
+    }
+
+    pub(super) fn is_known(&self) -> bool {
+        self.names.is_some()
+    }
+
+    pub(super) fn is_market_required(&self) -> bool {
+        self.names.as_ref().is_some_and(|names| names.is_market_required)
+    }
+
+    pub(super) fn markets(&self) -> Vec<&str> {
+        self.names
+            .as_ref()
+            .map_or_else(|| vec![BASE], |names| names.markets.iter().map(String::as_str).collect())
+    }
+}
+
+impl KnownNames {
+    fn add(&mut self, flow: &Flow) {
+        let texts = |names: Vec<&Name>| names.into_iter().map(ToString::to_string).collect::<Vec<_>>();
+        self.inputs.extend(texts(flow.inputs.iter().map(|input| &input.name).collect()));
+        let needs = texts(flow.needs.iter().map(|need| &need.name).collect());
+        self.inputs.extend(needs.iter().cloned());
+        self.needs.extend(needs);
+        self.models.extend(flow.model_names());
+        self.lists.extend(flow.lists.iter().map(|(name, list)| (name.to_string(), list.options)));
+        self.scores.extend(flow.model_names());
+        self.scores.extend(texts(flow.scorecards.iter().map(|card| &card.name).collect()));
+        self.outcomes.extend(texts(flow.outcomes.iter().collect()));
+        self.reasons.extend(texts(flow.reasons.iter().map(|reason| &reason.code).collect()));
+        self.outputs.extend(texts(flow.outputs.iter().map(|output| &output.name).collect()));
     }
 }
 
@@ -99,10 +143,10 @@ struct Shared {
     at: Option<Timestamp>,
 }
 
-struct CaseReader<'a> {
-    shape: Shape<'a>,
+pub(super) struct CaseReader<'a> {
+    pub(super) shape: Shape<'a>,
     sets: &'a FactSets,
-    known: &'a Known,
+    pub(super) known: &'a Known,
 }
 
 impl CaseReader<'_> {
@@ -136,11 +180,9 @@ impl CaseReader<'_> {
         let at = keys.optional("at").and_then(|node| self.moment(node)).or(shared.at);
         let facts = self.facts(&mut keys, own_like.as_ref().or(shared.like.as_ref()));
         let models = keys.optional("models").map(|node| self.pins(node)).unwrap_or_default();
+        let lists = keys.optional("lists").map(|node| self.lists(node)).unwrap_or_default();
         let expect = keys.required("expect", &mut self.shape).and_then(|node| self.expectation(node));
-        if let Some(market) = keys.optional("market") {
-            self.market(market);
-        }
-        self.later(&mut keys);
+        let CaseMarkets { markets, differing } = self.markets(&mut keys, name.as_ref());
         keys.finish(&mut self.shape);
         if self.shape.findings.len() > before {
             return None;
@@ -154,31 +196,11 @@ impl CaseReader<'_> {
             facts,
             at,
             models,
+            lists,
+            markets,
             expect: expect?,
+            differing,
         })
-    }
-
-    fn later(&mut self, keys: &mut Keys<'_>) {
-        for key in ["lists", "in"] {
-            if keys.optional(key).is_some() {
-                let place = keys.place_of(key).unwrap_or_default();
-                let message = format!("`{key}` in a case is not supported by this version");
-                self.shape.report(Diagnostic::error("B003", place, message).help("remove it"));
-            }
-        }
-    }
-
-    /// Until flows have markets, `base` and `all` mean the same.
-    fn market(&mut self, node: &Node) {
-        let names = match &node.content {
-            Content::List(items) => items.iter().filter_map(|item| self.shape.text(item)).collect(),
-            _ => self.shape.text(node).into_iter().collect::<Vec<_>>(),
-        };
-        for name in names {
-            if name.value != "base" && name.value != "all" {
-                self.unknown(&name, "market", ["base", "all"]);
-            }
-        }
     }
 
     fn facts(&mut self, keys: &mut Keys<'_>, like: Option<&Located<String>>) -> Given {
@@ -214,24 +236,7 @@ impl CaseReader<'_> {
         Given::Map(facts)
     }
 
-    fn pins(&mut self, node: &Node) -> BTreeMap<Name, ModelPin> {
-        let mut pins = BTreeMap::new();
-        for entry in self.shape.entries(node).unwrap_or_default() {
-            self.check(&entry.key, "model", |known| &known.models);
-            let fails = matches!(&entry.value.content, Content::Scalar(scalar) if scalar.text == "fails");
-            let pin = if fails {
-                Some(ModelPin::Fails)
-            } else {
-                probability(&mut self.shape, &entry.value).map(|value| ModelPin::Probability(value.value))
-            };
-            if let Some(pin) = pin {
-                pins.insert(Name::from(entry.key.value.as_str()), pin);
-            }
-        }
-        pins
-    }
-
-    fn expectation(&mut self, node: &Node) -> Option<Expectation> {
+    pub(super) fn expectation(&mut self, node: &Node) -> Option<Expectation> {
         let mut keys = self.shape.keys(node, "`expect`")?;
         let outcome = keys.optional("outcome").and_then(|node| self.shape.text(node));
         if let Some(outcome) = &outcome {
@@ -242,9 +247,11 @@ impl CaseReader<'_> {
         let output = keys.optional("output").map(|node| self.output(node)).unwrap_or_default();
         let scores = keys.optional("scores").map(|node| self.scores(node)).unwrap_or_default();
         let degraded = keys.optional("degraded").and_then(|node| self.shape.boolean(node));
+        let needs = keys.optional("needs").map(|node| self.needs(node));
         let place = keys.place();
         keys.finish(&mut self.shape);
         let expect = Expectation {
+            needs,
             outcome: outcome.map(|o| o.value),
             reasons,
             reasons_include,
@@ -252,6 +259,11 @@ impl CaseReader<'_> {
             scores,
             degraded,
         };
+        if expect.asks_and_decides() {
+            let finding =
+                Diagnostic::error("B051", place, "a case that stops to ask the caller has no decision");
+            self.shape.report(finding.help("expect `needs:` alone, or give what is needed under `given:`"));
+        }
         if expect.is_empty() {
             let finding = Diagnostic::error("Y010", place, "this case expects nothing");
             self.shape.report(finding.help("say at least `outcome:`"));
@@ -265,6 +277,17 @@ impl CaseReader<'_> {
             if let Some(code) = self.shape.text(item) {
                 self.check(&code, "reason", |known| &known.reasons);
                 all.push(code.value);
+            }
+        }
+        all
+    }
+
+    fn needs(&mut self, node: &Node) -> Vec<String> {
+        let mut all = Vec::new();
+        for item in self.shape.list(node).unwrap_or_default() {
+            if let Some(name) = self.shape.text(item) {
+                self.check(&name, "need", |known| &known.needs);
+                all.push(name.value);
             }
         }
         all
@@ -284,7 +307,7 @@ impl CaseReader<'_> {
     fn scores(&mut self, node: &Node) -> Vec<(String, ExpectedScore)> {
         let mut all = Vec::new();
         for entry in self.shape.entries(node).unwrap_or_default() {
-            self.check(&entry.key, "model", |known| &known.models);
+            self.check(&entry.key, "model or scorecard", |known| &known.scores);
             if let Some(score) = self.score(&entry.value) {
                 all.push((entry.key.value.clone(), score));
             }
@@ -329,7 +352,7 @@ impl CaseReader<'_> {
         }
     }
 
-    fn check(
+    pub(super) fn check(
         &mut self,
         name: &Located<String>,
         what: &str,
@@ -342,7 +365,12 @@ impl CaseReader<'_> {
         }
     }
 
-    fn unknown<'k>(&mut self, name: &Located<String>, what: &str, known: impl IntoIterator<Item = &'k str>) {
+    pub(super) fn unknown<'k>(
+        &mut self,
+        name: &Located<String>,
+        what: &str,
+        known: impl IntoIterator<Item = &'k str>,
+    ) {
         let known: Vec<&str> = known.into_iter().collect();
         let message = format!("there is no {what} `{}`", name.value.escape_debug());
         let finding = Diagnostic::error("B010", name.place, message);
@@ -354,8 +382,14 @@ impl CaseReader<'_> {
 }
 
 impl Expectation {
+    fn asks_and_decides(&self) -> bool {
+        let decides = Self { needs: None, ..self.clone() };
+        self.needs.as_ref().is_some_and(|needs| !needs.is_empty()) && !decides.is_empty()
+    }
+
     fn is_empty(&self) -> bool {
         self.outcome.is_none()
+            && self.needs.is_none()
             && self.reasons.is_none()
             && self.reasons_include.is_none()
             && self.output.is_empty()

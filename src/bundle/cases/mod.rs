@@ -3,10 +3,13 @@
 
 mod compare;
 mod file;
+mod markets;
+mod pins;
 mod report;
 mod run;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -17,6 +20,7 @@ pub use run::{Coverage, run};
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::facts::Given;
 use crate::domain::flow::ModelPin;
+use crate::domain::list::List;
 use crate::domain::place::Place;
 use crate::domain::value::Name;
 
@@ -41,12 +45,20 @@ pub struct Case {
     /// The moment of the decision; when it runs, if left out.
     pub at: Option<Timestamp>,
     pub models: BTreeMap<Name, ModelPin>,
+    /// Entries that a list has in this case instead of its own.
+    pub lists: BTreeMap<Name, Arc<List>>,
+    /// Where it runs: `base`, markets, or both.
+    pub markets: Vec<Name>,
     pub expect: Expectation,
+    /// What is expected otherwise in some of the markets.
+    pub differing: BTreeMap<Name, Expectation>,
 }
 
 /// What must come out; what is not mentioned may be anything.
 #[derive(Debug, Clone, Default)]
 pub struct Expectation {
+    /// The case stops there: what the caller is asked for.
+    pub needs: Option<Vec<String>>,
     pub outcome: Option<String>,
     /// All reasons, in order.
     pub reasons: Option<Vec<String>>,
@@ -68,6 +80,8 @@ pub struct ExpectedScore {
 #[derive(Debug, Clone)]
 pub struct CaseResult {
     pub flow: Name,
+    /// The market that it ran in, or `base`.
+    pub market: Name,
     pub case: String,
     pub file: String,
     pub line: u32,

@@ -6,6 +6,7 @@ use serde::Serialize;
 use similar::{ChangeTag, TextDiff};
 
 use super::{CaseResult, Coverage, Difference};
+use crate::bundle::BASE;
 
 /// Counts for programs: `{"cases", "failed", "failures": […], "coverage": {…}}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -19,6 +20,7 @@ pub struct CasesSummary {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FailedCase {
     pub flow: String,
+    pub market: String,
     pub case: String,
     pub file: String,
     pub line: u32,
@@ -65,6 +67,7 @@ fn failed(result: &CaseResult) -> FailedCase {
     };
     FailedCase {
         flow: result.flow.to_string(),
+        market: result.market.to_string(),
         case: result.case.clone(),
         file: result.file.clone(),
         line: result.line,
@@ -78,7 +81,11 @@ pub fn rendered(results: &[CaseResult]) -> String {
     let mut text = String::new();
     for result in results.iter().filter(|result| !result.holds()) {
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "case failed: {}\n  --> {}:{}", result.case, result.file, result.line);
+        let market = match &*result.market {
+            BASE => String::new(),
+            market => format!(" (in the market `{market}`)"),
+        };
+        let _ = writeln!(text, "case failed: {}{market}\n  --> {}:{}", result.case, result.file, result.line);
         for difference in &result.differences {
             let _ = writeln!(text, "   | {}", difference.part);
             let diff = TextDiff::from_lines(&difference.expected, &difference.got);
@@ -110,6 +117,7 @@ mod tests {
         };
         let result = |case: &str, differences| CaseResult {
             flow: Name::from("loan"),
+            market: Name::from(BASE),
             case: case.to_owned(),
             file: "rules/loan/cases/a.yaml".to_owned(),
             line: 7,

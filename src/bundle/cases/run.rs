@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::compare::differences;
-use super::{Case, CaseResult, Difference};
-use crate::domain::declaration::FlowDeclaration;
-use crate::domain::flow::{Budget, Flow, Pins};
+use super::markets::facts_for;
+use super::{Case, CaseResult, Difference, Expectation};
+use crate::bundle::{BASE, FlowRevision};
+use crate::domain::facts::Given;
+use crate::domain::flow::{Budget, Pins};
 use crate::domain::value::Name;
 use crate::domain::verdict::{Step, Verdict};
 
@@ -26,13 +28,13 @@ impl Coverage {
         self.rules.difference(&self.hit).collect()
     }
 
-    /// Nothing covered yet, of these rules.
+    /// Nothing covered yet, of the rules of this flow in all its markets.
     #[must_use]
-    pub fn of(declaration: &FlowDeclaration) -> Self {
+    pub fn of(revision: &FlowRevision) -> Self {
         let mut rules = BTreeSet::new();
-        for set in &declaration.rule_sets {
-            for rule in &set.rules {
-                rules.insert((Name::from(set.name.value.as_str()), Name::from(rule.id.value.as_str())));
+        for variant in std::iter::once(revision).chain(revision.markets.values().map(AsRef::as_ref)) {
+            for set in &variant.flow.rule_sets {
+                rules.extend(set.rules.iter().map(|rule| (Name::clone(&set.name), Name::clone(&rule.id))));
             }
         }
         Self { rules, hit: BTreeSet::new() }
@@ -46,31 +48,49 @@ impl Coverage {
     }
 }
 
-/// Runs every case; one without `at:` is decided at `now`.
+/// Runs every case in each of its markets; one without `at:` is decided at `now`.
 #[must_use]
 pub fn run(
     flow_name: &Name,
-    flow: &Flow,
-    declaration: &FlowDeclaration,
+    revision: &FlowRevision,
     cases: &[Case],
     now: Timestamp,
 ) -> (Vec<CaseResult>, Coverage) {
-    let mut coverage = Coverage::of(declaration);
-    let results = cases
-        .iter()
-        .map(|case| CaseResult {
-            flow: Name::clone(flow_name),
-            case: case.name.clone(),
-            file: case.path.clone(),
-            line: case.line,
-            differences: run_one(flow, case, now, &mut coverage),
-        })
-        .collect();
+    let mut coverage = Coverage::of(revision);
+    let mut results = Vec::with_capacity(cases.len());
+    for case in cases {
+        for market in &case.markets {
+            let here = if **market == *BASE {
+                Some(revision)
+            } else {
+                revision.markets.get(market).map(AsRef::as_ref)
+            };
+            // A case of a market that is not there was not read.
+            let Some(here) = here else { continue };
+            let facts = facts_for(&case.facts, here, revision);
+            let expect = case.expect.overlaid(case.differing.get(market));
+            results.push(CaseResult {
+                flow: Name::clone(flow_name),
+                market: Name::clone(market),
+                case: case.name.clone(),
+                file: case.path.clone(),
+                line: case.line,
+                differences: run_one(here, case, (&facts, &expect), now, &mut coverage),
+            });
+        }
+    }
     (results, coverage)
 }
 
-fn run_one(flow: &Flow, case: &Case, now: Timestamp, coverage: &mut Coverage) -> Vec<Difference> {
-    let facts = match flow.admit(&case.facts) {
+fn run_one(
+    revision: &FlowRevision,
+    case: &Case,
+    (facts, expect): (&Given, &Expectation),
+    now: Timestamp,
+    coverage: &mut Coverage,
+) -> Vec<Difference> {
+    let flow = &revision.flow;
+    let facts = match flow.admit(facts) {
         Ok(facts) => facts,
         Err(problems) => {
             let got: Vec<String> = problems
@@ -81,8 +101,8 @@ fn run_one(flow: &Flow, case: &Case, now: Timestamp, coverage: &mut Coverage) ->
             return vec![Difference { part: "facts".to_owned(), expected, got: got.join("\n") }];
         }
     };
-    let pins = Pins { models: case.models.clone(), ..Pins::default() };
+    let pins = Pins { models: case.models.clone(), lists: case.lists.clone() };
     let verdict = flow.decide_with(&facts, case.at.unwrap_or(now), &Budget::default(), &pins);
     coverage.add(&verdict);
-    differences(&case.expect, &verdict)
+    differences(expect, &verdict)
 }

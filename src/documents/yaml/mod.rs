@@ -35,7 +35,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("Y010", "a key is missing"),
     ("Y011", "a value of another type than expected"),
     ("Y012", "`.nan` or `.inf`"),
-    ("Y013", "a value that YAML readers disagree about, such as `0777` or `1_000`"),
+    ("Y013", "a value that YAML readers disagree about, such as `0777`, `1_000` or `1,000`"),
     ("Y014", "a comment that would cut a condition or formula short"),
     ("Y015", "an empty file"),
 ];

@@ -3,6 +3,7 @@
 
 use super::tree::{Scalar, Style};
 use crate::documents::json::is_number;
+use crate::domain::script::plain_number;
 
 /// A scalar without a declared type.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +45,7 @@ impl Scalar {
         if is_number(text) {
             return Ok(Literal::Number(text.to_owned()));
         }
-        match almost_number(text) {
+        match almost_number(text).or_else(|| plain_number(text)) {
             Some(number) => Err(format!("write `{number}` for a number, or {} for a text", quoted(text))),
             None => Ok(Literal::Text(text.to_owned())),
         }
@@ -136,6 +137,9 @@ mod tests {
             ("-.5", "write `-0.5` for a number, or '-.5' for a text"),
             ("5.", "write `5.0` for a number, or '5.' for a text"),
             ("True", "write `true`, or 'True' for a text"),
+            ("1,000", "write `1000` for a number, or '1,000' for a text"),
+            ("1.000,50", "write `1000.50` for a number, or '1.000,50' for a text"),
+            ("40%", "write `0.4` for a number, or '40%' for a text"),
         ];
         for (text, help) in table {
             assert_eq!(literal(text), Err(help.to_owned()), "{text}");

@@ -1,17 +1,19 @@
-//! Calls: words, words over lists, functions of the script, steps (`rules`, `model`) and properties.
+//! Calls: words, words over lists, functions of the script, and properties. Steps (`rules`, `model`, …) are `steps`'.
 
 use super::compile::{Compiler, Typing, article};
+use super::functions::Argument;
+use super::needs::NEED;
 use super::scope::Role;
 use super::typed::{Static, Typed};
 use super::words::{WORDS, Word};
-use super::{Code, Expression, ListWord, literals, narrowing};
+use super::{Code, Expression, ListWord, literals, meant, narrowing};
 use crate::domain::nearest::nearest;
 use crate::domain::place::Span;
 use crate::domain::script::syntax::{self, Node, Operator, Syntax};
-use crate::domain::value::{Kind, Name};
+use crate::domain::value::Name;
 
-/// Words of flows that a later version of the language brings.
-const LATER: &[&str] = &["scorecard", "table", "flow", "need"];
+/// Words that name a step of the flow: only its script has them.
+const STEPS: &[&str] = &["rules", "model", "scorecard", "table", "flow", NEED];
 
 impl Compiler<'_> {
     pub(super) fn call(&mut self, name: &syntax::Word, arguments: &[Syntax], span: Span) -> Typing {
@@ -29,14 +31,18 @@ impl Compiler<'_> {
             match word {
                 "rules" => return self.rule_set(arguments, span),
                 "model" => return self.model(arguments, span),
+                "flow" => return self.sub_flow(arguments, span),
+                "scorecard" => return self.scorecard(arguments, span),
+                "table" => return self.table(arguments, span),
+                NEED => return self.need(arguments, span),
                 _ => {}
             }
             if let Some(at) = self.scope.outcomes.iter().position(|o| &**o == word) {
                 return self.verb(at, arguments, span);
             }
-            if let Some(at) = self.functions.iter().position(|f| f.name == word) {
-                return self.function(at, arguments, span);
-            }
+        }
+        if let Some(at) = self.functions.position(word, self.role) {
+            return self.function(at, arguments, span);
         }
         for argument in arguments.iter().filter(|a| !matches!(a.node, Node::Lambda { .. })) {
             self.maybe(argument);
@@ -47,24 +53,29 @@ impl Compiler<'_> {
     fn unknown_function(&mut self, name: &syntax::Word) -> Typing {
         let word = name.text.as_str();
         let script = matches!(self.role, Role::Script);
-        let is_flow_word =
-            ["rules", "model"].contains(&word) || self.scope.outcomes.iter().any(|o| &**o == word);
-        if LATER.contains(&word) {
-            self.error("T001", name.span, format!("`{word}` is not supported by this version of Tollgate"));
-            return Self::broken(name.span);
+        let is_flow_word = STEPS.contains(&word) || self.scope.outcomes.iter().any(|o| &**o == word);
+        if word == NEED && !script {
+            return self.need_outside(name);
         }
         if is_flow_word && !script {
             self.error("T001", name.span, format!("`{word}` can be called only in `flow.rhai`"));
             return Self::broken(name.span);
         }
+        if self.functions.is_elsewhere(word) {
+            let message = format!("`{word}` is a function of `flow.rhai` and can be called only there");
+            self.error("T001", name.span, message).help =
+                Some("move it into a file `rules/_shared/NAME.rhai`".to_owned());
+            return Self::broken(name.span);
+        }
         let mut names: Vec<&str> = WORDS.iter().map(|(n, ..)| *n).collect();
         names.extend(["is_given", "is_missing", "count", "sum", "average", "any", "all", "latest", "filter"]);
         if script {
-            names.extend(["rules", "model"]);
+            names.extend(STEPS);
             names.extend(self.scope.outcomes.iter().map(|o| &**o));
-            names.extend(self.functions.iter().map(|f| f.name.as_str()));
         }
-        let help = nearest(word, names).map(|near| format!("did you mean `{near}`?"));
+        names.extend(self.functions.names(self.role));
+        let help = meant::function(word, self.scope, self.role)
+            .or_else(|| nearest(word, names).map(|near| format!("did you mean `{near}`?")));
         self.error("T001", name.span, format!("there is no function `{word}`")).help = help;
         Self::broken(name.span)
     }
@@ -112,122 +123,28 @@ impl Compiler<'_> {
     }
 
     fn function(&mut self, at: usize, arguments: &[Syntax], span: Span) -> Typing {
-        let compiled: Box<[Expression]> = arguments.iter().map(|a| self.given(a).0).collect();
-        let (name, expected) =
-            self.functions.get(at).map_or((String::new(), 0), |f| (f.name.clone(), f.parameters));
-        if compiled.len() != expected {
-            self.error("T002", span, format!("`{name}` takes {expected} arguments, not {}", compiled.len()));
+        let typings: Vec<Typing> = arguments.iter().map(|a| self.given(a)).collect();
+        let functions = self.functions;
+        let Some(declared) = functions.get(at) else { return Self::broken(span) };
+        let (name, parameters) = (&declared.function.name, &declared.function.parameters);
+        if typings.len() != parameters.len() {
+            let message = format!("`{name}` takes {} arguments, not {}", parameters.len(), typings.len());
+            self.error("T002", span, message).help =
+                Some(format!("write `{name}({})`", parameters.join(", ")));
             return Self::broken(span);
         }
-        let function = u16::try_from(at).unwrap_or(u16::MAX);
-        // What a function gives is known only when it runs.
-        (
-            Expression { span, code: Code::Call { function, arguments: compiled } },
-            Static { typed: Typed::Any, may_be_missing: false },
-        )
-    }
-
-    /// The literal name in `rules("knockout")`, found among `names` or reported.
-    fn step_name(
-        &mut self,
-        word: &str,
-        kind: &str,
-        code: &'static str,
-        arguments: &[Syntax],
-        span: Span,
-        names: &[Name],
-    ) -> Option<u16> {
-        let Some(Syntax { node: Node::Text(wanted), span: at }) = arguments.first() else {
-            self.error("T002", span, format!("`{word}` takes the name of a {kind} in quotes")).help =
-                Some(format!("write `{word}(\"…\")`"));
-            return None;
-        };
-        let found = names.iter().position(|n| **n == **wanted);
-        if found.is_none() {
-            let near = nearest(wanted, names.iter().map(|n| &**n));
-            let help = near.map_or_else(
-                || format!("this flow has {}", listed(names)),
-                |near| format!("did you mean `\"{near}\"`?"),
-            );
-            self.error(code, *at, format!("this flow has no {kind} `{wanted}`")).help = Some(help);
+        let mut known = Vec::with_capacity(typings.len());
+        let mut compiled = Vec::with_capacity(typings.len());
+        for (code, argument) in typings {
+            let is_literal = argument.typed == Typed::Literal;
+            let exact = if is_literal { literals::folded(&code) } else { None };
+            let typed = if exact.is_some() { Typed::Literal } else { argument.typed.settled() };
+            known.push(Argument { typed, exact });
+            compiled.push(code);
         }
-        found.and_then(|at| u16::try_from(at).ok())
-    }
-
-    fn rule_set(&mut self, arguments: &[Syntax], span: Span) -> Typing {
-        let names: Vec<Name> = self.scope.rule_sets.iter().map(|r| r.name.clone()).collect();
-        let Some(index) = self.step_name("rules", "rule set", "T010", arguments, span, &names) else {
-            return Self::broken(span);
-        };
-        let Some(set) = self.scope.rule_sets.get(usize::from(index)) else { return Self::broken(span) };
-        self.usage.rule_sets.insert(set.name.clone());
-        let handed: &[(syntax::Word, Syntax)] = match arguments.get(1..).unwrap_or_default() {
-            [] => &[],
-            [Syntax { node: Node::Map(entries), .. }] => entries,
-            [other, ..] => {
-                self.error("T002", other.span, "`rules` takes a name and a map of what is handed over")
-                    .help = Some("write `rules(\"name\", #{ risk: risk })`".to_owned());
-                &[]
-            }
-        };
-        let takes = self.handed_over(&set.name, &set.takes, handed, span);
-        (Expression { span, code: Code::RuleSet { index, takes } }, Static::given(Typed::RuleSet))
-    }
-
-    fn handed_over(
-        &mut self,
-        set: &str,
-        takes: &[(Name, Kind)],
-        handed: &[(syntax::Word, Syntax)],
-        span: Span,
-    ) -> Box<[(u16, Expression)]> {
-        let mut compiled = Vec::new();
-        for (name, value) in handed {
-            let (mut code, known) = self.given(value);
-            literals::exact_for(
-                &mut code,
-                &known.typed,
-                takes.iter().find(|(n, _)| **n == *name.text).map(|(_, k)| k),
-            );
-            match takes.iter().position(|(n, _)| **n == *name.text) {
-                None => {
-                    let help = nearest(&name.text, takes.iter().map(|(n, _)| &**n))
-                        .map(|n| format!("did you mean `{n}`?"));
-                    self.error("T018", name.span, format!("the rule set `{set}` takes no `{}`", name.text))
-                        .help = help;
-                }
-                Some(at) => {
-                    if let Some((_, kind)) = takes.get(at).filter(|(_, kind)| !known.typed.fits(kind)) {
-                        let message = format!(
-                            "`{}` is {}, not {}",
-                            name.text,
-                            article(kind.word()),
-                            article(known.typed.word())
-                        );
-                        self.error("T003", value.span, message);
-                    }
-                    compiled.push((u16::try_from(at).unwrap_or(u16::MAX), code));
-                }
-            }
-        }
-        for (name, _) in takes.iter().filter(|(n, _)| !handed.iter().any(|(w, _)| *w.text == **n)) {
-            self.error("T018", span, format!("the rule set `{set}` needs `{name}`")).help =
-                Some(format!("write `rules(\"{set}\", #{{ {name}: … }})`"));
-        }
-        compiled.into()
-    }
-
-    fn model(&mut self, arguments: &[Syntax], span: Span) -> Typing {
-        let names = self.scope.models.clone();
-        let Some(index) = self.step_name("model", "model", "T011", arguments, span, &names) else {
-            return Self::broken(span);
-        };
-        if arguments.len() > 1 {
-            self.error("T002", span, "`model` takes only a name").help =
-                Some("it reads inputs and features by the names of its recipe".to_owned());
-        }
-        self.usage.models.extend(names.get(usize::from(index)).cloned());
-        (Expression { span, code: Code::Model(index) }, Static::given(Typed::Model))
+        let (function, result) = functions.instance(at, known, self.scope, &mut self.usage);
+        let code = Code::Call { function, arguments: compiled.into() };
+        (Expression { span, code }, result)
     }
 
     pub(super) fn method(
@@ -240,14 +157,7 @@ impl Compiler<'_> {
         match (name.text.as_str(), arguments) {
             ("apply", []) => {
                 let (of, known) = self.given(receiver);
-                if !matches!(known.typed, Typed::RuleSet | Typed::Any) {
-                    self.error(
-                        "T012",
-                        name.span,
-                        format!("{} cannot be applied", article(known.typed.word())),
-                    )
-                    .help = Some("only the result of `rules(\"…\")` can".to_owned());
-                }
+                self.check_applied(&known.typed, name.span);
                 (Expression { span, code: Code::Apply(Box::new(of)) }, Static::given(Typed::Nothing))
             }
             ("push", [item]) => {
@@ -314,9 +224,16 @@ impl Compiler<'_> {
                 ("failed", Typed::Boolean, false),
                 ("reasons", texts(), false),
             ]),
+            Typed::Scorecard(_) => fixed(&[
+                ("points", Typed::Integer, false),
+                ("reasons", texts(), false),
+                ("failed", Typed::Boolean, false),
+            ]),
+            Typed::Table(at) => self.table_given(*at, &name.text),
             Typed::Model => {
                 fixed(&[("probability", Typed::Number, false), ("failed", Typed::Boolean, false)])
             }
+            Typed::SubFlow(at) => self.sub_flow_property(*at, &name.text),
             Typed::Map(Some(fields)) => fields
                 .get(name.text.as_str())
                 .map(Static::field)

@@ -1,23 +1,20 @@
 //! Syntax → compiled tree: names resolved, types checked, everything wrong collected. What is compiled
 //! without an error can fail at run time only for what facts bring (missing, zero, overflow, a failed model).
 
+use std::collections::BTreeSet;
+
 use rust_decimal::Decimal;
 
+use super::functions::{Argument, Functions};
 use super::scope::{Role, Scope, Threshold, Usage, position};
+use super::statements::assigned_names;
 use super::typed::{Static, Typed};
-use super::{Code, Expression, narrowing};
+use super::{Code, Expression, meant, narrowing};
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::nearest::nearest;
 use crate::domain::place::{Place, Span};
 use crate::domain::script::syntax::{Node, Syntax};
 use crate::domain::value::{Name, Value};
-
-/// A function of the script, before its body is compiled.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Signature {
-    pub name: String,
-    pub parameters: usize,
-}
 
 #[derive(Debug, Clone)]
 pub(super) struct Local {
@@ -25,6 +22,8 @@ pub(super) struct Local {
     pub slot: u16,
     pub known: Static,
     pub constant: bool,
+    /// The decimal that was written, where it stands for a literal and is never assigned.
+    pub exact: Option<Decimal>,
 }
 
 /// Compiles one expression or script body. Problems are collected, never thrown.
@@ -33,7 +32,7 @@ pub struct Compiler<'a> {
     pub(super) scope: &'a Scope,
     pub(super) role: Role<'a>,
     pub(super) place: Place,
-    pub(super) functions: &'a [Signature],
+    pub(super) functions: &'a Functions,
     pub(super) locals: Vec<Local>,
     next: u16,
     pub frame: u16,
@@ -42,6 +41,12 @@ pub struct Compiler<'a> {
     pub diagnostics: Vec<Diagnostic>,
     pub usage: Usage,
     pub(super) in_loop: bool,
+    /// Variables that something assigns, by name.
+    pub(super) assigned: BTreeSet<String>,
+    /// What each `return` gives.
+    pub(super) returns: Vec<Static>,
+    /// In a `|row| …`.
+    pub(super) in_row: bool,
 }
 
 /// A compiled node and what is known of it.
@@ -49,7 +54,7 @@ pub type Typing = (Expression, Static);
 
 impl<'a> Compiler<'a> {
     #[must_use]
-    pub fn new(scope: &'a Scope, role: Role<'a>, place: Place, functions: &'a [Signature]) -> Self {
+    pub fn new(scope: &'a Scope, role: Role<'a>, place: Place, functions: &'a Functions) -> Self {
         let mut compiler = Self {
             scope,
             role,
@@ -62,6 +67,9 @@ impl<'a> Compiler<'a> {
             diagnostics: Vec::new(),
             usage: Usage::default(),
             in_loop: false,
+            assigned: BTreeSet::new(),
+            returns: Vec::new(),
+            in_row: false,
         };
         if let Role::Condition { takes, .. } = role {
             for (name, kind) in takes {
@@ -105,14 +113,32 @@ impl<'a> Compiler<'a> {
         let slot = self.next;
         self.next = self.next.saturating_add(1);
         self.frame = self.frame.max(self.next);
-        self.locals.push(Local { name: name.to_owned(), slot, known, constant });
+        self.locals.push(Local { name: name.to_owned(), slot, known, constant, exact: None });
         slot
     }
 
-    /// A parameter of a function: its type is known only when it is called.
-    pub fn parameter(&mut self, name: &str, span: Span) {
+    /// A parameter of a function, as one call gives it.
+    pub(super) fn parameter(&mut self, name: &str, span: Span, argument: &Argument) {
         self.refuse_declared_name(name, span);
-        self.declare(name, Static::given(Typed::Any), true);
+        self.declare(name, Static::given(argument.typed.clone()), true);
+        self.stands_for(argument.exact);
+    }
+
+    /// Says of the last local which literal it stands for.
+    pub(super) fn stands_for(&mut self, exact: Option<Decimal>) {
+        if let Some(last) = self.locals.last_mut() {
+            last.exact = exact;
+        }
+    }
+
+    /// A whole script or function body.
+    pub fn whole(&mut self, body: &[Syntax], span: Span) -> Typing {
+        let mut assigned = Vec::new();
+        for syntax in body {
+            assigned_names(&mut syntax.clone(), &mut assigned);
+        }
+        self.assigned = assigned.into_iter().collect();
+        self.block(body, span)
     }
 
     /// Compiles what `inner` compiles, with its locals and what it proves forgotten afterwards.
@@ -219,7 +245,11 @@ impl<'a> Compiler<'a> {
     fn name(&mut self, name: &str, span: Span) -> Typing {
         let made = |code: Code, known: Static| (Expression { span, code }, known);
         if let Some(local) = self.locals.iter().rev().find(|l| l.name == name) {
-            return made(Code::Local(local.slot), self.narrowed(name, local.known.clone()));
+            let code = match local.exact {
+                Some(decimal) => Code::Named { local: local.slot, decimal },
+                None => Code::Local(local.slot),
+            };
+            return made(code, self.narrowed(name, local.known.clone()));
         }
         let scope = self.scope;
         if let Some(at) = position(&scope.inputs, name) {
@@ -268,6 +298,7 @@ impl<'a> Compiler<'a> {
             Role::Condition { rule_set, .. } => format!("the rule set `{rule_set}`"),
             Role::Feature => "a feature".to_owned(),
             Role::Script => "the flow's script".to_owned(),
+            Role::Function => "a shared function".to_owned(),
         };
         let allowed = allowed.iter().map(|a| format!("`{a}`")).collect::<Vec<_>>().join(", ");
         self.error("T024", span, format!("`{name}` is protected and may not be read in {here}")).help =
@@ -276,10 +307,16 @@ impl<'a> Compiler<'a> {
 
     fn unknown_name(&mut self, name: &str, span: Span) -> Typing {
         let scope = self.scope;
-        let kinds: [(&str, Vec<&str>); 4] = [
+        if scope.lists.iter().any(|list| &*list.name == name) {
+            let message = format!("the list `{name}` can only be asked whether it holds something");
+            self.error("T060", span, message).help = Some(format!("write `x in {name}`"));
+            return Self::broken(span);
+        }
+        let kinds: [(&str, Vec<&str>); 5] = [
             ("an input", scope.inputs.iter().map(|(n, _)| &**n).collect()),
             ("a feature", scope.features.iter().map(|(n, _)| &**n).collect()),
             ("a threshold", scope.thresholds.iter().map(|(n, _)| &**n).collect()),
+            ("a list", scope.lists.iter().map(|list| &*list.name).collect()),
             ("a variable", self.locals.iter().map(|l| l.name.as_str()).collect()),
         ];
         let all = kinds.iter().flat_map(|(_, names)| names.iter().copied());
@@ -294,13 +331,10 @@ impl<'a> Compiler<'a> {
         let here = match self.role {
             Role::Script => "this script",
             Role::Feature => "this feature",
+            Role::Function => "this function",
             Role::Condition { .. } => "this condition",
         };
-        let help = help.or_else(|| match name {
-            "null" | "nil" | "None" => Some("there is no null here: write `is_missing(x)`".to_owned()),
-            "True" | "TRUE" | "False" | "FALSE" => Some(format!("write `{}`", name.to_lowercase())),
-            _ => None,
-        });
+        let help = self.need_unasked(name).or_else(|| meant::name(name, scope, self.role)).or(help);
         self.error("T004", span, format!("{here} reads an unknown name `{name}`")).help = help;
         Self::broken(span)
     }

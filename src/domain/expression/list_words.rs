@@ -61,7 +61,10 @@ impl Compiler<'_> {
             };
             c.refuse_declared_name(name, span);
             let row = c.declare(name, Static::given(item.clone()), true);
+            // A `return` in here gives the row's value, not the function's.
+            let outer = (std::mem::take(&mut c.returns), std::mem::replace(&mut c.in_row, true));
             let (body, known) = c.block(body, span);
+            (c.returns, c.in_row) = outer;
             ((Some(Box::new(body)), known.typed), row)
         });
         if (matches!(word, ListWord::Any | ListWord::All | ListWord::Filter)

@@ -5,13 +5,15 @@ use rust_decimal::Decimal;
 
 use super::typed::Typed;
 use super::words::Word;
-use super::{Code, Expression};
+use super::{Code, Expression, operators};
 use crate::domain::value::{Kind, Value};
 
 /// Makes an expression of literals and whole numbers the decimal that was written.
 pub fn exact(expression: &mut Expression) {
     match &mut expression.code {
-        Code::Literal { decimal, .. } => expression.code = Code::Constant(Value::Decimal(*decimal)),
+        Code::Literal { decimal, .. } | Code::Named { decimal, .. } => {
+            expression.code = Code::Constant(Value::Decimal(*decimal));
+        }
         Code::Constant(Value::Integer(whole)) => {
             expression.code = Code::Constant(Value::Decimal(Decimal::from(*whole)));
         }
@@ -39,6 +41,26 @@ pub fn exact(expression: &mut Expression) {
     }
 }
 
+/// The decimal that a literal, a threshold or an arithmetic of them is; `None` for what only a request decides.
+#[must_use]
+pub fn folded(expression: &Expression) -> Option<Decimal> {
+    let decimal = |value: Value| match value {
+        Value::Decimal(decimal) => Some(decimal),
+        _ => None,
+    };
+    match &expression.code {
+        Code::Literal { decimal, .. } | Code::Named { decimal, .. } => Some(*decimal),
+        Code::Constant(Value::Integer(whole)) => Some(Decimal::from(*whole)),
+        Code::Negate(of) => folded(of).map(|of| -of),
+        Code::Arithmetic(operator, sides) => {
+            let [left, right] = &**sides;
+            let sides = (Value::Decimal(folded(left)?), Value::Decimal(folded(right)?));
+            operators::arithmetic(*operator, &sides.0, &sides.1).ok().and_then(decimal)
+        }
+        _ => None,
+    }
+}
+
 /// Makes two sides of an operator alike where one is a decimal and the other a literal.
 pub fn pair(a: (&mut Expression, &Typed), b: (&mut Expression, &Typed)) {
     match (a.1, b.1) {
@@ -61,7 +83,9 @@ pub fn items(list: &mut Expression, typed: &Typed) {
     match (&mut list.code, typed) {
         (_, Typed::List(of)) if **of == Typed::Literal => exact(list),
         (Code::List(items), _) => {
-            items.iter_mut().filter(|item| matches!(item.code, Code::Literal { .. })).for_each(exact);
+            let is_literal =
+                |item: &&mut Expression| matches!(item.code, Code::Literal { .. } | Code::Named { .. });
+            items.iter_mut().filter(is_literal).for_each(exact);
         }
         _ => {}
     }

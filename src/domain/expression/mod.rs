@@ -3,14 +3,20 @@
 
 pub mod calls;
 pub mod compile;
+pub mod functions;
 pub mod list_words;
 pub mod literals;
+pub mod look_ups;
+mod meant;
 pub mod narrowing;
+pub mod needs;
 pub mod operations;
 pub mod operators;
 pub mod predicate;
 pub mod scope;
 pub mod statements;
+mod steps;
+mod sub_flow;
 pub mod typed;
 pub mod words;
 
@@ -40,6 +46,11 @@ pub enum Code {
     Input(u16),
     Feature(u16),
     Local(u16),
+    /// A local that holds what was written as a literal: beside a decimal it is that decimal.
+    Named {
+        local: u16,
+        decimal: Decimal,
+    },
     Today,
     DecidedAt,
     List(Box<[Expression]>),
@@ -149,6 +160,17 @@ pub enum Code {
     Nothing,
 }
 
+impl Code {
+    /// The decimal that was written here: for a literal, a threshold, or a variable that stands for one.
+    #[must_use]
+    pub fn as_written(&self) -> Option<Decimal> {
+        match self {
+            Self::Literal { decimal, .. } | Self::Named { decimal, .. } => Some(*decimal),
+            _ => None,
+        }
+    }
+}
+
 /// An arm of `switch`; no labels means any value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CompiledArm {
@@ -197,4 +219,6 @@ pub struct CompiledFunction {
     /// Locals its frame needs, parameters included.
     pub frame: u16,
     pub body: Expression,
+    /// Of `rules/_shared/`: its places are not the script's.
+    pub is_shared: bool,
 }

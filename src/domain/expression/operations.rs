@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::compile::{Compiler, Typing, article};
 use super::typed::{Static, Typed};
-use super::{Code, Expression, literals, narrowing};
+use super::{Code, Expression, literals, meant, narrowing};
 use crate::domain::nearest::nearest;
 use crate::domain::place::Span;
 use crate::domain::script::limits;
@@ -77,10 +77,12 @@ impl Compiler<'_> {
                 }
                 _ => None,
             };
+            let help = help.map(str::to_owned).or_else(|| meant::date(a, b, left, right));
             let message = format!("{} is compared with {}", article(a.word()), article(b.word()));
-            self.error(if mixed { "T006" } else { "T005" }, span, message).help = help.map(str::to_owned);
+            self.error(if mixed { "T006" } else { "T005" }, span, message).help = help;
             return;
         }
+        self.warn_of_exact_equality(operator, (left, a), (right, b), span);
         for (choice, literal) in [(a, right), (b, left)] {
             if let (Typed::Choice(of), Node::Text(text)) = (choice, &literal.node) {
                 self.check_choice(of, text, literal.span);
@@ -133,6 +135,9 @@ impl Compiler<'_> {
     }
 
     pub(super) fn membership(&mut self, item: &Syntax, collection: &Syntax, span: Span) -> Typing {
+        if let Some(list) = self.list_named(collection) {
+            return self.look_up(item, list, span);
+        }
         let (mut item_code, item_known) = self.given(item);
         let (mut collection_code, collection_known) = self.given(collection);
         match (&item_known.typed, &collection_known.typed) {

@@ -93,8 +93,8 @@ impl Predicate {
     #[must_use]
     pub fn of(condition: &Expression) -> Option<Self> {
         match &condition.code {
-            Code::Compare(operator, sides) => compare(Wanted::of(*operator)?, &sides[0], &sides[1]),
-            Code::In(sides) => one_of(&sides[0], &sides[1]),
+            Code::Compare(operator, sides) => compare(Wanted::of(*operator)?, sides),
+            Code::In(sides) => one_of(sides),
             Code::Input(at) => Some(Self::Is(Source::Input(*at))),
             Code::Feature(at) => Some(Self::Is(Source::Feature(*at))),
             Code::IsGiven(of) => match of.code {
@@ -216,7 +216,7 @@ fn source(code: &Code) -> Option<Source> {
     }
 }
 
-fn compare(wanted: Wanted, left: &Expression, right: &Expression) -> Option<Predicate> {
+fn compare(wanted: Wanted, [left, right]: &[Expression; 2]) -> Option<Predicate> {
     let (of, wanted, constant) = match (source(&left.code), source(&right.code)) {
         (Some(of), None) => (of, wanted, right),
         (None, Some(of)) => (of, wanted.turned(), left),
@@ -228,7 +228,7 @@ fn compare(wanted: Wanted, left: &Expression, right: &Expression) -> Option<Pred
     Some(Predicate::Compare { of, wanted, with, ticks: if at_hand { 1 } else { 3 } })
 }
 
-fn one_of(item: &Expression, list: &Expression) -> Option<Predicate> {
+fn one_of([item, list]: &[Expression; 2]) -> Option<Predicate> {
     let (of, Code::List(items)) = (source(&item.code)?, &list.code) else { return None };
     let text = |item: &Expression| match &item.code {
         Code::Constant(Value::Text(text)) => Some(text.clone()),

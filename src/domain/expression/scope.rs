@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
-use super::typed::Static;
+use super::typed::{Static, Typed};
+use crate::domain::list::List;
 use crate::domain::value::{Field, Kind, Name, Value};
 
 /// A threshold's value: exact as written.
@@ -38,9 +39,10 @@ pub struct ScopedScorecard {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScopedTable {
     pub name: Name,
-    /// Columns that are neither input nor feature: the call hands them over.
-    pub takes: Vec<(Name, Kind)>,
-    /// What `.name` of its result is.
+    /// Columns that are neither input nor feature: the call hands them over. One whose type no document says takes
+    /// the type of what is handed over.
+    pub takes: Vec<(Name, Option<Kind>)>,
+    /// What `.name` of its result is. Empty: its file could not be read, and nothing is said of what it gives.
     pub outputs: Vec<(Name, Static)>,
     /// It has `-> outcome`, so `.apply()` has something to record.
     pub has_outcome: bool,
@@ -50,9 +52,37 @@ pub struct ScopedTable {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScopedFlow {
     pub name: Name,
+    pub answers: ScopedAnswers,
+}
+
+/// Whether a flow can be asked, and what it then takes and gives.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ScopedAnswers {
+    Flow(Box<ScopedSubFlow>),
+    /// It does not check.
+    Broken,
+    /// It asks this flow in turn, by this way.
+    Cycle(Vec<String>),
+    /// It checks, and still cannot be asked here.
+    Refused {
+        message: String,
+        help: &'static str,
+    },
+    /// Known for the sake of near names.
+    Uncalled,
+}
+
+/// A flow that can be asked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScopedSubFlow {
     /// Its inputs; those that the call does not hand over are read by name.
-    pub takes: Vec<(Name, Static)>,
-    pub outputs: Vec<(Name, Static)>,
+    pub takes: Vec<(Name, Field)>,
+    /// What `.output` holds; any of it may be missing, for not every outcome carries it.
+    pub outputs: Arc<BTreeMap<Name, Field>>,
+    /// What `.scores` holds.
+    pub scores: Arc<BTreeMap<Name, Field>>,
+    /// Mildest first.
+    pub outcomes: Arc<[Name]>,
 }
 
 /// What scripts may ask the caller for.
@@ -61,6 +91,8 @@ pub struct ScopedNeed {
     pub name: Name,
     pub of: Arc<BTreeMap<Name, Field>>,
     pub with: BTreeMap<Name, Field>,
+    /// It may be missing.
+    pub optional: bool,
 }
 
 /// A list that conditions look things up in.
@@ -68,6 +100,9 @@ pub struct ScopedNeed {
 pub struct ScopedList {
     pub name: Name,
     pub is_shared: bool,
+    pub list: Arc<List>,
+    /// The file of its entries.
+    pub file: u32,
 }
 
 /// A declared reason as verbs name it.
@@ -104,7 +139,7 @@ pub struct Scope {
     pub outcomes: Vec<Name>,
     pub reasons: Vec<ScopedReason>,
     pub outputs: Vec<ScopedOutput>,
-    /// Input, and the only rule sets that may read it.
+    /// Input, and the only rule sets, scorecards and tables that may read it.
     pub protected: Vec<(Name, Vec<String>)>,
 }
 
@@ -128,6 +163,8 @@ pub enum Role<'a> {
         takes: &'a [(Name, Kind)],
     },
     Script,
+    /// The body of a shared function: pure, so that anything may call it.
+    Function,
 }
 
 /// What was named, for `unused` findings, traces and protected inputs.
@@ -142,8 +179,12 @@ pub struct Usage {
     pub flows: BTreeSet<Name>,
     pub needs: BTreeSet<Name>,
     pub lists: BTreeSet<Name>,
+    /// Functions called, also from within functions.
+    pub functions: BTreeSet<Name>,
     pub outcomes: BTreeSet<Name>,
     pub reasons: BTreeSet<Name>,
+    /// What calls hand over where no document says its type: table, name, type.
+    pub handed: Vec<(Name, Name, Typed)>,
 }
 
 impl Usage {
@@ -156,8 +197,10 @@ impl Usage {
         self.flows.extend(other.flows.iter().cloned());
         self.needs.extend(other.needs.iter().cloned());
         self.lists.extend(other.lists.iter().cloned());
+        self.functions.extend(other.functions.iter().cloned());
         self.outcomes.extend(other.outcomes.iter().cloned());
         self.reasons.extend(other.reasons.iter().cloned());
+        self.handed.extend(other.handed.iter().cloned());
     }
 }
 

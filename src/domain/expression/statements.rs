@@ -53,10 +53,24 @@ impl Compiler<'_> {
 
     /// `rules("x");` alone evaluates and forgets.
     fn warn_of_dropped_step(&mut self, syntax: &Syntax, typed: &Typed) {
-        if *typed == Typed::RuleSet && matches!(syntax.node, Node::Call { .. }) {
-            self.warning("T020", syntax.span, "the result of this rule set is neither applied nor read")
-                .help = Some("write `.apply()` behind it to record what it found".to_owned());
+        let applicable = match typed {
+            Typed::RuleSet | Typed::SubFlow(_) => true,
+            Typed::Table(at) => {
+                self.scope.tables.get(usize::from(*at)).is_some_and(|table| table.has_outcome)
+            }
+            Typed::Scorecard(_) => false,
+            _ => return,
+        };
+        if !matches!(syntax.node, Node::Call { .. }) {
+            return;
         }
+        let (verbs, help) = if applicable {
+            ("neither applied nor read", "write `.apply()` behind it to record what it found")
+        } else {
+            ("not read", "give it a name (`let x = …`) and read what it gives, or remove it")
+        };
+        let message = format!("the result of this {} is {verbs}", typed.word());
+        self.warning("T020", syntax.span, message).help = Some(help.to_owned());
     }
 
     pub(super) fn statement(&mut self, syntax: &Syntax) -> Typing {
@@ -83,7 +97,14 @@ impl Compiler<'_> {
             Node::Break => nothing(Code::Break),
             Node::Continue => nothing(Code::Continue),
             Node::Return(value) => {
-                let value = value.as_ref().map(|v| Box::new(self.given(v).0));
+                let value = value.as_ref().map(|value| {
+                    let (value, known) = self.given(value);
+                    self.returns.push(known);
+                    Box::new(value)
+                });
+                if value.is_none() {
+                    self.returns.push(Static::given(Typed::Nothing));
+                }
                 nothing(Code::Return(value))
             }
             Node::Unit => nothing(Code::Nothing),
@@ -163,7 +184,8 @@ impl Compiler<'_> {
 
     /// A local may not have the name of something that the flow declares: a reader could not tell them apart.
     pub(super) fn refuse_declared_name(&mut self, name: &str, span: Span) {
-        if self.scope.declares(name) {
+        // The author of a shared function does not know what all flows declare: there its own names come first.
+        if self.scope.declares(name) && self.role != Role::Function {
             self.error(
                 "T027",
                 span,
@@ -174,8 +196,12 @@ impl Compiler<'_> {
     }
 
     fn declaration(&mut self, name: &syntax::Word, value: &Syntax, constant: bool, span: Span) -> Typing {
-        let (value, mut known) = self.given(value);
-        known.typed = known.typed.settled();
+        let (value, mut known) = if Self::is_need(value) { self.maybe(value) } else { self.given(value) };
+        let is_fixed = known.typed == Typed::Literal && !self.assigned.contains(&name.text);
+        let exact = if is_fixed { literals::folded(&value) } else { None };
+        if exact.is_none() {
+            known.typed = known.typed.settled();
+        }
         self.refuse_declared_name(&name.text, name.span);
         if self.locals.len() >= limits::VARIABLES {
             self.error("S002", name.span, "more than 128 variables");
@@ -185,6 +211,7 @@ impl Compiler<'_> {
             self.error("T025", name.span, format!("`{before}` is declared twice"));
         }
         let local = self.declare(&name.text, known, constant);
+        self.stands_for(exact);
         (
             Expression { span, code: Code::Set { local, value: Box::new(value) } },
             Static::given(Typed::Nothing),
@@ -423,7 +450,7 @@ fn sources(argument: &Expression) -> usize {
     }
 }
 
-fn assigned_names(syntax: &mut Syntax, found: &mut Vec<String>) {
+pub(super) fn assigned_names(syntax: &mut Syntax, found: &mut Vec<String>) {
     if let Node::Assign { target, .. } = &syntax.node
         && let Node::Name(name) = &target.node
     {

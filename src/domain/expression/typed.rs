@@ -7,7 +7,7 @@ use crate::domain::script::syntax::Operator;
 use crate::domain::value::{Field, Kind, Name};
 
 /// A type as far as it is known. `Any` is checked when the script runs.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Typed {
     Any,
     Boolean,
@@ -67,6 +67,22 @@ impl Typed {
             Kind::List(of) => Self::List(Box::new(Self::of(&of.kind))),
             Kind::Map(of) => Self::Map(Some(of.clone())),
         }
+    }
+
+    /// The declared type that this is, if it is one of a plain value.
+    #[must_use]
+    pub fn kind(&self) -> Option<Kind> {
+        Some(match self {
+            Self::Boolean => Kind::Boolean,
+            Self::Integer => Kind::Integer,
+            Self::Decimal => Kind::Decimal,
+            Self::Number | Self::Literal => Kind::Number,
+            Self::Text => Kind::Text,
+            Self::Choice(of) => Kind::Choice(of.clone()),
+            Self::Date => Kind::Date,
+            Self::Time => Kind::Time,
+            _ => return None,
+        })
     }
 
     /// The word for this type in messages.

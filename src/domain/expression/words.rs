@@ -74,6 +74,18 @@ pub const WORDS: &[(&str, Word, usize, usize, &str)] = &[
     ("contains", Word::Contains, 2, 2, "contains(collection, item)"),
 ];
 
+/// Words that name a step of a script.
+pub const STEPS: &[&str] = &["rules", "model", "scorecard", "table", "flow", "need"];
+
+/// A word that calls use: a function or outcome of that name would never be reached, or hide it.
+#[must_use]
+pub fn is_word(name: &str) -> bool {
+    STEPS.contains(&name)
+        || ["is_given", "is_missing"].contains(&name)
+        || super::ListWord::from_name(name).is_some()
+        || WORDS.iter().any(|(word, ..)| *word == name)
+}
+
 /// What a decision knows of time.
 #[derive(Debug, Clone)]
 pub struct Moment {

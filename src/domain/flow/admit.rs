@@ -4,16 +4,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use rust_decimal::Decimal;
 
-use super::{Flow, Input};
+use super::{Flow, Input, Need};
 use crate::domain::declaration::UnknownInputs;
 use crate::domain::expression::operators;
-use crate::domain::facts::{FactProblem, Facts, Given};
+use crate::domain::facts::{FactProblem, Facts, Given, NeedAnswer};
 use crate::domain::nearest::nearest;
 use crate::domain::script::limits;
-use crate::domain::value::{Field, Kind, Name, Value};
+use crate::domain::value::{self, Field, Kind, Name, Value};
 
 /// Problems that are listed one by one: an answer must not be many times as long as what was sent.
 const MOST_PROBLEMS: usize = 1_000;
@@ -32,7 +31,15 @@ impl Flow {
         let values = self
             .inputs
             .iter()
-            .map(|input| admit_input(input, sent.take(&input.name), &mut problems, &mut out_of_range))
+            .map(|input| {
+                let given = sent.take(&input.name);
+                admit_input(input, &Path::Root, given, &mut problems, &mut out_of_range)
+            })
+            .collect();
+        let needs = self
+            .needs
+            .iter()
+            .map(|need| admit_need(need, sent.take(&need.name), &mut problems, &mut out_of_range))
             .collect();
         let all_known = sent.taken == entries.len();
         let unread = if all_known { Vec::new() } else { self.unknown(entries, &mut problems) };
@@ -40,12 +47,7 @@ impl Flow {
             problems.append(&mut out_of_range);
         }
         if problems.is_empty() {
-            return Ok(Facts {
-                values,
-                unread,
-                needs: vec![Value::Missing; self.needs.len()].into(),
-                invalid: out_of_range,
-            });
+            return Ok(Facts { values, unread, needs, invalid: out_of_range });
         }
         let more = problems.len().saturating_sub(MOST_PROBLEMS);
         if more > 0 {
@@ -55,16 +57,59 @@ impl Flow {
         Err(problems)
     }
 
+    /// Answers to needs alone, as a caller sends them to a decision that waits: the place of each need, and what is
+    /// said to it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them; other facts among them are.
+    pub fn admit_answers(&self, given: &Given) -> Result<Vec<(usize, NeedAnswer)>, Vec<FactProblem>> {
+        let Given::Map(entries) = given else {
+            return Err(vec![problem(&Path::Root, "wrong_type", "the facts are an object".to_owned())]);
+        };
+        let (mut problems, mut out_of_range, mut answers) = (Vec::new(), Vec::new(), Vec::new());
+        for (name, sent) in entries {
+            if let Some(at) = self.needs.iter().position(|need| *need.name == **name) {
+                let need = self.needs.get(at).into_iter();
+                answers.extend(
+                    need.map(|need| (at, admit_need(need, Some(sent), &mut problems, &mut out_of_range))),
+                );
+                continue;
+            }
+            let at = Path::Name(&Path::Root, shortened(name));
+            if self.inputs.iter().any(|input| *input.name == **name) {
+                let detail = "the decision stands on what was given at first; leave it out".to_owned();
+                problems.push(problem(&at, "not_asked", detail));
+            } else if problems.len() < MOST_PROBLEMS {
+                let near = nearest(name, self.needs.iter().map(|need| &*need.name));
+                let hint = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+                problems.push(problem(
+                    &at,
+                    "unknown",
+                    format!("flow `{}` has no such need{hint}", self.name),
+                ));
+            }
+        }
+        if self.on_invalid.is_none() {
+            problems.append(&mut out_of_range);
+        }
+        if problems.is_empty() { Ok(answers) } else { Err(problems) }
+    }
+
+    /// What a fact may be called.
+    fn names(&self) -> impl Iterator<Item = &Name> {
+        self.inputs.iter().map(|input| &input.name).chain(self.needs.iter().map(|need| &need.name))
+    }
+
     fn unknown(&self, entries: &[(String, Given)], problems: &mut Vec<FactProblem>) -> Vec<(String, Given)> {
         let mut unread = Vec::new();
         for (name, value) in entries {
-            if self.inputs.iter().any(|input| *input.name == **name) {
+            if self.names().any(|known| **known == **name) {
                 continue;
             }
             match self.unknown_inputs {
                 UnknownInputs::Record => unread.push((name.clone(), value.clone())),
                 UnknownInputs::Refuse => {
-                    let names = self.inputs.iter().map(|i| &*i.name);
+                    let names = self.names().map(|known| &**known);
                     let near = if problems.len() < MOST_HINTS { nearest(name, names) } else { None };
                     let hint = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
                     let detail = format!("flow `{}` has no such input{hint}", self.name);
@@ -95,13 +140,56 @@ impl<'a> Sent<'a> {
     }
 }
 
+/// `null` says that it cannot be had; what was not sent is still to come.
+fn admit_need(
+    need: &Need,
+    sent: Option<&Given>,
+    problems: &mut Vec<FactProblem>,
+    out_of_range: &mut Vec<FactProblem>,
+) -> NeedAnswer {
+    let at = Path::Name(&Path::Root, &need.name);
+    let entries = match sent {
+        None => return NeedAnswer::Awaited,
+        Some(Given::Null) => return NeedAnswer::Unavailable,
+        Some(Given::Map(entries)) => entries,
+        Some(_) => {
+            problems.push(problem(&at, "wrong_type", "an object, or null if it cannot be had".to_owned()));
+            return NeedAnswer::Awaited;
+        }
+    };
+    let mut admitted = BTreeMap::new();
+    for field in &need.of {
+        let sent = entries.iter().find(|(name, _)| **name == *field.name).map(|(_, value)| value);
+        admitted.insert(field.name.clone(), admit_input(field, &at, sent, problems, out_of_range));
+    }
+    let names = || need.of.iter().map(|field| &*field.name);
+    unknown_names(entries, names, &at, problems);
+    NeedAnswer::Given(Value::Map(Arc::new(admitted)))
+}
+
+/// Reports the names of a map that nobody declared.
+fn unknown_names<'n, N: Iterator<Item = &'n str>>(
+    entries: &[(String, Given)],
+    known: impl Fn() -> N,
+    at: &Path<'_>,
+    problems: &mut Vec<FactProblem>,
+) {
+    for (name, _) in entries.iter().filter(|(name, _)| !known().any(|known| known == name)) {
+        let near = if problems.len() < MOST_HINTS { nearest(name, known()) } else { None };
+        let hint = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+        let detail = format!("no such name here{hint}");
+        problems.push(problem(&Path::Name(at, shortened(name)), "unknown", detail));
+    }
+}
+
 fn admit_input(
     input: &Input,
+    parent: &Path<'_>,
     sent: Option<&Given>,
     problems: &mut Vec<FactProblem>,
     out_of_range: &mut Vec<FactProblem>,
 ) -> Value {
-    let at = Path::Name(&Path::Root, &input.name);
+    let at = Path::Name(parent, &input.name);
     let value = admit_field(&input.kind, input.optional, sent, &at, problems);
     if matches!(value, Value::Missing) {
         return value;
@@ -219,25 +307,11 @@ fn choice(of: &Arc<[Name]>, text: &str) -> Result<Value, Refusal> {
 }
 
 fn date(text: &str) -> Result<Value, Refusal> {
-    let shaped = text.len() == 10
-        && text
-            .bytes()
-            .enumerate()
-            .all(|(at, b)| if at == 4 || at == 7 { b == b'-' } else { b.is_ascii_digit() });
-    text.parse()
-        .ok()
-        .filter(|_| shaped)
-        .map(Value::Date)
-        .ok_or_else(|| ("wrong_type", described(&Kind::Date)))
+    value::date(text).map(Value::Date).ok_or_else(|| ("wrong_type", described(&Kind::Date)))
 }
 
 fn time(text: &str) -> Result<Value, Refusal> {
-    let leap_second = text.get(17..19) == Some("60");
-    text.parse::<Timestamp>()
-        .ok()
-        .filter(|_| !leap_second && text.get(10..11) == Some("T"))
-        .map(Value::Time)
-        .ok_or_else(|| ("wrong_type", described(&Kind::Time)))
+    value::time(text).map(Value::Time).ok_or_else(|| ("wrong_type", described(&Kind::Time)))
 }
 
 fn admit_list(of: &Field, items: &[Given], at: &Path<'_>, problems: &mut Vec<FactProblem>) -> Value {
@@ -269,13 +343,7 @@ fn admit_map(
             admit_field(&field.kind, field.optional, sent, &Path::Name(at, name), problems),
         );
     }
-    for (name, _) in entries.iter().filter(|(n, _)| !of.contains_key(n.as_str())) {
-        let names = of.keys().map(|n| &**n);
-        let near = if problems.len() < MOST_HINTS { nearest(name, names) } else { None };
-        let hint = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-        let detail = format!("no such name here{hint}");
-        problems.push(problem(&Path::Name(at, shortened(name)), "unknown", detail));
-    }
+    unknown_names(entries, || of.keys().map(|name| &**name), at, problems);
     Value::Map(Arc::new(admitted))
 }
 

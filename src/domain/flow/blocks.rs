@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::machine::{Fault, Machine, Outcome, Stop, wrong_type};
 use crate::domain::expression::operators;
 use crate::domain::expression::words;
-use crate::domain::expression::{CompiledArm, Expression, ListWord};
+use crate::domain::expression::{Code, CompiledArm, Expression, ListWord};
 use crate::domain::place::Span;
 use crate::domain::script::limits;
 use crate::domain::script::syntax::Operator;
@@ -142,8 +142,29 @@ impl<'a> Machine<'a> {
         self.depth -= 1;
         match result {
             Err(Stop::Return(value)) => Ok(value),
+            // What failed stands in another file: the place that can be shown is that of the call.
+            Err(Stop::Fault(mut fault)) if function.is_shared => {
+                fault.span = span;
+                if !fault.detail.starts_with("in `") {
+                    fault.detail = format!("in `{}`: {}", function.name, fault.detail);
+                }
+                Err(Stop::Fault(fault))
+            }
             other => other,
         }
+    }
+
+    pub(super) fn assign(&mut self, local: u16, value: &'a Expression) -> Outcome<Value> {
+        // What the caller cannot give is missing, and a variable may hold that: the script asks it.
+        let is_need = matches!(value.code, Code::Need { .. });
+        let value = if is_need { self.evaluate(value)? } else { self.value(value)? };
+        self.set(local, value);
+        Ok(Value::Missing)
+    }
+
+    /// `return`, which everything up to the function or script lets through.
+    pub(super) fn leave(&mut self, value: Option<&'a Expression>) -> Outcome<Value> {
+        Err(Stop::Return(value.map_or(Ok(Value::Missing), |value| self.value(value))?))
     }
 
     pub(super) fn switch(&mut self, on: &'a Expression, arms: &'a [CompiledArm]) -> Outcome<Value> {

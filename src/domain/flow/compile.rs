@@ -4,21 +4,19 @@
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
-use rust_decimal::Decimal;
 
 use super::names::Names;
-use super::{Fallback, Feature, Flow, Input, Output, Reason, Rule, RuleSet, Script};
-use crate::domain::declaration::{
-    FlowDeclaration, OnInvalid, RuleDeclaration, RuleSetDeclaration, ThresholdLiteral,
-};
+use super::{Fallback, Feature, Flow, Input, Output, Rule, RuleSet};
+use crate::domain::analysis::{self, Coverage};
+use crate::domain::declaration::{FlowDeclaration, OnInvalid, RuleDeclaration, RuleSetDeclaration};
 use crate::domain::diagnostic::{Diagnostic, Severity};
-use crate::domain::expression::compile::{Compiler, Signature};
+use crate::domain::expression::compile::{Compiler, article};
+use crate::domain::expression::functions::Functions;
+use crate::domain::expression::operators;
 use crate::domain::expression::predicate::Predicate;
-use crate::domain::expression::scope::{
-    Role, Scope, ScopedOutput, ScopedReason, ScopedRuleSet, Threshold, Usage, position,
-};
+use crate::domain::expression::scope::{Role, Scope, ScopedOutput, ScopedReason, ScopedRuleSet, Usage};
 use crate::domain::expression::typed::{Static, Typed};
-use crate::domain::expression::{Code, CompiledFunction, Expression};
+use crate::domain::expression::{Code, Expression};
 use crate::domain::nearest::nearest;
 use crate::domain::place::{Located, Span};
 use crate::domain::script::Grammar;
@@ -36,7 +34,16 @@ impl Flow {
     pub fn compile(declaration: &FlowDeclaration) -> (Option<Flow>, Vec<Diagnostic>) {
         let (flow, mut diagnostics) = stacker::maybe_grow(STACK_LEFT, STACK, || {
             let mut build = Build::new(declaration);
-            (build.flow(), build.diagnostics)
+            let mut flow = build.flow();
+            // Of what does not compile nothing can be said that would stay true.
+            if let Some(flow) = &mut flow
+                && !build.diagnostics.iter().any(|d| d.severity == Severity::Error)
+            {
+                let (found, coverage) = analysis::check(flow, declaration);
+                build.diagnostics.extend(found);
+                flow.coverage = coverage;
+            }
+            (flow, build.diagnostics)
         });
         diagnostics.sort_by_key(|d| (d.place.file, d.place.span.start, d.code));
         diagnostics.dedup();
@@ -47,35 +54,58 @@ impl Flow {
 
 pub(super) struct Build<'d> {
     pub declaration: &'d FlowDeclaration,
-    grammar: Grammar,
+    pub(super) grammar: Grammar,
     pub diagnostics: Vec<Diagnostic>,
     pub scope: Scope,
     pub usage: Usage,
+    pub(super) functions: Functions,
 }
 
 impl<'d> Build<'d> {
     fn new(declaration: &'d FlowDeclaration) -> Self {
-        let usage = Usage::default();
-        Self { declaration, grammar: Grammar::new(), diagnostics: Vec::new(), scope: Scope::default(), usage }
+        Self {
+            declaration,
+            grammar: Grammar::new(),
+            diagnostics: Vec::new(),
+            scope: Scope::default(),
+            usage: Usage::default(),
+            functions: Functions::default(),
+        }
     }
 
     fn flow(&mut self) -> Option<Flow> {
         let declaration = self.declaration;
         Names::check(declaration, &mut self.diagnostics);
         let inputs = self.inputs();
+        let lists = self.lists();
         let thresholds = self.thresholds();
         self.reasons_and_outcomes();
+        let program = self.program();
+        self.scope.flows = super::sub_flows::scoped(declaration);
         let outputs = self.outputs();
+        let needs = self.needs();
         let features = self.features();
         let models = self.models();
         let rule_sets = self.rule_sets();
-        let script = self.script();
+        let table_heads = self.table_heads();
+        self.scope_scorecards();
+        let script = self.script(program);
+        let sub_flows = self.sub_flows();
+        let tables = self.tables(table_heads);
+        let scorecards = self.scorecards();
         let time_zone = self.time_zone();
         let on_error = self.fallback(&declaration.on_error.outcome, &declaration.on_error.reason, "on_error");
         let on_invalid = match &declaration.on_invalid {
             OnInvalid::Refuse => None,
             OnInvalid::Record { outcome, reason } => self.fallback(outcome, reason, "on_invalid"),
         };
+        let reasons = self.reasons();
+        let kept = |fallback: Fallback| {
+            let code = &self.scope.reasons.get(usize::from(fallback.reason))?.code;
+            let reason = reasons.iter().position(|reason| reason.code == *code)?;
+            Some(Fallback { reason: u16::try_from(reason).ok()?, ..fallback })
+        };
+        let (on_error, on_invalid) = (on_error.and_then(kept), on_invalid.and_then(kept));
         let subject = declaration.subject.as_ref().and_then(|s| self.subject(s));
         // What does not compile hides what it uses: a warning then could be false.
         if !self.diagnostics.iter().any(|d| d.severity == Severity::Error) {
@@ -93,24 +123,19 @@ impl<'d> Build<'d> {
             thresholds,
             models,
             rule_sets,
-            scorecards: Vec::new(),
-            tables: Vec::new(),
-            lists: Vec::new(),
-            needs: Vec::new(),
-            sub_flows: Vec::new(),
+            scorecards,
+            tables,
+            lists,
+            needs,
+            sub_flows,
+            languages: declaration.languages.iter().map(|language| language.value.clone()).collect(),
             market: declaration.market.as_ref().map(|market| Name::from(market.value.as_str())),
             is_market_required: declaration.is_market_required,
+            usage: self.usage.clone(),
             outcomes: self.scope.outcomes.clone(),
-            reasons: declaration
-                .reasons
-                .iter()
-                .map(|r| Reason {
-                    code: Name::from(r.code.value.as_str()),
-                    texts: r.texts.clone(),
-                    is_score: r.is_score,
-                })
-                .collect(),
+            reasons,
             outputs,
+            coverage: Coverage::default(),
             on_error: on_error?,
             on_invalid,
             deadline_ms: declaration.deadline_ms,
@@ -136,8 +161,7 @@ impl<'d> Build<'d> {
             let name = Name::from(input.name.value.as_str());
             let known = Static { typed: Typed::of(&input.kind), may_be_missing: input.optional };
             self.scope.inputs.push((name.clone(), known));
-            let (min, max) =
-                (self.bound(input.min.as_ref(), &input.kind), self.bound(input.max.as_ref(), &input.kind));
+            let (min, max) = self.bounds(input.min.as_ref(), input.max.as_ref(), &input.kind);
             Input {
                 name,
                 kind: input.kind.clone(),
@@ -149,29 +173,11 @@ impl<'d> Build<'d> {
             }
         });
         let inputs = inputs.collect();
-        for (input, sets) in &declaration.protected {
-            if position(&self.scope.inputs, &input.value).is_none() {
-                let names = declaration.inputs.iter().map(|i| i.name.value.as_str());
-                let help = nearest(&input.value, names).map(|n| format!("did you mean `{n}`?"));
-                self.error(
-                    "T004",
-                    input,
-                    format!("`protected` names an unknown input `{}`", input.value),
-                    help,
-                );
-            }
-            for set in sets {
-                if !declaration.rule_sets.iter().any(|r| r.name.value == set.value) {
-                    self.error("T010", set, format!("this flow has no rule set `{}`", set.value), None);
-                }
-            }
-            let sets = sets.iter().map(|s| s.value.clone()).collect();
-            self.scope.protected.push((Name::from(input.value.as_str()), sets));
-        }
+        self.protected();
         inputs
     }
 
-    fn bound(&mut self, bound: Option<&Located<String>>, kind: &Kind) -> Option<Value> {
+    pub(super) fn bound(&mut self, bound: Option<&Located<String>>, kind: &Kind) -> Option<Value> {
         let bound = bound?;
         let text = bound.value.as_str();
         let value = match kind {
@@ -179,35 +185,35 @@ impl<'d> Build<'d> {
             Kind::Decimal => text.parse().ok().map(Value::Decimal),
             Kind::Number => text.parse::<f64>().ok().filter(|n| n.is_finite()).map(Value::Number),
             Kind::Date => text.parse().ok().map(Value::Date),
+            Kind::Time => text.parse().ok().map(Value::Time),
             _ => None,
         };
         if value.is_none() {
-            self.error("T029", bound, format!("`{text}` cannot bound {}", kind.word()), None);
+            let help = match kind {
+                Kind::Date => Some("write `2026-01-31`".to_owned()),
+                Kind::Time => Some("write a time with its offset, `2026-01-31T09:00:00Z`".to_owned()),
+                _ => None,
+            };
+            self.error("T029", bound, format!("`{text}` cannot bound {}", article(kind.word())), help);
         }
         value
     }
 
-    fn thresholds(&mut self) -> Vec<(Name, Threshold)> {
-        for threshold in &self.declaration.thresholds {
-            let value = match &threshold.literal.value {
-                ThresholdLiteral::Boolean(value) => Some(Threshold::Value(Value::Boolean(*value))),
-                ThresholdLiteral::Text(text) => Some(Threshold::Value(Value::text(text))),
-                ThresholdLiteral::Number(text) => number_threshold(text),
-            };
-            let Some(value) = value else {
-                let message =
-                    format!("the threshold `{}` is not a number that can be used", threshold.name.value);
-                self.error(
-                    "T029",
-                    &threshold.literal,
-                    message,
-                    Some("write a plain number like `0.40`".to_owned()),
-                );
-                continue;
-            };
-            self.scope.thresholds.push((Name::from(threshold.name.value.as_str()), value));
+    /// Both bounds of an input or output; together they must leave something.
+    fn bounds(
+        &mut self,
+        low: Option<&Located<String>>,
+        high: Option<&Located<String>>,
+        kind: &Kind,
+    ) -> (Option<Value>, Option<Value>) {
+        let (min, max) = (self.bound(low, kind), self.bound(high, kind));
+        if let (Some(a), Some(b), Some(at)) = (&min, &max, high)
+            && operators::ordering(a, b).is_some_and(std::cmp::Ordering::is_gt)
+        {
+            let message = format!("no {} is at least `min` and at most `max`", kind.word());
+            self.error("T029", at, message, Some("exchange the two bounds".to_owned()));
         }
-        self.scope.thresholds.clone()
+        (min, max)
     }
 
     fn reasons_and_outcomes(&mut self) {
@@ -233,7 +239,7 @@ impl<'d> Build<'d> {
             let name = Name::from(output.name.value.as_str());
             let (kind, optional) = (output.kind.clone(), output.optional);
             self.scope.outputs.push(ScopedOutput { name: name.clone(), kind: kind.clone(), optional });
-            let (min, max) = (self.bound(output.min.as_ref(), &kind), self.bound(output.max.as_ref(), &kind));
+            let (min, max) = self.bounds(output.min.as_ref(), output.max.as_ref(), &kind);
             outputs.push(Output { name, kind, optional, min, max });
         }
         outputs
@@ -248,7 +254,7 @@ impl<'d> Build<'d> {
                 return Compiled::default();
             }
         };
-        let mut compiler = Compiler::new(&self.scope, role, source.place, &[]);
+        let mut compiler = Compiler::new(&self.scope, role, source.place, &self.functions);
         let (expression, known) = match role {
             Role::Condition { .. } => (compiler.truth(&syntax), Static::given(Typed::Boolean)),
             _ => compiler.given(&syntax),
@@ -335,7 +341,7 @@ impl<'d> Build<'d> {
         }
     }
 
-    fn outcome(&mut self, outcome: &Located<String>) -> Option<u16> {
+    pub(super) fn outcome(&mut self, outcome: &Located<String>) -> Option<u16> {
         let found = self.scope.outcomes.iter().position(|o| **o == *outcome.value);
         if found.is_none() {
             let help = nearest(&outcome.value, self.scope.outcomes.iter().map(|o| &**o))
@@ -345,7 +351,7 @@ impl<'d> Build<'d> {
         found.and_then(|at| u16::try_from(at).ok())
     }
 
-    fn reason(&mut self, reason: &Located<String>) -> Option<u16> {
+    pub(super) fn reason(&mut self, reason: &Located<String>) -> Option<u16> {
         let found = self.scope.reasons.iter().position(|r| *r.code == *reason.value);
         match found.and_then(|at| self.scope.reasons.get(at)) {
             Some(known) => {
@@ -409,53 +415,6 @@ impl<'d> Build<'d> {
             }
         }
     }
-
-    fn script(&mut self) -> Option<Script> {
-        let source = &self.declaration.script;
-        let program = match self.grammar.program(source) {
-            Ok(program) => program,
-            Err(problems) => {
-                self.diagnostics.extend(problems);
-                return None;
-            }
-        };
-        let signatures: Vec<Signature> = program
-            .functions
-            .iter()
-            .map(|f| Signature { name: f.name.clone(), parameters: f.parameters.len() })
-            .collect();
-        let mut functions = Vec::new();
-        let mut found = (Vec::new(), Usage::default());
-        for function in &program.functions {
-            self.function_name(&function.name, source.place.part(function.span));
-            let mut compiler = Compiler::new(&self.scope, Role::Script, source.place, &signatures);
-            for parameter in &function.parameters {
-                compiler.parameter(parameter, function.span);
-            }
-            let (body, _) = compiler.block(&function.body, function.span);
-            functions.push(CompiledFunction {
-                name: Name::from(function.name.as_str()),
-                parameters: u16::try_from(function.parameters.len()).unwrap_or(u16::MAX),
-                frame: compiler.frame,
-                body,
-            });
-            found.0.append(&mut compiler.diagnostics);
-            found.1.add(&compiler.usage);
-        }
-        let mut compiler = Compiler::new(&self.scope, Role::Script, source.place, &signatures);
-        let (body, _) = compiler.block(&program.body, Span::new(0, source.value.len()));
-        let frame = compiler.frame;
-        found.0.append(&mut compiler.diagnostics);
-        found.1.add(&compiler.usage);
-        self.diagnostics.append(&mut found.0);
-        self.usage.add(&found.1);
-        super::paths::check(&program, &self.scope.outcomes, source.place, &mut self.diagnostics);
-        let mut lines = vec![0];
-        lines.extend(
-            source.value.match_indices('\n').map(|(at, _)| u32::try_from(at + 1).unwrap_or(u32::MAX)),
-        );
-        Some(Script { body, frame, functions, lines })
-    }
 }
 
 struct Compiled {
@@ -474,15 +433,4 @@ impl Default for Compiled {
 
 fn takes_of(set: &RuleSetDeclaration) -> Vec<(Name, Kind)> {
     set.takes.iter().map(|(name, kind)| (Name::from(name.value.as_str()), kind.clone())).collect()
-}
-
-fn number_threshold(text: &str) -> Option<Threshold> {
-    if let Ok(integer) = text.parse::<i64>() {
-        return Some(Threshold::Value(Value::Integer(integer)));
-    }
-    let number = text.parse::<f64>().ok().filter(|n| n.is_finite())?;
-    match text.parse::<Decimal>().or_else(|_| Decimal::from_scientific(text)) {
-        Ok(decimal) => Some(Threshold::Literal { number, decimal }),
-        Err(_) => Some(Threshold::Value(Value::Number(number))),
-    }
 }

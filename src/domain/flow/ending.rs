@@ -4,13 +4,14 @@
 use jiff::Timestamp;
 
 use super::machine::{Fault, Machine, Stop};
-use super::steps::Recorded;
+use super::scorecards::CardResult;
+use super::steps::{AskedScore, Recorded};
 use super::{Budget, Flow, Pins};
 use crate::domain::expression::words::Moment;
 use crate::domain::facts::Facts;
 use crate::domain::place::Span;
 use crate::domain::value::{Name, Value};
-use crate::domain::verdict::{Failure, RecordedBy, Step, Verdict};
+use crate::domain::verdict::{Failure, RecordedBy, Score, Step, Verdict};
 
 impl Flow {
     /// The verdict of an evaluation that could not even be finished: `on_error`, and why. The last resort, for a
@@ -59,6 +60,11 @@ impl Machine<'_> {
                 }
                 self.check_outputs();
             }
+            // Not decided yet: nothing of this run is the verdict's.
+            Err(Stop::Needs(asked)) => {
+                self.open.push(*asked);
+                return;
+            }
             Err(Stop::Fault(fault)) => {
                 let line = flow.script.line(fault.span);
                 self.fail("flow.rhai".to_owned(), Stop::Fault(fault), line);
@@ -90,8 +96,9 @@ impl Machine<'_> {
         }
     }
 
-    fn verdict(self) -> Verdict {
+    fn verdict(mut self) -> Verdict {
         let flow = self.flow;
+        let asked = std::mem::take(&mut self.sub_flows);
         let strictest = self.records.iter().map(|r| r.outcome).max().unwrap_or(flow.on_error.outcome);
         let mut output: Vec<(Name, Value)> = Vec::new();
         let mut strict: Vec<&Recorded> = self.records.iter().filter(|r| r.outcome == strictest).collect();
@@ -112,16 +119,9 @@ impl Machine<'_> {
                 reasons.push(code.clone());
             }
         }
-        let scores = self
-            .asked
-            .iter()
-            .filter_map(|at| {
-                let score = self.models.get(usize::from(*at))?.as_ref()?.score?;
-                Some((flow.models.get(usize::from(*at))?.name.clone(), score))
-            })
-            .collect();
-        Verdict {
-            needs: Vec::new(),
+        let scores = self.scores();
+        let mut verdict = Verdict {
+            needs: self.open,
             outcome: flow.outcomes.get(usize::from(strictest)).cloned().unwrap_or_else(|| Name::from("")),
             reasons,
             output,
@@ -138,6 +138,33 @@ impl Machine<'_> {
             trace: self.trace,
             ticks: self.ticks,
             stopped_at: self.stopped_at,
+        };
+        super::sub_flows::add_to(&mut verdict, flow, asked);
+        verdict
+    }
+
+    /// Scores in the order asked. A scorecard that was asked again with other values gives its last points.
+    fn scores(&self) -> Vec<(Name, Score)> {
+        let flow = self.flow;
+        let mut scores: Vec<(Name, Score)> = Vec::with_capacity(self.asked.len());
+        for asked in &self.asked {
+            let found = match asked {
+                AskedScore::Model(at) => {
+                    let score = self.models.get(usize::from(*at)).and_then(|result| result.as_ref()?.score);
+                    flow.models.get(usize::from(*at)).map(|used| &used.name).zip(score)
+                }
+                AskedScore::Scorecard(at) => self
+                    .cards
+                    .get(*at)
+                    .and_then(CardResult::score)
+                    .and_then(|(card, score)| Some((&flow.scorecards.get(card)?.name, score))),
+            };
+            let Some((name, score)) = found else { continue };
+            match scores.iter_mut().find(|(known, _)| known == name) {
+                Some((_, before)) => *before = score,
+                None => scores.push((name.clone(), score)),
+            }
         }
+        scores
     }
 }

@@ -8,7 +8,10 @@ use rust_decimal::Decimal;
 
 use super::blocks::{STACK, STACK_LEFT};
 use super::rule_sets::SetResult;
-use super::steps::{ModelResult, Recorded};
+use super::scorecards::CardResult;
+use super::steps::{AskedScore, ModelResult, Recorded};
+use super::sub_flows::SubFlowResult;
+use super::tables::TableResult;
 use super::{Budget, Flow, Pins};
 use crate::domain::expression::operators::{self, Impossible};
 use crate::domain::expression::words::{self, Moment};
@@ -17,7 +20,7 @@ use crate::domain::facts::Facts;
 use crate::domain::place::Span;
 use crate::domain::script::limits;
 use crate::domain::value::{StepHandle, Value};
-use crate::domain::verdict::{Failure, Step};
+use crate::domain::verdict::{Failure, NeedAsked, Step};
 
 /// Ticks between two looks at the wall-clock guard.
 const TICKS_BETWEEN_ALARMS: u64 = 256;
@@ -29,6 +32,8 @@ pub(super) enum Stop {
     Break,
     Continue,
     Return(Value),
+    /// The caller has to give this first. Nothing catches it, and nothing has failed.
+    Needs(Box<NeedAsked>),
 }
 
 /// Something that could not be evaluated, and where.
@@ -77,9 +82,18 @@ pub(super) struct Machine<'a> {
     /// In the order evaluated; a set stands here once for each different call.
     pub sets: Vec<SetResult>,
     pub models: Vec<Option<ModelResult>>,
-    /// In the order asked.
-    pub asked: Vec<u16>,
+    /// In the order evaluated, each once for each different call.
+    pub tables: Vec<TableResult>,
+    pub cards: Vec<CardResult>,
+    /// Models and scorecards, in the order asked.
+    pub asked: Vec<AskedScore>,
+    /// In the order asked; a sub-flow stands here once for each different call.
+    pub sub_flows: Vec<SubFlowResult>,
     pub records: Vec<Recorded>,
+    /// What the caller was asked for: each need once.
+    pub needs: Vec<NeedAsked>,
+    /// What of it the caller still has to give.
+    pub open: Vec<NeedAsked>,
     pub trace: Vec<Step>,
     pub failures: Vec<Failure>,
 }
@@ -109,8 +123,13 @@ impl<'a> Machine<'a> {
             features: vec![FeatureSlot::Unread; flow.features.len()],
             sets: Vec::new(),
             models: vec![None; flow.models.len()],
+            tables: Vec::new(),
+            cards: Vec::new(),
             asked: Vec::new(),
+            sub_flows: Vec::new(),
             records: Vec::new(),
+            needs: Vec::new(),
+            open: Vec::new(),
             trace: Vec::with_capacity(16),
             failures: Vec::new(),
         }
@@ -215,7 +234,7 @@ impl<'a> Machine<'a> {
             Code::Literal { number, .. } => Value::Number(*number),
             Code::Input(at) => self.facts.values.get(usize::from(*at)).cloned().unwrap_or(Value::Missing),
             Code::Feature(at) => return self.feature(*at, expression.span),
-            Code::Local(at) => {
+            Code::Local(at) | Code::Named { local: at, .. } => {
                 self.locals.get(self.base + usize::from(*at)).cloned().unwrap_or(Value::Missing)
             }
             Code::Today => Value::Date(self.moment.today()),
@@ -343,19 +362,12 @@ impl<'a> Machine<'a> {
                 return if self.truth(condition)? { self.evaluate(then) } else { self.evaluate(otherwise) };
             }
             Code::Switch { on, arms } => return self.switch(on, arms),
-            Code::Set { local, value } => {
-                let value = self.value(value)?;
-                self.set(*local, value);
-                Value::Missing
-            }
+            Code::Set { local, value } => return self.assign(*local, value),
             Code::While { condition, body } => self.repeat(condition.as_deref(), body)?,
             Code::For { item, counter, over, body } => self.each(*item, *counter, over, body)?,
             Code::Break => return Err(Stop::Break),
             Code::Continue => return Err(Stop::Continue),
-            Code::Return(value) => {
-                let value = value.as_deref().map_or(Ok(Value::Missing), |v| self.value(v))?;
-                return Err(Stop::Return(value));
-            }
+            Code::Return(value) => return self.leave(value.as_deref()),
             _ => Value::Missing,
         })
     }
@@ -384,13 +396,9 @@ impl<'a> Machine<'a> {
     /// Both sides of an operator; a literal beside a decimal is read as one.
     fn pair(&mut self, left: &'a Expression, right: &'a Expression) -> Outcome<(Value, Value)> {
         let (mut a, mut b) = (self.value(left)?, self.value(right)?);
-        match (&left.code, &right.code) {
-            (_, Code::Literal { decimal, .. }) if matches!(a, Value::Decimal(_)) => {
-                b = Value::Decimal(*decimal)
-            }
-            (Code::Literal { decimal, .. }, _) if matches!(b, Value::Decimal(_)) => {
-                a = Value::Decimal(*decimal)
-            }
+        match (left.code.as_written(), right.code.as_written()) {
+            (_, Some(decimal)) if matches!(a, Value::Decimal(_)) => b = Value::Decimal(decimal),
+            (Some(decimal), _) if matches!(b, Value::Decimal(_)) => a = Value::Decimal(decimal),
             _ => {}
         }
         Ok((a, b))
@@ -405,8 +413,8 @@ impl<'a> Machine<'a> {
         let mut values = self.values(all)?;
         if values.iter().any(|v| matches!(v, Value::Decimal(_))) {
             for (value, expression) in values.iter_mut().zip(all) {
-                if let Code::Literal { decimal, .. } = &expression.code {
-                    *value = Value::Decimal(*decimal);
+                if let Some(decimal) = expression.code.as_written() {
+                    *value = Value::Decimal(decimal);
                 }
             }
         }

@@ -11,11 +11,19 @@ mod models;
 mod names;
 mod needs;
 mod paths;
+mod protected;
+mod reasons;
 mod rule_sets;
+mod scorecard_compile;
 mod scorecards;
+mod script;
+mod shared;
 mod steps;
 mod sub_flows;
+mod table_compile;
+mod table_head;
 mod tables;
+mod thresholds;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,9 +31,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::analysis::Coverage;
 use super::declaration::{HitPolicy, Personal, UnknownInputs};
 use super::expression::predicate::Predicate;
-use super::expression::scope::Threshold;
+use super::expression::scope::{Threshold, Usage};
 use super::expression::typed::Typed;
 use super::expression::words::Moment;
 use super::expression::{CompiledFunction, Expression};
@@ -66,21 +75,30 @@ pub struct Flow {
     /// `None`: facts out of range are refused.
     pub on_invalid: Option<Fallback>,
     pub deadline_ms: u64,
+    /// Languages that every reason is given in, the first of them where a caller names none of them.
+    pub languages: Vec<String>,
     /// `None`: `base`.
     pub market: Option<Name>,
     pub is_market_required: bool,
-    pub(super) script: Script,
+    /// What of it could be analysed for what can never happen.
+    pub coverage: Coverage,
+    /// Everything that its conditions, features and script name.
+    pub usage: Usage,
+    pub(in crate::domain) script: Script,
 }
 
 /// What the script may ask the caller for.
 #[derive(Debug, Clone)]
 pub struct Need {
     pub name: Name,
-    pub of: Arc<BTreeMap<Name, Field>>,
+    /// What the caller answers with, in the declared order.
+    pub of: Vec<Input>,
     pub with: BTreeMap<Name, Field>,
+    /// The caller may answer `null`: it is then missing, and the script asks.
+    pub optional: bool,
 }
 
-/// A flow that the script asks, and where its inputs come from when the call does not hand them over.
+/// A flow that the script asks.
 #[derive(Debug, Clone)]
 pub struct SubFlow {
     pub name: Name,
@@ -148,7 +166,7 @@ pub struct Rule {
     pub reads: Arc<[Name]>,
     /// The condition as written.
     pub when: String,
-    pub(super) condition: Expression,
+    pub(in crate::domain) condition: Expression,
     /// The condition once more, where it only compares names with constants, and the most ticks that it takes.
     pub(super) predicate: Option<(Predicate, u32)>,
     pub(super) frame: u16,
@@ -182,7 +200,7 @@ pub struct Fallback {
 
 /// `flow.rhai`, compiled.
 #[derive(Debug)]
-pub(super) struct Script {
+pub(in crate::domain) struct Script {
     pub body: Expression,
     pub frame: u16,
     pub functions: Vec<CompiledFunction>,
@@ -247,6 +265,24 @@ impl Flow {
         machine::Machine::new(self, facts, moment, budget, pins).run()
     }
 
+    /// The models that it asks, and under `flow.name` those of the flows that it asks.
+    #[must_use]
+    pub fn model_names(&self) -> Vec<String> {
+        let own = self.models.iter().map(|used| used.name.to_string());
+        let below = self.sub_flows.iter().flat_map(|sub| {
+            let names = sub.flow.model_names().into_iter();
+            names.map(|name| format!("{}.{name}", sub.name))
+        });
+        own.chain(below).collect()
+    }
+
+    /// The flows that it asks, and those that they ask.
+    #[must_use]
+    pub fn all_sub_flows(&self) -> Vec<Name> {
+        let below = self.sub_flows.iter().flat_map(|sub| sub.flow.all_sub_flows());
+        self.sub_flows.iter().map(|sub| sub.name.clone()).chain(below).collect()
+    }
+
     /// Whom the facts are about, as text.
     #[must_use]
     pub fn subject_of(&self, facts: &Facts) -> Option<String> {
@@ -258,16 +294,21 @@ impl Flow {
         }
     }
 
-    /// The reason's text in the first of these languages that it has, else in English, else in any.
+    /// The reason's text in the first of these languages that it has, else in the first of the flow's own, else in
+    /// English, else in any.
     #[must_use]
     pub fn reason_text(&self, code: &str, languages: &[&str]) -> Option<&str> {
         let texts = &self.reasons.iter().find(|r| &*r.code == code)?.texts;
-        let found = languages.iter().find_map(|language| {
-            let base = language.split('-').next().unwrap_or(language);
-            texts.get(*language).or_else(|| texts.get(base))
-        });
+        let own = self.languages.iter().map(String::as_str);
+        let found = languages.iter().copied().chain(own).find_map(|language| text_in(texts, language));
         found.or_else(|| texts.get("en")).or_else(|| texts.values().next()).map(String::as_str)
     }
+}
+
+/// The text in this language, or in the one that it is a variety of.
+fn text_in<'t>(texts: &'t BTreeMap<String, String>, language: &str) -> Option<&'t String> {
+    let base = language.split('-').next().unwrap_or(language);
+    texts.get(language).or_else(|| texts.get(base))
 }
 
 #[cfg(test)]

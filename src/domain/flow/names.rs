@@ -1,18 +1,14 @@
 //! Names as they are declared: well-formed, not reserved, each used once; and what was declared but never used.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::compile::Build;
-use crate::domain::declaration::{FlowDeclaration, ThresholdLiteral};
+use crate::domain::declaration::{FlowDeclaration, NeedDeclaration, ThresholdLiteral};
 use crate::domain::diagnostic::Diagnostic;
-use crate::domain::expression::ListWord;
 use crate::domain::expression::compile::article;
-use crate::domain::expression::words::WORDS;
+use crate::domain::expression::words::{STEPS, WORDS, is_word};
 use crate::domain::place::{Located, Place};
 use crate::domain::script::{is_name, is_reserved};
-
-/// Words that calls use: an outcome of that name would hide them.
-const STEPS: &[&str] = &["rules", "model", "scorecard", "table", "flow", "need"];
 
 pub(super) struct Names<'a> {
     seen: BTreeMap<&'a str, (&'static str, Place)>,
@@ -41,6 +37,12 @@ impl<'a> Names<'a> {
                 ));
             }
         }
+        for list in &flow.lists {
+            names.readable(if list.is_shared { "shared list" } else { "list" }, &list.name);
+        }
+        for need in &flow.needs {
+            names.need(need);
+        }
         names.outcomes(flow);
         names.unique("reason", flow.reasons.iter().map(|r| &r.code));
         names.unique("output", flow.outputs.iter().map(|o| &o.name));
@@ -49,16 +51,16 @@ impl<'a> Names<'a> {
             names.unique("rule", set.rules.iter().map(|r| &r.id));
             names.unique("name under `takes`", set.takes.iter().map(|(name, _)| name));
             for (name, _) in &set.takes {
-                names.well_formed("name under `takes`", name);
-                if let Some((kind, _)) = names.seen.get(name.value.as_str()) {
-                    let message = format!("`{}` is already the name of {}", name.value, article(kind));
-                    names
-                        .found
-                        .push(Diagnostic::error("T025", name.place, message).help("choose another name"));
-                }
+                names.handed_over(name);
             }
         }
-        for reason in &flow.reasons {
+        for card in &flow.scorecards {
+            names.unique("name under `takes`", card.takes.iter().map(|(name, _)| name));
+            for (name, _) in &card.takes {
+                names.handed_over(name);
+            }
+        }
+        for reason in flow.reasons.iter().filter(|reason| !reason.is_shared) {
             if reason.texts.values().all(|text| text.trim().is_empty()) {
                 let message = format!("the reason `{}` has no text", reason.code.value);
                 let help = format!("write `{}: {{ en: … }}`", reason.code.value);
@@ -85,6 +87,24 @@ impl<'a> Names<'a> {
             None => {
                 self.seen.insert(&name.value, (kind, name.place));
             }
+        }
+    }
+
+    /// What a call hands over may not hide what everybody reads.
+    fn handed_over(&mut self, name: &Located<String>) {
+        self.well_formed("name under `takes`", name);
+        if let Some((kind, _)) = self.seen.get(name.value.as_str()) {
+            let message = format!("`{}` is already the name of {}", name.value, article(kind));
+            self.found.push(Diagnostic::error("T025", name.place, message).help("choose another name"));
+        }
+    }
+
+    /// What answers a need stands among the facts under the need's name.
+    fn need(&mut self, need: &'a NeedDeclaration) {
+        self.readable("need", &need.name);
+        self.unique("name under `of`", need.of.iter().map(|field| &field.name));
+        for field in &need.of {
+            self.well_formed("name under `of`", &field.name);
         }
     }
 
@@ -121,13 +141,12 @@ impl<'a> Names<'a> {
     }
 
     fn unique(&mut self, kind: &str, names: impl Iterator<Item = &'a Located<String>>) {
-        let mut seen: Vec<&str> = Vec::new();
+        let mut seen: BTreeSet<&str> = BTreeSet::new();
         for name in names {
-            if seen.contains(&name.value.as_str()) {
+            if !seen.insert(name.value.as_str()) {
                 let message = format!("the {kind} `{}` is declared twice", name.value);
                 self.found.push(Diagnostic::error("T025", name.place, message).help("choose another name"));
             }
-            seen.push(&name.value);
         }
     }
 }
@@ -135,11 +154,7 @@ impl<'a> Names<'a> {
 impl Build<'_> {
     /// A function with the name of a word or an outcome would never be called: those come first.
     pub(super) fn function_name(&mut self, name: &str, place: Place) {
-        let taken = STEPS.contains(&name)
-            || ["is_given", "is_missing"].contains(&name)
-            || ListWord::from_name(name).is_some()
-            || WORDS.iter().any(|(word, ..)| *word == name)
-            || self.scope.outcomes.iter().any(|outcome| **outcome == *name);
+        let taken = is_word(name) || self.scope.outcomes.iter().any(|outcome| **outcome == *name);
         if taken {
             let message = format!("`{name}` is a word of the language and cannot name a function");
             self.diagnostics.push(Diagnostic::error("T026", place, message).help("choose another name"));
@@ -150,7 +165,7 @@ impl Build<'_> {
     pub(super) fn unused(&mut self) {
         let flow = self.declaration;
         let usage = &self.usage;
-        let mut found = Vec::new();
+        let (mut found, mut found_needs) = (Vec::new(), Vec::new());
         let mut warn = |kind: &str, name: &Located<String>, used: bool| {
             if !used {
                 let message = format!("the {kind} `{}` is never used", name.value);
@@ -163,7 +178,10 @@ impl Build<'_> {
         for threshold in &flow.thresholds {
             warn("threshold", &threshold.name, usage.reads.contains(threshold.name.value.as_str()));
         }
-        for reason in &flow.reasons {
+        for list in flow.lists.iter().filter(|list| !list.is_shared) {
+            warn("list", &list.name, usage.lists.contains(list.name.value.as_str()));
+        }
+        for reason in flow.reasons.iter().filter(|reason| !reason.is_shared) {
             warn("reason", &reason.code, usage.reasons.contains(reason.code.value.as_str()));
         }
         for model in &flow.models {
@@ -172,9 +190,21 @@ impl Build<'_> {
         for set in &flow.rule_sets {
             warn("rule set", &set.name, usage.rule_sets.contains(set.name.value.as_str()));
         }
+        for card in &flow.scorecards {
+            warn("scorecard", &card.name, usage.scorecards.contains(card.name.value.as_str()));
+        }
+        for table in &flow.tables {
+            warn("table", &table.name, usage.tables.contains(table.name.value.as_str()));
+        }
+        for need in flow.needs.iter().filter(|need| !usage.needs.contains(need.name.value.as_str())) {
+            let name = &need.name.value;
+            let message = format!("the need `{name}` is never asked for");
+            let help = format!("write `need(\"{name}\")` in `flow.rhai`, or remove it");
+            found_needs.push(Diagnostic::warning("T088", need.name.place, message).help(help));
+        }
         for outcome in &flow.outcomes {
             warn("outcome", outcome, usage.outcomes.contains(outcome.value.as_str()));
         }
-        self.diagnostics.extend(found);
+        self.diagnostics.extend(found.into_iter().chain(found_needs));
     }
 }

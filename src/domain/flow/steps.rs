@@ -26,6 +26,14 @@ pub(super) struct ModelResult {
     pub failed: bool,
 }
 
+/// What gave a score.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum AskedScore {
+    Model(u16),
+    /// By its place among the results of this run.
+    Scorecard(usize),
+}
+
 /// One recorded outcome.
 #[derive(Debug, Clone)]
 pub(super) struct Recorded {
@@ -73,7 +81,7 @@ impl<'a> Machine<'a> {
             score,
             fallback,
         });
-        self.asked.push(index);
+        self.asked.push(AskedScore::Model(index));
         if let Some(slot) = self.models.get_mut(at) {
             *slot = Some(ModelResult { score, failed: raw.is_none() });
         }
@@ -270,9 +278,9 @@ pub(super) fn coerced(value: Value, code: &Code, kind: &Kind) -> Result<Value, I
         (Value::Integer(n), Kind::Decimal) => Ok(Value::Decimal(Decimal::from(n))),
         #[expect(clippy::cast_precision_loss, reason = "declared as a number: the nearest float")]
         (Value::Integer(n), Kind::Number) => Ok(Value::Number(n as f64)),
-        (Value::Number(_), Kind::Decimal) => match code {
-            Code::Literal { decimal, .. } => Ok(Value::Decimal(*decimal)),
-            _ => Err(Impossible::new("wrong_type", "a decimal was expected, not number")),
+        (Value::Number(_), Kind::Decimal) => match code.as_written() {
+            Some(decimal) => Ok(Value::Decimal(decimal)),
+            None => Err(Impossible::new("wrong_type", "a decimal was expected, not number")),
         },
         (Value::Text(text), Kind::Choice(of)) if !of.contains(&text) => {
             Err(Impossible::new("wrong_type", "not one of its choices"))
@@ -311,7 +319,7 @@ fn held(value: &Value, field: &Field) -> Result<Value, Impossible> {
     }
 }
 
-fn within(value: &Value, min: Option<&Value>, max: Option<&Value>) -> Result<(), Impossible> {
+pub(super) fn within(value: &Value, min: Option<&Value>, max: Option<&Value>) -> Result<(), Impossible> {
     let beyond = |bound: Option<&Value>, wrong: Ordering| {
         bound.is_some_and(|bound| operators::ordering(value, bound) == Some(wrong))
     };

@@ -1,7 +1,14 @@
 //! What a flow means, shown through whole flows: small declarations in, verdicts and diagnostics out.
 
 mod facts;
+mod functions;
+mod habits;
+mod missing;
+mod needs;
 mod sandbox;
+mod scorecards;
+mod tables;
+mod words;
 
 use std::collections::BTreeMap;
 
@@ -77,9 +84,18 @@ fn declaration(script: &str) -> FlowDeclaration {
     }
 }
 
+fn list(name: &str, entries: &[&str]) -> ListDeclaration {
+    let mut all = crate::domain::list::Entries::default();
+    for entry in entries {
+        all.push(entry, 0, None);
+    }
+    let list = List::new("sha256:test".into(), Default::default(), all).0;
+    ListDeclaration { name: text(name), list: Arc::new(list), is_shared: false }
+}
+
 fn reason(code: &str) -> ReasonDeclaration {
     let texts = BTreeMap::from([("en".to_owned(), format!("because of {code}"))]);
-    ReasonDeclaration { code: text(code), texts, is_score: false }
+    ReasonDeclaration { code: text(code), texts, is_score: false, is_shared: false }
 }
 
 fn threshold(name: &str, number: &str) -> ThresholdDeclaration {

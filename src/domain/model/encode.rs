@@ -411,6 +411,12 @@ fn position(categories: &[Name], value: &Value) -> Result<Option<usize>, Refusal
     }
 }
 
+/// A number as models read it: the nearest f64; `None` for what is no finite number.
+#[must_use]
+pub fn as_number(value: &Value) -> Option<f64> {
+    number(value).ok()
+}
+
 fn number(value: &Value) -> Result<f64, Refusal> {
     let number = match value {
         Value::Number(number) => *number,

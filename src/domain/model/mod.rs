@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 pub use boosted::{BaseComes, Boosted, BoostedParts, Branch, MAX_CATEGORIES, Missing, Rule, Side, Width};
 pub use characteristics::{Adverse, Attribute, Characteristic, Characteristics, Compare, Condition};
-pub use encode::{Bins, Encoding, Fallback, Feature};
+pub use encode::{Bins, Encoding, Fallback, Feature, as_number};
 pub use explain::{Background, Contributions, ReasonCode, Space};
 pub use forest::Forest;
 pub use graph::{Binary, Graph, GraphParts, Norm, Slot, Step, Unary};

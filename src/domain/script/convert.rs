@@ -39,10 +39,11 @@ impl<'a> Converter<'a> {
         ast.statements().iter().filter_map(|s| self.statement(s)).collect()
     }
 
-    /// The statements of one function. rhai shows them only through its walker, one function at a time.
+    /// The statements of one function. rhai shows them only through its walker, so the other functions are taken away
+    /// first; its `clone_functions_only_filtered` would leave them all (1.27 does not filter into an empty module).
     fn function_body(&mut self, ast: &AST, name: &str, arity: usize) -> Vec<Syntax> {
-        let alone =
-            ast.clone_functions_only_filtered(|_, _, _, found, params| found == name && params == arity);
+        let mut alone = ast.clone_functions_only();
+        alone.retain_functions(|_, _, found, params| found == name && params == arity);
         let mut body = Vec::new();
         alone.walk(&mut |path: &[ASTNode<'_>]| {
             if let [ASTNode::Stmt(statement)] = path {
@@ -177,8 +178,9 @@ impl<'a> Converter<'a> {
             Expr::BoolConstant(value, _) => Node::Boolean(*value),
             Expr::IntegerConstant(value, _) => Node::Integer(*value),
             Expr::FloatConstant(..) => Node::Number(self.text.slice(span).replace(['_', ' '], "")),
-            Expr::CharConstant(..) => {
-                return self.refuse(span, "single quotes do not make a text", "write texts in double quotes");
+            Expr::CharConstant(letter, _) => {
+                let help = format!("write texts in double quotes: `{:?}`", letter.to_string());
+                return self.refuse(span, "single quotes do not make a text", &help);
             }
             Expr::StringConstant(value, _) => Node::Text(value.to_string()),
             Expr::Unit(_) => {

@@ -1,15 +1,22 @@
 //! rhai's door. rhai is the grammar here: its parser reads conditions, formulas and flow scripts, under the
 //! sandbox's limits, into our own tree. No rhai code ever runs: meaning is `expression`'s alone.
 
+mod children;
 mod convert;
+mod habits;
 mod lambda;
+pub mod named;
 mod switch;
 pub mod syntax;
 mod text;
+mod written;
+
+pub use written::{Digits, arm_head, by_value, written};
 
 use rhai::{Engine, LexError, OptimizationLevel, ParseErrorType};
 
 use self::convert::Converter;
+pub use self::habits::plain_number;
 use self::syntax::{Program, Syntax};
 use self::text::SourceText;
 use super::diagnostic::Diagnostic;
@@ -79,10 +86,10 @@ impl Grammar {
     pub fn condition(&self, source: &Located<String>) -> Result<Syntax, Vec<Diagnostic>> {
         refuse_unfit(source)?;
         let text = SourceText::new(&source.value);
-        let ast = self
-            .engine
-            .compile_expression(&source.value)
-            .map_err(|e| vec![explain(&text, source.place, &e)])?;
+        let ast = self.engine.compile_expression(&source.value).map_err(|e| {
+            let tried = |new: &str| self.engine.compile_expression(new).is_ok();
+            vec![explain(&text, source.place, &e, habits::Kind::Condition, &tried)]
+        })?;
         let mut converter = Converter::new(&self.engine, &text, source.place);
         let body = converter.program(&ast).body;
         converter.finish()?;
@@ -98,7 +105,10 @@ impl Grammar {
     pub fn program(&self, source: &Located<String>) -> Result<Program, Vec<Diagnostic>> {
         refuse_unfit(source)?;
         let text = SourceText::new(&source.value);
-        let ast = self.engine.compile(&source.value).map_err(|e| vec![explain(&text, source.place, &e)])?;
+        let ast = self
+            .engine
+            .compile(&source.value)
+            .map_err(|e| vec![explain(&text, source.place, &e, habits::Kind::Script, &|_| true)])?;
         let mut converter = Converter::new(&self.engine, &text, source.place);
         let program = converter.program(&ast);
         converter.finish()?;
@@ -203,50 +213,71 @@ fn refuse_unfit(source: &Located<String>) -> Result<(), Vec<Diagnostic>> {
 }
 
 /// Turns rhai's first syntax error into a diagnostic, with the rewrite where the mistake is a habit from elsewhere.
-fn explain(text: &SourceText<'_>, place: Place, error: &rhai::ParseError) -> Diagnostic {
+fn explain(
+    text: &SourceText<'_>,
+    place: Place,
+    error: &rhai::ParseError,
+    kind: habits::Kind,
+    tried: &dyn Fn(&str) -> bool,
+) -> Diagnostic {
     let start = text.offset(error.position());
     let span = text.token(start.min(text.text.len()));
-    let at = place.part(span);
-    let word = text.slice(span);
-    match habit(text, span, error.err_type()) {
-        Some((message, help)) => Diagnostic::error("S005", at, message).help(help),
-        None => {
-            let (message, help) = plain_words(error.err_type(), word);
-            let diagnostic = Diagnostic::error("S001", at, message);
-            match help {
-                Some(help) => diagnostic.help(help),
-                None => diagnostic,
-            }
-        }
+    if let Some(found) = habit(text, place, start, kind, tried) {
+        return found;
+    }
+    if let ParseErrorType::MissingToken(token, _) = error.err_type()
+        && token == ";"
+        && let Some((end, line)) = line_before(text.text, start)
+    {
+        let at = place.part(Span::new(end.saturating_sub(1), end));
+        let help = format!("write `{line};`");
+        return Diagnostic::error("S001", at, "this line ends without `;`").help(help);
+    }
+    let (message, help) = plain_words(error.err_type(), text.slice(span));
+    let diagnostic = Diagnostic::error("S001", place.part(span), message);
+    match help {
+        Some(help) => diagnostic.help(help),
+        None => diagnostic,
     }
 }
 
-/// What people type from SQL, Python and spreadsheets.
-fn habit(text: &SourceText<'_>, span: Span, error: &ParseErrorType) -> Option<(String, String)> {
-    let word = text.slice(span);
-    let rewrite = |message: &str, help: &str| Some((message.to_owned(), help.to_owned()));
-    match (word, error) {
-        ("and", _) => rewrite("`and` is not an operator here", "write `&&`"),
-        ("or", _) => rewrite("`or` is not an operator here", "write `||`"),
-        ("not", _) => rewrite("`not` is not an operator here", "write `!(…)`"),
-        ("between", _) => rewrite("`between` is not an operator here", "write `x >= low && x <= high`"),
-        ("is", _) => rewrite("`is` is not an operator here", "write `==`, `is_given(x)` or `is_missing(x)`"),
-        ("null" | "nil" | "None" | "NULL", _) => rewrite("there is no null here", "write `is_missing(x)`"),
-        ("=", _) => rewrite("`=` does not compare", "write `==`"),
-        ("<>", _) => rewrite("`<>` is not an operator here", "write `!=`"),
-        (_, ParseErrorType::BadInput(LexError::MalformedChar(quoted))) => Some((
-            format!("`'{quoted}'` is not a text"),
-            format!("write texts in double quotes: `\"{quoted}\"`"),
-        )),
-        _ => {
-            let before = text.text.get(..span.start as usize).unwrap_or_default().trim_end();
-            let last = before.rsplit(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap_or_default();
-            match last {
-                "not" => rewrite("`not` is not an operator here", "write `!(…)`"),
-                _ => None,
-            }
+/// Longest line that is shown as it would be written here.
+const LONGEST_REWRITE: usize = 200;
+
+/// What people type from SQL, Python and spreadsheets, in the line of the error or the one before it.
+fn habit(
+    text: &SourceText<'_>,
+    place: Place,
+    at: usize,
+    kind: habits::Kind,
+    tried: &dyn Fn(&str) -> bool,
+) -> Option<Diagnostic> {
+    let (from, part) = match kind {
+        habits::Kind::Condition => (0, text.text),
+        habits::Kind::Script => {
+            let found = |(from, line): &(usize, &str)| {
+                let (from, line) = (*from, *line);
+                from <= at && habits::rewritten(line, kind).is_some()
+            };
+            let near = text.lines_to(at);
+            *near.iter().rev().take(2).find(|line| found(line))?
         }
-    }
+    };
+    let new = habits::rewritten(part, kind)?;
+    let first = new.habits.first()?;
+    let whole = new.text.len() <= LONGEST_REWRITE && !new.text.contains('\n') && tried(&new.text);
+    let help = if whole { format!("write `{}`", new.text) } else { first.advice.clone() };
+    let span = Span::new(from + first.span.start as usize, from + first.span.end as usize);
+    Some(Diagnostic::error("S005", place.part(span), first.message.clone()).help(help))
+}
+
+/// The last line with something in it before the line of `at`: where it ends, and what it says.
+fn line_before(text: &str, at: usize) -> Option<(usize, &str)> {
+    let before = text.get(..at)?;
+    let before = before.get(..before.rfind('\n')?)?;
+    let end = before.trim_end().len();
+    let line = before.get(..end)?.rsplit('\n').next()?.trim();
+    (!line.is_empty() && line.len() <= LONGEST_REWRITE && !line.contains("//")).then_some((end, line))
 }
 
 fn plain_words(error: &ParseErrorType, word: &str) -> (String, Option<String>) {

@@ -13,13 +13,17 @@ pub const MAX_SOURCE: usize = 64 * 1024;
 pub struct SourceText<'a> {
     pub text: &'a str,
     lines: Vec<usize>,
+    /// Where each character begins, unless each takes one byte.
+    wide: Option<Vec<u32>>,
 }
 
 impl<'a> SourceText<'a> {
     pub fn new(text: &'a str) -> Self {
         let mut lines = vec![0];
         lines.extend(text.match_indices('\n').map(|(at, _)| at + 1));
-        Self { text, lines }
+        let wide = (!text.is_ascii())
+            .then(|| text.char_indices().map(|(at, _)| u32::try_from(at).unwrap_or(u32::MAX)).collect());
+        Self { text, lines, wide }
     }
 
     /// Byte offset of a position; the end of the text if it has none.
@@ -28,8 +32,9 @@ impl<'a> SourceText<'a> {
             return if position.is_none() { self.text.len() } else { self.line_start(position) };
         };
         let start = self.lines.get(line.saturating_sub(1)).copied().unwrap_or(self.text.len());
-        let rest = self.text.get(start..).unwrap_or_default();
-        start + rest.char_indices().nth(column.saturating_sub(1)).map_or(rest.len(), |(at, _)| at)
+        let Some(wide) = &self.wide else { return (start + column.saturating_sub(1)).min(self.text.len()) };
+        let first = wide.partition_point(|at| (*at as usize) < start);
+        wide.get(first + column.saturating_sub(1)).map_or(self.text.len(), |at| *at as usize)
     }
 
     fn line_start(&self, position: Position) -> usize {
@@ -37,6 +42,14 @@ impl<'a> SourceText<'a> {
             .line()
             .and_then(|line| self.lines.get(line.saturating_sub(1)).copied())
             .unwrap_or(self.text.len())
+    }
+
+    /// The lines up to the one in which byte `at` stands, each with the byte at which it begins; blank ones left out.
+    pub fn lines_to(&self, at: usize) -> Vec<(usize, &'a str)> {
+        let starts = self.lines.iter().copied().take_while(|start| *start <= at);
+        let line =
+            |start: usize| self.text.get(start..).unwrap_or_default().lines().next().unwrap_or_default();
+        starts.map(|start| (start, line(start))).filter(|(_, line)| !line.trim().is_empty()).collect()
     }
 
     /// The span of the token that begins at `start`: a name, a number, a quoted text, or one symbol.

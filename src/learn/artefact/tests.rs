@@ -148,7 +148,7 @@ fn an_edited_logistic_regression_is_refused() {
 fn what_is_not_the_format_is_called_that() {
     let check = |edit: fn(&mut Json), says: &str| refused("logistic", edit, says);
     check(|a| a["format"] = json!("pickle"), "its format is not `tollgate-model`");
-    check(|a| a["format_version"] = json!(2), "its format version is 2, and this program reads 1");
+    check(|a| a["format_version"] = json!(3), "its format version is 3, and this program reads 1 to 2");
     check(|a| a["surprise"] = json!(1), "is not what a model has there");
     check(
         |a| a["features"][0]["type"] = json!("money"),

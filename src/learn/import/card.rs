@@ -48,7 +48,8 @@ pub(super) struct Findings<'a> {
 }
 
 pub(super) fn write(findings: &Findings<'_>) -> Result<Vec<u8>, ImportError> {
-    let Findings { request, read, columns, features, digest, fitted_with, original, agreement, explains } = findings;
+    let Findings { request, read, columns, features, digest, fitted_with, original, agreement, explains } =
+        findings;
     let file = request.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let limits = ["how good it is was not measured here: compare it with `tollgate models compare`"];
     let card = Card {
@@ -70,7 +71,8 @@ pub(super) fn write(findings: &Findings<'_>) -> Result<Vec<u8>, ImportError> {
                 "on {rows} rows the answer is within {largest_difference:e} of the library's own, on \
                  {equal_to_the_last_bit} of them equal to the last bit"
             ),
-            None => "not compared with the library's own answers: import it with `--rows` and `--expected`".to_owned(),
+            None => "not compared with the library's own answers: import it with `--rows` and `--expected`"
+                .to_owned(),
         },
         notes: &read.notes,
         known_limits: columns.known_limits.iter().map(String::as_str).chain(limits).collect(),

@@ -131,7 +131,8 @@ impl Columns {
             if !by_name {
                 return self.columns.get(at);
             }
-            let in_file = |column: &&Column| column.in_file.as_ref().or(Some(&column.name)) == known.name.as_ref();
+            let in_file =
+                |column: &&Column| column.in_file.as_ref().or(Some(&column.name)) == known.name.as_ref();
             self.columns.iter().find(in_file)
         };
         known.iter().enumerate().map(|(at, known)| feature(known, said(at, known), absent)).collect()
@@ -144,7 +145,8 @@ impl Columns {
                 return Ok((Arc::from(input.as_str()), Arc::from(code.as_str())));
             }
             let near = nearest(input, names()).map(|near| format!(" (there is `{near}`)"));
-            let problem = format!("`reasons` speaks of `{input}`, which is no input{}", near.unwrap_or_default());
+            let problem =
+                format!("`reasons` speaks of `{input}`, which is no input{}", near.unwrap_or_default());
             Err(ImportError::Columns(problem))
         };
         self.reasons.iter().map(reason).collect()

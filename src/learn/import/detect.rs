@@ -15,9 +15,8 @@ const H2O: &str = "of H2O, a boosted model or forest can be fitted again with XG
 const READ: &str = "read are XGBoost's JSON and UBJSON, LightGBM's text, ONNX, and PMML scorecards";
 
 pub(super) fn read(bytes: &[u8]) -> Result<Read, ImportError> {
-    let refused = |what: &str, help: &str| {
-        Err(ImportError::Format { what: what.to_owned(), help: help.to_owned() })
-    };
+    let refused =
+        |what: &str, help: &str| Err(ImportError::Format { what: what.to_owned(), help: help.to_owned() });
     let text = std::str::from_utf8(bytes).ok();
     let start = text.map(|text| text.trim_start_matches('\u{feff}').trim_start()).unwrap_or_default();
     match bytes {
@@ -43,9 +42,10 @@ pub(super) fn read(bytes: &[u8]) -> Result<Read, ImportError> {
         _ if start.starts_with("tree\n") || start.starts_with("tree\r\n") => {
             lightgbm::read(&start.replace("\r\n", "\n"))
         }
-        _ if start.starts_with("booster[") => {
-            refused("it is a dump for people, without all numbers", "save it: `model.save_model(\"model.json\")`")
-        }
+        _ if start.starts_with("booster[") => refused(
+            "it is a dump for people, without all numbers",
+            "save it: `model.save_model(\"model.json\")`",
+        ),
         _ if start.starts_with('<') => pmml::read(start),
         _ if contains(bytes, b"saved_model") || contains(bytes, b"tensorflow") => {
             refused("it looks like a TensorFlow SavedModel", NET)

@@ -29,7 +29,9 @@ pub(super) fn read(text: &str) -> Result<Read, ImportError> {
         return refuse(format!("it has {columns} features; a model has 1 to {MAX_COLUMNS}"));
     }
     if header_count(&header, "num_class")? != 1 || header_count(&header, "num_tree_per_iteration")? != 1 {
-        return refuse("it has several classes; fit it with `objective=binary` for a probability of one outcome");
+        return refuse(
+            "it has several classes; fit it with `objective=binary` for a probability of one outcome",
+        );
     }
     let objective = header.get("objective").copied().unwrap_or_default();
     let link = link(objective)?;

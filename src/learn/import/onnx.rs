@@ -149,8 +149,11 @@ fn shape(input: &ValueInfoProto) -> Result<(i32, usize), ImportError> {
     let Some(tensor) = input.r#type.as_ref().and_then(|kind| kind.tensor_type.as_ref()) else {
         return refuse(format!("input `{}` is no tensor", input.name));
     };
-    let dims: Vec<i64> =
-        tensor.shape.as_ref().map(|shape| shape.dim.iter().map(|dim| dim.dim_value).collect()).unwrap_or_default();
+    let dims: Vec<i64> = tensor
+        .shape
+        .as_ref()
+        .map(|shape| shape.dim.iter().map(|dim| dim.dim_value).collect())
+        .unwrap_or_default();
     match dims.as_slice() {
         [_] => Ok((tensor.elem_type, 1)),
         [_, width] if *width > 0 => Ok((tensor.elem_type, usize::try_from(*width).unwrap_or(usize::MAX))),

@@ -150,17 +150,26 @@ impl Reader<'_> {
         let mut attributes = Vec::new();
         for attribute in children(node, "Attribute") {
             if children(attribute, "ComplexPartialScore").next().is_some() {
-                return refuse(format!("`{name}` computes its points (`ComplexPartialScore`); write points instead"));
+                return refuse(format!(
+                    "`{name}` computes its points (`ComplexPartialScore`); write points instead"
+                ));
             }
             let Some(points) = attribute.attribute("partialScore") else {
-                return Err(ImportError::Malformed(format!("an attribute of `{name}` has no `partialScore`")));
+                return Err(ImportError::Malformed(format!(
+                    "an attribute of `{name}` has no `partialScore`"
+                )));
             };
-            let Some(predicate) = elements(attribute).find(|node| node.tag_name().name() != "Extension") else {
+            let Some(predicate) = elements(attribute).find(|node| node.tag_name().name() != "Extension")
+            else {
                 return Err(ImportError::Malformed(format!("an attribute of `{name}` has no condition")));
             };
             let holds = self.condition(predicate, MAX_DEPTH, &mut column)?;
             let reason = attribute.attribute("reasonCode").or(reason).filter(|_| self.uses_reasons);
-            attributes.push(Attribute { holds, points: number(points, "partialScore")?, reason: reason.map(Name::from) });
+            attributes.push(Attribute {
+                holds,
+                points: number(points, "partialScore")?,
+                reason: reason.map(Name::from),
+            });
         }
         // Without a baseline, the best that somebody could have had.
         let best = || attributes.iter().map(|attribute| attribute.points).fold(f64::NEG_INFINITY, f64::max);
@@ -175,8 +184,9 @@ impl Reader<'_> {
         depth: usize,
         first: &mut Option<usize>,
     ) -> Result<Condition, ImportError> {
-        let depth =
-            depth.checked_sub(1).ok_or_else(|| ImportError::Malformed("conditions are nested too deep".to_owned()))?;
+        let depth = depth
+            .checked_sub(1)
+            .ok_or_else(|| ImportError::Malformed("conditions are nested too deep".to_owned()))?;
         match node.tag_name().name() {
             "True" => Ok(Condition::Always),
             "False" => Ok(Condition::Never),
@@ -192,7 +202,9 @@ impl Reader<'_> {
                     Some("or") => Condition::Any(inner),
                     Some("xor") => Condition::Odd(inner),
                     Some("surrogate") => Condition::FirstKnown(inner),
-                    _ => return Err(ImportError::Malformed("a compound condition has no operator".to_owned())),
+                    _ => {
+                        return Err(ImportError::Malformed("a compound condition has no operator".to_owned()));
+                    }
                 })
             }
             other => refuse(format!("`{other}` is no condition that is read")),
@@ -202,8 +214,9 @@ impl Reader<'_> {
     fn column(&self, node: Node<'_, '_>, first: &mut Option<usize>) -> Result<usize, ImportError> {
         let name = node.attribute("field").unwrap_or_default();
         let column = self.fields.iter().position(|field| field.name == name);
-        let column = column
-            .ok_or_else(|| ImportError::Malformed(format!("a condition reads `{name}`, which is no active field")))?;
+        let column = column.ok_or_else(|| {
+            ImportError::Malformed(format!("a condition reads `{name}`, which is no active field"))
+        })?;
         first.get_or_insert(column);
         Ok(column)
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{Agreement, ImportError, read_file};
 use crate::documents::table::{self, Table};
-use crate::domain::model::{Branch, Feature, Fallback, Model, Rule, Step};
+use crate::domain::model::{Branch, Feature, Model, Rule, Step};
 use crate::domain::nearest::nearest;
 use crate::domain::value::{Kind, Value};
 use crate::learn::artefact::Weights;
@@ -45,7 +45,8 @@ impl Rows {
     }
 
     pub(super) fn sample(&self, features: &[Feature]) -> Result<Sample, ImportError> {
-        let places = features.iter().map(|feature| self.place(&feature.name)).collect::<Result<Vec<_>, _>>()?;
+        let places =
+            features.iter().map(|feature| self.place(&feature.name)).collect::<Result<Vec<_>, _>>()?;
         let mut rows = Vec::with_capacity(self.table.rows.len());
         for row in &self.table.rows {
             let mut values = Vec::with_capacity(features.len());
@@ -86,8 +87,8 @@ impl Rows {
             }
             let wanted = row.cells.get(place).and_then(|cell| cell.trim().parse::<f64>().ok());
             let wanted = wanted.filter(|wanted| wanted.is_finite());
-            let wanted =
-                wanted.ok_or_else(|| self.wrong(format!("line {line}: `{expected}` is not a finite number")))?;
+            let wanted = wanted
+                .ok_or_else(|| self.wrong(format!("line {line}: `{expected}` is not a finite number")))?;
             // Of points and amounts the tolerance is a share.
             let difference = (answer - wanted).abs() / wanted.abs().max(1.0);
             if difference > tolerance || difference.is_nan() {
@@ -113,17 +114,8 @@ pub(super) fn golden(weights: &Weights, features: &[Feature], sample: Option<&Sa
             &thresholds
         }
     };
-    let mut golden = golden_rows::invent(rows, &kinds);
-    if features.iter().any(|feature| feature.missing != Fallback::Refuse) {
-        let mut row = golden.last().cloned().unwrap_or_default();
-        for (value, feature) in row.iter_mut().zip(features) {
-            if feature.missing != Fallback::Refuse {
-                *value = Value::Missing;
-            }
-        }
-        golden.push(row);
-    }
-    golden
+    let uses: Vec<usize> = (0..kinds.len()).collect();
+    golden_rows::invent(rows, &uses, &kinds, features)
 }
 
 /// For each column a few numbers around which the model decides.

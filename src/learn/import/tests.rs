@@ -80,7 +80,11 @@ fn explains_alike(model: &Model, fixture: &Answers, columns: &[&str], within: f6
             break;
         }
         let found = model.explain(row).unwrap();
-        assert!((found.base - wanted[1]).abs() <= within * wanted[1].abs().max(1.0), "row {at}: base {}", found.base);
+        assert!(
+            (found.base - wanted[1]).abs() <= within * wanted[1].abs().max(1.0),
+            "row {at}: base {}",
+            found.base
+        );
         for (input, found) in model.inputs.iter().zip(&found.inputs) {
             let column = columns.iter().position(|column| **column == *input.name).unwrap();
             let wanted = wanted[column + 2];
@@ -94,7 +98,17 @@ fn explains_alike(model: &Model, fixture: &Answers, columns: &[&str], within: f6
 
 const NUMBERS: [&str; 8] = ["seniority", "time", "expenses", "income", "assets", "debt", "amount", "price"];
 const ALL: [&str; 11] = [
-    "seniority", "time", "expenses", "income", "assets", "debt", "amount", "price", "home", "records", "job",
+    "seniority",
+    "time",
+    "expenses",
+    "income",
+    "assets",
+    "debt",
+    "amount",
+    "price",
+    "home",
+    "records",
+    "job",
 ];
 
 #[test]
@@ -199,16 +213,18 @@ fn a_scorecard_gives_its_points_and_its_reasons() {
 fn reasons_are_ranked_toward_the_adverse_side_and_counted_by_code() {
     let bytes = fs::read(fixture("xgb_credit.json")).unwrap();
     let request = ImportRequest { name: "m".to_owned(), ..ImportRequest::default() };
-    let columns: Columns =
-        serde_json::from_value(serde_json::json!({"reasons": {"income": "R1", "assets": "R1", "time": "R2", "price": "R3"}}))
-            .unwrap();
+    let columns: Columns = serde_json::from_value(
+        serde_json::json!({"reasons": {"income": "R1", "assets": "R1", "time": "R2", "price": "R3"}}),
+    )
+    .unwrap();
     let draft = convert(&bytes, &request, &columns, None).unwrap();
     let model = artefact::load(&draft.artefact, Arc::from("m"), 1).unwrap();
     let fixture = Answers::read("credit_rows.csv", "xgb_credit.csv");
     for row in fixture.values(&model) {
         let found = model.explain(&row).unwrap();
         let reasons = model.reasons(&found, 2);
-        let weight = |code: &str| reasons.iter().find(|reason| &*reason.code == code).map(|reason| reason.weight);
+        let weight =
+            |code: &str| reasons.iter().find(|reason| &*reason.code == code).map(|reason| reason.weight);
         let income = found.inputs[3] + found.inputs[4];
         assert!(reasons.len() <= 2 && reasons.iter().all(|reason| reason.weight > 0.0));
         assert!(reasons.windows(2).all(|pair| pair[0].weight >= pair[1].weight));
@@ -265,16 +281,21 @@ fn columns_that_the_file_does_not_name_must_be_said() {
         assert!(error.to_string().contains(says), "{error}");
     };
     let none = serde_json::json!({});
-    check("sk_hist.onnx", none, "the model has 8 columns, of which its file names 0; say all of them in order");
+    check(
+        "sk_hist.onnx",
+        none,
+        "the model has 8 columns, of which its file names 0; say all of them in order",
+    );
     let near = serde_json::json!({"columns": [{"name": "incone"}]});
     check("xgb_credit.json", near, "the model has no column `incone` (there is `income`)");
     let reasons = serde_json::json!({"reasons": {"incone": "R1"}});
     check("xgb_credit.json", reasons, "`reasons` speaks of `incone`, which is no input (there is `income`)");
     let other = serde_json::json!({"columns": [{"name": "home", "of": ["a"]}]});
     check("lgb_choices.txt", other, "its categories are in the model's file already, and are others");
-    let renamed: Columns =
-        serde_json::from_value(serde_json::json!({"columns": [{"name": "pay", "in_file": "income", "missing": "refuse"}]}))
-            .unwrap();
+    let renamed: Columns = serde_json::from_value(
+        serde_json::json!({"columns": [{"name": "pay", "in_file": "income", "missing": "refuse"}]}),
+    )
+    .unwrap();
     let draft = convert(&fs::read(fixture("xgb_credit.json")).unwrap(), &request, &renamed, None).unwrap();
     assert_eq!(draft.inputs[3], "pay");
 }

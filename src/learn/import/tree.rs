@@ -32,7 +32,8 @@ impl Grown {
         }
         if !covers.is_empty() {
             let usable = |cover: &&f64| cover.is_finite() && **cover >= 0.0;
-            let covers: Vec<f64> = order.iter().filter_map(|at| covers.get(*at)).filter(usable).copied().collect();
+            let covers: Vec<f64> =
+                order.iter().filter_map(|at| covers.get(*at)).filter(usable).copied().collect();
             if covers.len() != order.len() {
                 return Err("a cover is not a finite number from 0");
             }

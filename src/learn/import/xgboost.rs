@@ -200,7 +200,9 @@ fn read(file: File) -> Result<Read, ImportError> {
     let weights = match booster.as_str() {
         "gblinear" => return linear(&model, known, columns, base, link, algorithm),
         "gbtree" | "dart" => grow(&model, &weight_drop, &attributes, columns, &mut notes)?,
-        other => return refuse(format!("its booster is `{other}`; `gbtree`, `dart` and `gblinear` are read")),
+        other => {
+            return refuse(format!("its booster is `{other}`; `gbtree`, `dart` and `gblinear` are read"));
+        }
     };
     let Grown { trees, covers, sets } = weights;
     let parts = BoostedParts {
@@ -224,8 +226,13 @@ fn link(objective: &str) -> Result<Link, ImportError> {
     Ok(match objective {
         "binary:logistic" | "reg:logistic" => Link::LogisticSingle,
         "binary:hinge" => Link::Step,
-        "binary:logitraw" | "reg:squarederror" | "reg:linear" | "reg:squaredlogerror"
-        | "reg:pseudohubererror" | "reg:absoluteerror" | "reg:quantileerror" => Link::Identity,
+        "binary:logitraw"
+        | "reg:squarederror"
+        | "reg:linear"
+        | "reg:squaredlogerror"
+        | "reg:pseudohubererror"
+        | "reg:absoluteerror"
+        | "reg:quantileerror" => Link::Identity,
         "count:poisson" | "reg:gamma" | "reg:tweedie" => Link::ExponentialSingle,
         other => {
             return refuse(format!(
@@ -274,13 +281,15 @@ fn known(
 
 impl Encoded {
     fn names(&self) -> Result<Vec<String>, ImportError> {
-        let wrong = || ImportError::Malformed("the names of categories are not where they should be".to_owned());
+        let wrong =
+            || ImportError::Malformed("the names of categories are not where they should be".to_owned());
         if self.offsets.is_empty() {
             return Ok(self.values.iter().map(ToString::to_string).collect());
         }
         let bytes: Option<Vec<u8>> = self.values.iter().map(|value| u8::try_from(*value).ok()).collect();
         // Signed bytes: what is not ASCII is below 0.
-        let signed = || self.values.iter().map(|value| i8::try_from(*value).ok().map(i8::cast_unsigned)).collect();
+        let signed =
+            || self.values.iter().map(|value| i8::try_from(*value).ok().map(i8::cast_unsigned)).collect();
         let bytes = bytes.or_else(signed).ok_or_else(wrong)?;
         let ends = self.offsets.iter().skip(1);
         self.offsets
@@ -303,7 +312,9 @@ fn grow(
 ) -> Result<Grown, ImportError> {
     let trees = used(model, attributes, notes);
     if !weight_drop.is_empty() && weight_drop.len() < trees.len() {
-        return Err(ImportError::Malformed("`weight_drop` has fewer weights than there are trees".to_owned()));
+        return Err(ImportError::Malformed(
+            "`weight_drop` has fewer weights than there are trees".to_owned(),
+        ));
     }
     let mut grown = Grown::default();
     for (at, tree) in trees.iter().enumerate() {

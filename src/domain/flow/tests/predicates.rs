@@ -67,6 +67,43 @@ proptest! {
     }
 }
 
+/// One condition as a rule, as a script's branch and as a feature: hit, miss or failed.
+fn three_ways(condition: &str, given: &Given) -> [RuleResult; 3] {
+    let result = |verdict: &Verdict| match (verdict.degraded, &*verdict.outcome) {
+        (true, _) => RuleResult::Failed,
+        (false, "decline") => RuleResult::Hit,
+        (false, _) => RuleResult::Miss,
+    };
+    let mut as_rule = declaration(r#"rules("knockout").apply(); approve();"#);
+    as_rule.features = vec![feature("share", "amount / age")];
+    as_rule.rule_sets = vec![rule_set(HitPolicy::Collect, vec![rule("r", condition, "decline", "R1")])];
+    let mut as_branch = declaration(&format!("if {condition} {{ decline(\"R1\"); }} approve();"));
+    as_branch.features = vec![feature("share", "amount / age")];
+    let mut as_feature = declaration("if holds { decline(\"R1\"); } approve();");
+    as_feature.features = vec![feature("share", "amount / age"), feature("holds", condition)];
+    [as_rule, as_branch, as_feature].map(|declared| result(&decide(&compiled(&declared), given)))
+}
+
+proptest! {
+    #[test]
+    fn a_condition_means_the_same_in_yaml_and_in_rhai(
+        condition in conditions(),
+        age in 39..43_i64,
+        amount in prop::sample::select(vec!["2499.99", "2500", "2500.000", "2500.01"]),
+        score in prop::sample::select(vec!["0.3", "0.30000000000000004", "0.4", "1"]),
+        phone in prop::option::of(prop::sample::select(vec!["1", "2"])),
+    ) {
+        let mut given = vec![
+            ("age", Given::Number(age.to_string())),
+            ("amount", Given::Text(amount.to_owned())),
+            ("score", Given::Number(score.to_owned())),
+        ];
+        given.extend(phone.map(|phone| ("phone", Given::Text(phone.to_owned()))));
+        let [rule, branch, feature] = three_ways(&condition, &facts(&given));
+        prop_assert!(rule == branch && branch == feature, "{condition}: {rule:?}, {branch:?}, {feature:?}");
+    }
+}
+
 #[test]
 fn the_rules_of_threshold_and_choice_are_predicates() {
     let wanted =

@@ -33,7 +33,8 @@ impl<'a> Nodes<'a> {
         if attribute(node, "nodes_values_as_tensor").is_some() {
             return refuse("it compares 64-bit floats; export it with float inputs");
         }
-        let modes = attribute(node, "nodes_modes").map_or(&[] as &[Vec<u8>], |modes| modes.strings.as_slice());
+        let modes =
+            attribute(node, "nodes_modes").map_or(&[] as &[Vec<u8>], |modes| modes.strings.as_slice());
         let nodes = Self {
             trees: ints(node, "nodes_treeids"),
             ids: ints(node, "nodes_nodeids"),
@@ -102,7 +103,8 @@ impl<'a> Nodes<'a> {
         let when_true = child(self.when_true).ok_or("a child does not exist")?;
         let when_false = child(self.when_false).ok_or("a child does not exist")?;
         let column = self.features.get(at).and_then(|feature| usize::try_from(*feature).ok());
-        let column = column.filter(|column| *column < columns).ok_or("it splits on a column that does not exist")?;
+        let column =
+            column.filter(|column| *column < columns).ok_or("it splits on a column that does not exist")?;
         let value = *self.values.get(at).ok_or(cut)?;
         if value.is_nan() {
             return Err("a threshold is not a number");
@@ -117,7 +119,11 @@ impl<'a> Nodes<'a> {
             b"BRANCH_LT" => (below, true),
             b"BRANCH_GT" => (at_most, false),
             b"BRANCH_GTE" => (below, false),
-            _ => return Err("a split asks for more than `<`, `<=`, `>` or `>=`; import the library's own format"),
+            _ => {
+                return Err(
+                    "a split asks for more than `<`, `<=`, `>` or `>=`; import the library's own format",
+                );
+            }
         };
         let to_true = self.missing_true.get(at).is_some_and(|to_true| *to_true != 0);
         let side = if to_true == true_is_low { Side::Low } else { Side::High };

@@ -212,7 +212,8 @@ impl Lowering {
         };
         let steps = self.steps.into_iter().zip(&used).filter(|(_, used)| **used);
         let steps = steps.map(|(step, _)| renamed(step, &settle)).collect();
-        let parts = GraphParts { columns, constants: self.constants, steps, answer: settle(answer), is_probability };
+        let parts =
+            GraphParts { columns, constants: self.constants, steps, answer: settle(answer), is_probability };
         Ok((parts, self.categories.into_iter().map(Option::unwrap_or_default).collect()))
     }
 }
@@ -291,7 +292,11 @@ impl Constant {
             STRING => (vec![f64::NAN; tensor.string_data.len()], Width::Double),
             _ => return Err(wrong("is of a type that is not read")),
         };
-        if numbers.len() == count { Ok(Self { dims, numbers, width }) } else { Err(wrong("is not of its size")) }
+        if numbers.len() == count {
+            Ok(Self { dims, numbers, width })
+        } else {
+            Err(wrong("is not of its size"))
+        }
     }
 }
 

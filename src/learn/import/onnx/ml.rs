@@ -64,7 +64,9 @@ pub(super) fn ints<'a>(node: &'a NodeProto, name: &str) -> &'a [i64] {
 }
 
 pub(super) fn text(node: &NodeProto, name: &str) -> String {
-    attribute(node, name).map(|attribute| String::from_utf8_lossy(&attribute.s).into_owned()).unwrap_or_default()
+    attribute(node, name)
+        .map(|attribute| String::from_utf8_lossy(&attribute.s).into_owned())
+        .unwrap_or_default()
 }
 
 fn strings(node: &NodeProto, name: &str) -> Vec<String> {
@@ -83,9 +85,7 @@ fn against(lowering: &mut Lowering, does: Binary, row: Row, constant: Slot) -> R
 fn constants(lowering: &mut Lowering, numbers: &[f32], count: usize) -> Result<Vec<Slot>, ImportError> {
     match numbers {
         [one] => Ok(vec![lowering.constant(f64::from(*one))?; count]),
-        all if all.len() == count => {
-            all.iter().map(|number| lowering.constant(f64::from(*number))).collect()
-        }
+        all if all.len() == count => all.iter().map(|number| lowering.constant(f64::from(*number))).collect(),
         _ => refuse("its numbers are for rows of another width"),
     }
 }
@@ -171,7 +171,8 @@ fn label_encoder(lowering: &mut Lowering, node: &NodeProto) -> Result<Row, Impor
         }
         return Ok(Row { slots, width, is_probability: false });
     }
-    let keys = numbers.iter().map(|key| *key as f64).chain(floats_in.iter().copied().map(f64::from)).collect();
+    let keys =
+        numbers.iter().map(|key| *key as f64).chain(floats_in.iter().copied().map(f64::from)).collect();
     let slots = lowering.push(Step::Lookup { of: row.slots, keys, values, otherwise })?;
     Ok(Row { slots, width, is_probability: false })
 }
@@ -210,11 +211,7 @@ fn linear(lowering: &mut Lowering, node: &NodeProto) -> Result<Row, ImportError>
 }
 
 /// What `post_transform` makes of scores.
-pub(super) fn transformed(
-    lowering: &mut Lowering,
-    node: &NodeProto,
-    row: Row,
-) -> Result<Row, ImportError> {
+pub(super) fn transformed(lowering: &mut Lowering, node: &NodeProto, row: Row) -> Result<Row, ImportError> {
     let (slots, is_probability) = match text(node, "post_transform").as_str() {
         "" | "NONE" => (row.slots, row.is_probability),
         "LOGISTIC" => (lowering.unary(Unary::Logistic, row, Width::Single).slots, true),

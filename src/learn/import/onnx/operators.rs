@@ -190,7 +190,8 @@ pub(super) fn pick(row: &Row, places: &[f64]) -> Result<Row, ImportError> {
     let slot = |place: &f64| {
         let from_start = if *place < 0.0 { place + count } else { *place };
         let slot = (from_start >= 0.0).then(|| row.slots.get(from_start as usize)).flatten();
-        slot.copied().ok_or_else(|| ImportError::Malformed("it picks a column that does not exist".to_owned()))
+        slot.copied()
+            .ok_or_else(|| ImportError::Malformed("it picks a column that does not exist".to_owned()))
     };
     Ok(Row { slots: places.iter().map(slot).collect::<Result<_, _>>()?, ..*row })
 }

@@ -27,7 +27,11 @@ fn formats_that_are_not_read_are_named_with_what_to_export() {
     check(b"....TFL3", "TensorFlow Lite", "tf2onnx");
     check(b"\x1f\x8b\x08", "compressed", "unpack");
     check(b"booster[0]:\n0:[f0<1]", "dump for people", "save_model");
-    check(b"{\"name\": \"tree\", \"tree_info\": [{\"tree_structure\": {}}]}", "LightGBM's dump", "save_model");
+    check(
+        b"{\"name\": \"tree\", \"tree_info\": [{\"tree_structure\": {}}]}",
+        "LightGBM's dump",
+        "save_model",
+    );
     check(b"{\"a\": 1}", "no model that is known", "LightGBM's text");
     check(b"", "empty", "ONNX");
     check(b"hello", "not known", "ONNX");
@@ -43,14 +47,26 @@ fn edited(file: &str, from: &str, to: &str) -> Vec<u8> {
 fn objectives_and_shapes_that_are_not_read_are_refused_by_name() {
     refused(&edited("xgb_credit.json", "binary:logistic", "rank:ndcg"), "its objective is `rank:ndcg`");
     refused(&edited("xgb_credit.json", "\"num_class\":\"0\"", "\"num_class\":\"3\""), "several classes");
-    refused(&edited("xgb_credit.json", "\"name\":\"gbtree\"", "\"name\":\"forest\""), "its booster is `forest`");
-    refused(&edited("lgb_credit.txt", "objective=binary", "objective=lambdarank"), "its objective is `lambdarank`");
+    refused(
+        &edited("xgb_credit.json", "\"name\":\"gbtree\"", "\"name\":\"forest\""),
+        "its booster is `forest`",
+    );
+    refused(
+        &edited("lgb_credit.txt", "objective=binary", "objective=lambdarank"),
+        "its objective is `lambdarank`",
+    );
     refused(&edited("lgb_credit.txt", "num_class=1", "num_class=3"), "several classes");
     refused(&edited("lgb_credit.txt", "is_linear=0", "is_linear=1"), "its leaves are linear models");
     let pmml = |from: &str, to: &str| edited("scorecard.pmml", from, to);
     refused(&pmml("<Scorecard", "<TreeModel/><NoScorecard"), "no XML");
     refused(&pmml("operator=\"isMissing\"", "operator=\"isLucky\""), "`isLucky` is no operator");
-    refused(&pmml("<DataDictionary>", "<TransformationDictionary><DerivedField/></TransformationDictionary><DataDictionary>"), "derives fields");
+    refused(
+        &pmml(
+            "<DataDictionary>",
+            "<TransformationDictionary><DerivedField/></TransformationDictionary><DataDictionary>",
+        ),
+        "derives fields",
+    );
     refused(b"<!DOCTYPE a [<!ENTITY x \"y\">]><PMML/>", "no XML");
     refused(b"<html/>", "is no PMML");
 }
@@ -61,19 +77,42 @@ fn circles_wrong_numbers_and_counts_are_refused_with_their_place() {
     let children = text.split("\"left_children\":[").nth(1).unwrap().split(']').next().unwrap();
     let first = children.split(',').next().unwrap();
     let circle = children.replacen(first, "0", 1);
-    refused(&edited("xgb_credit.json", children, &circle), "tree 0: a node has two parents, or the nodes go in a circle");
-    refused(&edited("xgb_credit.json", "\"num_feature\":\"8\"", "\"num_feature\":\"99999999999\""), "features");
-    refused(&edited("xgb_credit.json", "\"num_feature\":\"8\"", "\"num_feature\":\"2\""), "num_feature");
+    refused(
+        &edited("xgb_credit.json", children, &circle),
+        "tree 0: a node has two parents, or the nodes go in a circle",
+    );
+    refused(
+        &edited(
+            "xgb_credit.json",
+            "\"num_feature\":\"8\",\"num_target",
+            "\"num_feature\":\"99999999999\",\"num_target",
+        ),
+        "features",
+    );
+    refused(
+        &edited(
+            "xgb_credit.json",
+            "\"num_feature\":\"8\",\"num_target",
+            "\"num_feature\":\"2\",\"num_target",
+        ),
+        "num_feature",
+    );
     refused(&edited("xgb_credit.json", "\"base_score\":\"[", "\"base_score\":\"[NaN"), "`base_score`");
     let lines = fs::read_to_string(fixture("lgb_credit.txt")).unwrap();
     let threshold = lines.lines().find(|line| line.starts_with("threshold=")).unwrap();
     let (_, rest) = threshold.split_once(' ').unwrap();
     for number in ["NaN", "inf", "1e999"] {
-        refused(&edited("lgb_credit.txt", threshold, &format!("threshold={number} {rest}")), "not a finite number");
+        refused(
+            &edited("lgb_credit.txt", threshold, &format!("threshold={number} {rest}")),
+            "not a finite number",
+        );
     }
     refused(&edited("lgb_credit.txt", "left_child=", "left_child=77 "), "not of one length");
     refused(&edited("lgb_credit.txt", "end of trees", "end of"), "end of trees");
-    refused(&edited("scorecard.pmml", "partialScore=\"9\"", "partialScore=\"many\""), "`partialScore` is not a finite number");
+    refused(
+        &edited("scorecard.pmml", "partialScore=\"9\"", "partialScore=\"many\""),
+        "`partialScore` is not a finite number",
+    );
 }
 
 /// Each format, small enough to be changed thousands of times.

@@ -1,0 +1,188 @@
+//! Branches of the script that are never taken, given the branches around them and the returns before them. Names are
+//! followed as values that stay what they are until they are assigned; what a loop assigns is forgotten.
+
+use std::collections::BTreeMap;
+
+use super::formula::{Formula, Met, Names, Reader};
+use super::line::Line;
+use super::region::Union;
+use super::rule_sets::useless_tests;
+use super::space::{Axis, Base, Key, Space};
+use super::{Analysis, FlowNames, NOT_COMPARISONS};
+use crate::domain::diagnostic::Diagnostic;
+use crate::domain::expression::{Code, Expression};
+use crate::domain::place::{Place, Span};
+
+/// Inputs and features, and the script's variables: of these only what they are compared with tells the type.
+struct ScriptNames<'a>(FlowNames<'a>);
+
+impl Names for ScriptNames<'_> {
+    fn axis(&self, key: &Key, met: &Met) -> Option<Axis> {
+        let (Base::Local(_), path) = key else { return self.0.axis(key, met) };
+        let line = match met {
+            Met::Boolean => Line::Boolean,
+            Met::Number => Line::AnyNumber,
+            Met::Text => Line::Text,
+            Met::Nothing => return None,
+        };
+        let name = path.last().map_or("it", |last| last);
+        Some(Axis::new(key.clone(), name.to_owned(), line, true))
+    }
+}
+
+impl Analysis<'_> {
+    pub(super) fn branches(&mut self) {
+        let (script, source) = (&self.flow.script, &self.declaration.script);
+        let names = ScriptNames(FlowNames { flow: self.flow, takes: &[] });
+        let mut bodies = vec![&script.body];
+        // Functions that come from another file have their places there.
+        if self.declaration.shared_functions.is_empty() {
+            bodies.extend(script.functions.iter().map(|function| &function.body));
+        }
+        for body in bodies {
+            let (mut space, mut formulas) = (Space::default(), BTreeMap::new());
+            let mut conditions = Vec::new();
+            conditions_in(body, &mut conditions);
+            for condition in conditions {
+                let mut reader = Reader { space: &mut space, names: &names, source: &source.value };
+                formulas.insert(condition.span, reader.read(condition));
+            }
+            space.settle();
+            let sizes = space.sizes();
+            if sizes.contains(&0) {
+                continue;
+            }
+            let mut walk = Walk { analysis: self, space, sizes, formulas, place: source.place };
+            walk.statement(body, Union::all());
+        }
+    }
+}
+
+struct Walk<'w, 'a> {
+    analysis: &'w mut Analysis<'a>,
+    space: Space,
+    sizes: Vec<u32>,
+    formulas: BTreeMap<Span, Formula>,
+    place: Place,
+}
+
+impl Walk<'_, '_> {
+    /// The points at which control goes on behind this statement, at most; `None` where it does not.
+    fn statement(&mut self, statement: &Expression, state: Union) -> Option<Union> {
+        match &statement.code {
+            Code::Block(body) => {
+                body.iter().try_fold(state, |state, statement| self.statement(statement, state))
+            }
+            Code::If { condition, then, otherwise } => self.branch(condition, then, otherwise, state),
+            Code::Set { local, value } => {
+                let state = self.statement(value, state)?;
+                Some(self.forgetting(state, &[*local]))
+            }
+            Code::Switch { arms, .. } => {
+                let mut assigned = Vec::new();
+                for arm in arms {
+                    self.statement(&arm.value, state.clone());
+                    assigned_in(&arm.value, &mut assigned);
+                }
+                Some(self.forgetting(state, &assigned))
+            }
+            Code::While { body, .. } => {
+                let mut assigned = Vec::new();
+                assigned_in(body, &mut assigned);
+                let state = self.forgetting(state, &assigned);
+                self.statement(body, state.clone());
+                Some(state)
+            }
+            Code::For { item, counter, body, .. } => {
+                let mut assigned: Vec<u16> = std::iter::once(*item).chain(*counter).collect();
+                assigned_in(body, &mut assigned);
+                let state = self.forgetting(state, &assigned);
+                self.statement(body, state.clone());
+                Some(state)
+            }
+            Code::Return(value) => {
+                if let Some(value) = value {
+                    self.statement(value, state);
+                }
+                None
+            }
+            Code::Break | Code::Continue => None,
+            _ => Some(state),
+        }
+    }
+
+    fn branch(
+        &mut self,
+        condition: &Expression,
+        then: &Expression,
+        otherwise: &Expression,
+        state: Union,
+    ) -> Option<Union> {
+        let formula = self.formulas.get(&condition.span).cloned().unwrap_or(Formula::Unknown);
+        let region = formula.region(&self.space, &self.sizes);
+        self.analysis.coverage.branches.count(region.is_exact);
+        if !region.is_exact {
+            let line = self.analysis.flow.script.line(condition.span);
+            self.analysis.coverage.leave(format!("condition in line {line} of flow.rhai"), NOT_COMPARISONS);
+        }
+        let here = |part: &Union| state.intersection(part, &self.sizes).unwrap_or_else(|_| part.clone());
+        let (holds, misses) = (here(&region.holds), here(&region.misses));
+        let place = self.place.part(condition.span);
+        let said = self.analysis.found.len();
+        useless_tests("this script", &formula, &self.space, self.place, &mut self.analysis.found);
+        if self.analysis.found.len() == said {
+            let message = if holds.is_empty() {
+                Some(("this branch is never reached: its condition cannot hold here", "correct or remove it"))
+            } else if misses.is_empty() {
+                Some(("this condition always holds here", "correct it, or remove the `if` around its lines"))
+            } else {
+                None
+            };
+            if let Some((message, help)) = message {
+                self.analysis.found.push(Diagnostic::warning("T099", place, message).help(help));
+            }
+        }
+        let then = if holds.is_empty() { None } else { self.statement(then, holds) };
+        let otherwise = if misses.is_empty() { None } else { self.statement(otherwise, misses) };
+        match (then, otherwise) {
+            (None, None) => None,
+            (Some(one), None) | (None, Some(one)) => Some(one),
+            (Some(a), Some(b)) => Some(a.union(&b, &self.sizes).unwrap_or_else(|_| Union::all())),
+        }
+    }
+
+    fn forgetting(&self, state: Union, locals: &[u16]) -> Union {
+        state.forgetting(|axis| {
+            let base = self.space.axes.get(axis).map(|axis| axis.key.0);
+            matches!(base, Some(Base::Local(at)) if locals.contains(&at))
+        })
+    }
+}
+
+fn inner(statement: &Expression) -> Vec<&Expression> {
+    match &statement.code {
+        Code::Block(body) => body.iter().collect(),
+        Code::If { then, otherwise, .. } => vec![then, otherwise],
+        Code::Switch { arms, .. } => arms.iter().map(|arm| &arm.value).collect(),
+        Code::Set { value, .. } => vec![value],
+        Code::While { body, .. } | Code::For { body, .. } => vec![body],
+        Code::Return(Some(value)) => vec![value],
+        _ => Vec::new(),
+    }
+}
+
+fn conditions_in<'e>(statement: &'e Expression, found: &mut Vec<&'e Expression>) {
+    if let Code::If { condition, .. } = &statement.code {
+        found.push(condition);
+    }
+    inner(statement).into_iter().for_each(|part| conditions_in(part, found));
+}
+
+fn assigned_in(statement: &Expression, found: &mut Vec<u16>) {
+    match &statement.code {
+        Code::Set { local, .. } => found.push(*local),
+        Code::For { item, counter, .. } => found.extend(std::iter::once(*item).chain(*counter)),
+        _ => {}
+    }
+    inner(statement).into_iter().for_each(|part| assigned_in(part, found));
+}

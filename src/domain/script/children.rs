@@ -1,0 +1,57 @@
+//! Looking through a tree without changing it.
+
+use super::syntax::{Branch, Node, Syntax};
+
+impl Syntax {
+    /// Every node directly below this one, in source order: what `children_mut` gives.
+    #[must_use]
+    pub fn children(&self) -> Vec<&Syntax> {
+        match &self.node {
+            Node::Unit
+            | Node::Boolean(_)
+            | Node::Integer(_)
+            | Node::Number(_)
+            | Node::Text(_)
+            | Node::Name(_)
+            | Node::Break
+            | Node::Continue
+            | Node::Return(None) => Vec::new(),
+            Node::List(items)
+            | Node::Interpolated(items)
+            | Node::And(items)
+            | Node::Or(items)
+            | Node::Coalesce(items)
+            | Node::Block(items)
+            | Node::Lambda { body: items, .. }
+            | Node::Call { arguments: items, .. } => items.iter().collect(),
+            Node::Map(entries) => entries.iter().map(|(_, value)| value).collect(),
+            Node::Not(of) | Node::Negate(of) | Node::Property { of, .. } | Node::Return(Some(of)) => vec![of],
+            Node::Let { value, .. } => vec![value],
+            Node::Binary(_, sides) | Node::In(sides) | Node::Index(sides) => vec![&sides.0, &sides.1],
+            Node::Method { receiver, arguments, .. } => {
+                std::iter::once(&**receiver).chain(arguments).collect()
+            }
+            Node::If(branch) => {
+                let Branch { condition, then, otherwise } = &**branch;
+                std::iter::once(condition).chain(then).chain(otherwise).collect()
+            }
+            Node::Switch { on, arms } => {
+                let of_arms = arms.iter().flat_map(|arm| {
+                    arm.labels.iter().chain(&arm.condition).chain(std::iter::once(&arm.value))
+                });
+                std::iter::once(&**on).chain(of_arms).collect()
+            }
+            Node::Assign { target, value, .. } => vec![target, value],
+            Node::While { condition, body } => condition.iter().map(|c| &**c).chain(body).collect(),
+            Node::For { over, body, .. } => std::iter::once(&**over).chain(body).collect(),
+        }
+    }
+
+    /// The node with the widest of the spans in it: parsers say of a branch only where it begins.
+    #[must_use]
+    pub fn whole_span(&self) -> crate::domain::place::Span {
+        self.children().into_iter().map(Syntax::whole_span).fold(self.span, |all, below| {
+            crate::domain::place::Span { start: all.start.min(below.start), end: all.end.max(below.end) }
+        })
+    }
+}

@@ -1,0 +1,110 @@
+//! `GET /v1/flows/{flow}/outline` and `GET /v1/revisions/{a}/diff/{b}`: what a flow does, and what differs between two
+//! revisions. Absent on purpose: outlining and comparing (the domain's).
+
+use actix_web::HttpResponse;
+use actix_web::http::header;
+use serde_json::json;
+
+use super::asked::Asked;
+use super::decide_body::unknown_detail;
+use super::problem::{Code, Problem, quoted};
+use crate::bundle::{FlowDifference, Flows, flows_difference};
+use crate::documents::outline;
+use crate::domain::outline::Outline;
+use crate::engine::{ReplayError, RevisionError};
+
+/// How an outline is answered.
+#[derive(Debug, Clone, Copy)]
+enum Picture {
+    Json,
+    Mermaid,
+    Svg,
+}
+
+/// The steps, branches and outcomes of one flow.
+#[utoipa::path(
+    get,
+    path = "/v1/flows/{flow}/outline",
+    operation_id = "outline_flow",
+    tag = "Flows",
+    params(("flow" = String, Path, description = "The flow's name")),
+    responses((status = 200, description = "The outline: JSON, a Mermaid flowchart or an SVG picture", body = Object))
+)]
+pub(super) async fn outline_of(asked: Asked) -> Result<HttpResponse, Problem> {
+    let mut filters = asked.filters();
+    let market = filters.text("market");
+    let picture = filters.picture().unwrap_or(Picture::Json);
+    let market = filters.settle(market)?;
+    let name = asked.path_part("flow");
+    asked.asker.check_flow(name)?;
+    let bundle = asked.service()?.release.in_force();
+    let Some(flow) = bundle.flow(name) else {
+        let known: Vec<&str> = bundle.flows.keys().map(|name| &**name).collect();
+        let detail = format!("the flow {} {}", quoted(name), unknown_detail(name, &known));
+        return Err(Problem::new(Code::UnknownFlow, detail));
+    };
+    let flow = match market.as_deref() {
+        None => flow,
+        Some(market) => flow.in_market(market).ok_or_else(|| {
+            let detail =
+                format!("the market {} {}", quoted(market), unknown_detail(market, &flow.market_names()));
+            Problem::new(Code::UnknownMarket, detail)
+        })?,
+    };
+    let drawn = Outline::of(&flow.declaration)
+        .map_err(|_| Problem::new(Code::Internal, "the flow cannot be outlined"))?;
+    let mut answer = HttpResponse::Ok();
+    answer.insert_header((header::CACHE_CONTROL, "no-cache"));
+    Ok(match picture {
+        Picture::Json => answer.json(outline::json(&drawn, &[])),
+        Picture::Mermaid => answer.content_type("text/plain; charset=utf-8").body(outline::mermaid(&drawn)),
+        Picture::Svg => answer.content_type("image/svg+xml").body(outline::svg(&drawn)),
+    })
+}
+
+impl super::query::Filters<'_> {
+    fn picture(&mut self) -> Option<Picture> {
+        let parse = |text: &str| match text {
+            "json" => Some(Picture::Json),
+            "mermaid" => Some(Picture::Mermaid),
+            "svg" => Some(Picture::Svg),
+            _ => None,
+        };
+        self.parsed("format", parse, "must be `json`, `mermaid` or `svg`")
+    }
+}
+
+/// What differs in meaning between two revisions.
+#[utoipa::path(
+    get,
+    path = "/v1/revisions/{a}/diff/{b}",
+    operation_id = "diff_revisions",
+    tag = "Flows",
+    params(
+        ("a" = String, Path, description = "`sha256:…` of the earlier one, or a unique beginning of it"),
+        ("b" = String, Path, description = "`sha256:…` of the later one, or a unique beginning of it"),
+    ),
+    responses((status = 200, description = "Flow by flow: thresholds, rules, rows, bins, reasons, models", body = Object))
+)]
+pub(super) async fn diff(asked: Asked) -> Result<HttpResponse, Problem> {
+    let filters = asked.filters();
+    let flow = filters.text("flow");
+    let flow = filters.settle(flow)?;
+    let engine = asked.service()?.engine;
+    let visible = |mut flows: Flows| -> Result<Flows, Problem> {
+        flows.retain(|name, _| asked.asker.may_use_flow(name));
+        // A revision of which nothing may be seen looks as if it did not exist.
+        if flows.is_empty() { Err(Problem::unknown_revision()) } else { Ok(flows) }
+    };
+    let (before, was) = engine.flows_at(asked.path_part("a")).await.map_err(problem)?;
+    let (after, is) = engine.flows_at(asked.path_part("b")).await.map_err(problem)?;
+    let mut found = flows_difference(&visible(was)?, &visible(is)?);
+    found.retain(|difference| flow.as_deref().is_none_or(|flow| *difference.flow == *flow));
+    let flows: Vec<_> = found.iter().map(FlowDifference::json).collect();
+    let body = json!({"before": &*before, "after": &*after, "same": flows.is_empty(), "flows": flows});
+    Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(body))
+}
+
+fn problem(error: RevisionError) -> Problem {
+    ReplayError::from(error).into()
+}
