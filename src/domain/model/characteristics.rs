@@ -2,6 +2,8 @@
 //! first attribute that holds counts. Conditions know three answers: a comparison with a missing value is neither true
 //! nor false. Absent: points that are computed, and how points become odds.
 
+use std::cmp::Ordering;
+
 use super::ModelError;
 use crate::domain::value::Name;
 
@@ -194,8 +196,8 @@ fn all(answers: impl Iterator<Item = Option<bool>>) -> Option<bool> {
 impl Compare {
     fn holds(self, x: f64, with: f64) -> bool {
         match self {
-            Self::Equal => x <= with && x >= with,
-            Self::NotEqual => x < with || x > with,
+            Self::Equal => x.partial_cmp(&with) == Some(Ordering::Equal),
+            Self::NotEqual => x.partial_cmp(&with) != Some(Ordering::Equal),
             Self::Below => x < with,
             Self::AtMost => x <= with,
             Self::Above => x > with,

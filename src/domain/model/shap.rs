@@ -116,18 +116,26 @@ impl Shap {
         let hot = vec![false; self.players];
         let mut walk = Walk { shap: self, points, columns, hot, into };
         for root in &self.roots {
-            walk.below(*root, &points.weights);
+            walk.below(*root, &points.weights, &[1.0; N]);
         }
     }
 }
 
 impl<const N: usize> Walk<'_, N> {
     /// What the leaves below `at` are worth at each point, relative to the path so far, whose product is `path`.
-    fn below(&mut self, at: u32, path: &[f64; N]) -> [f64; N] {
-        let Some(node) = self.shap.nodes.get(at as usize).copied() else { return [0.0; N] };
-        if node.low == 0 {
-            return [node.threshold; N];
+    /// `factor` is what the path to it is multiplied by.
+    #[inline]
+    fn below(&mut self, at: u32, path: &[f64; N], factor: &[f64; N]) -> [f64; N] {
+        let shap = self.shap;
+        match shap.nodes.get(at as usize) {
+            // Most nodes are leaves: they cost no call.
+            Some(node) if node.low == 0 => [node.threshold; N],
+            Some(node) => self.split(node, &times(path, factor)),
+            None => [0.0; N],
         }
+    }
+
+    fn split(&mut self, node: &Explained, path: &[f64; N]) -> [f64; N] {
         let x = self.columns.get(usize::from(node.column)).copied().unwrap_or(f64::NAN);
         let (hot, cold, share) = if x <= node.threshold {
             (node.low, node.low + 1, node.share_low)
@@ -141,20 +149,21 @@ impl<const N: usize> Walk<'_, N> {
         } else {
             // The row has left this path at an earlier split on the same column: nothing here tells it from others.
             let (to_hot, to_cold) = ([share; N], [1.0 - share; N]);
-            let hot = self.below(hot, &times(path, &to_hot));
-            let cold = self.below(cold, &times(path, &to_cold));
+            let hot = self.below(hot, path, &to_hot);
+            let cold = self.below(cold, path, &to_cold);
             plus(&times(&to_hot, &hot), &times(&to_cold, &cold))
         }
     }
 
     /// The first split on its column. `share` of the rows go the row's own way.
-    fn first(&mut self, node: Explained, hot: u32, cold: u32, share: f64, path: &[f64; N]) -> [f64; N] {
+    #[inline]
+    fn first(&mut self, node: &Explained, hot: u32, cold: u32, share: f64, path: &[f64; N]) -> [f64; N] {
         let to_hot = self.points.at.map(|t| share + t * (1.0 - share));
         let to_cold = self.points.at.map(|t| (1.0 - t) * (1.0 - share));
         self.set_hot(node.player, true);
-        let hot = self.below(hot, &times(path, &to_hot));
+        let hot = self.below(hot, path, &to_hot);
         self.set_hot(node.player, false);
-        let cold = self.below(cold, &times(path, &to_cold));
+        let cold = self.below(cold, path, &to_cold);
         let mut sum = 0.0;
         for ((p, h), c) in path.iter().zip(&hot).zip(&cold) {
             sum += p * (h - c);
@@ -165,7 +174,7 @@ impl<const N: usize> Walk<'_, N> {
 
     /// A later split on a column that the row has gone along with so far: its factor on the path is exchanged, and
     /// what the earlier split was given for the leaves below is taken back.
-    fn again(&mut self, node: Explained, hot: u32, cold: u32, share: f64, path: &[f64; N]) -> [f64; N] {
+    fn again(&mut self, node: &Explained, hot: u32, cold: u32, share: f64, path: &[f64; N]) -> [f64; N] {
         let before = node.before;
         let (after_hot, after_cold) = (before * share, before * (1.0 - share));
         let (mut to_hot, mut to_cold, mut own) = ([0.0; N], [0.0; N], *path);
@@ -176,9 +185,9 @@ impl<const N: usize> Walk<'_, N> {
             *to_cold = (1.0 - t) * after_cold / factor;
             *own /= factor;
         }
-        let hot = self.below(hot, &times(path, &to_hot));
+        let hot = self.below(hot, path, &to_hot);
         self.set_hot(node.player, false);
-        let cold = self.below(cold, &times(path, &to_cold));
+        let cold = self.below(cold, path, &to_cold);
         self.set_hot(node.player, true);
         let mut sum = 0.0;
         for ((((own, h), c), to_hot), to_cold) in own.iter().zip(&hot).zip(&cold).zip(&to_hot).zip(&to_cold) {

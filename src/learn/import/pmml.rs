@@ -203,7 +203,9 @@ impl Reader<'_> {
                     Some("xor") => Condition::Odd(inner),
                     Some("surrogate") => Condition::FirstKnown(inner),
                     _ => {
-                        return Err(ImportError::Malformed("a compound condition has no operator".to_owned()));
+                        return Err(ImportError::Malformed(
+                            "a compound condition has no operator".to_owned(),
+                        ));
                     }
                 })
             }

@@ -193,6 +193,30 @@ fn onnx_is_explained_from_rows_given_at_import() {
     assert!(draft.explains.unwrap_err().contains("`--rows`"));
 }
 
+/// By another implementation of the same values, on every row.
+#[test]
+fn contributions_are_those_of_the_treeshap_crate() {
+    let check = |file: &str, trees: &treeshap::TreeModel| {
+        let (model, _) = import(file, None, None);
+        let explainer = treeshap::TreeExplainer::path_dependent(trees).unwrap();
+        let stem = file.split('.').next().unwrap();
+        let fixture = Answers::read("credit_rows.csv", &format!("{stem}.csv"));
+        // Rows of the data: it compares 64-bit floats, and knows no zero of LightGBM's.
+        for row in &fixture.values(&model)[10..500] {
+            let cell = |value: &Value| if let Value::Number(x) = value { *x } else { f64::NAN };
+            let cells: Vec<f64> = row.iter().map(cell).collect();
+            let found = model.explain(row).unwrap();
+            for (found, wanted) in found.inputs.iter().zip(explainer.shap_values(&cells, 0).unwrap()) {
+                assert!((found - wanted).abs() < 1e-6, "{file}: {found} for {wanted}");
+            }
+        }
+    };
+    let read = |file: &str| fs::read(fixture(file)).unwrap();
+    check("xgb_credit.json", &treeshap::TreeModel::from_xgboost_json(&read("xgb_credit.json")).unwrap());
+    let text = String::from_utf8(read("lgb_credit.txt")).unwrap();
+    check("lgb_credit.txt", &treeshap::TreeModel::from_lightgbm_text(&text).unwrap());
+}
+
 #[test]
 fn a_scorecard_gives_its_points_and_its_reasons() {
     let (model, draft) = import("scorecard.pmml", None, None);

@@ -2,6 +2,8 @@
 //! taken in 64 bits and rounded once is what 32-bit arithmetic gives. Long sums are taken in 64 bits and rounded at the
 //! end: nearer to the truth than the order in which a library happens to add.
 
+use std::cmp::Ordering;
+
 use super::{Slot, Step, read};
 use crate::domain::model::boosted::Width;
 use crate::domain::model::link::Link;
@@ -121,7 +123,7 @@ impl Binary {
             Self::Least => x.min(y),
             Self::Greatest => x.max(y),
             Self::Power => libm::pow(x, y),
-            Self::Equal => one_if(x <= y && x >= y),
+            Self::Equal => one_if(x.partial_cmp(&y) == Some(Ordering::Equal)),
             Self::Less => one_if(x < y),
             Self::AtMost => one_if(x <= y),
             Self::Greater => one_if(x > y),
