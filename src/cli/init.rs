@@ -1,4 +1,4 @@
-//! `tollgate init DIR`: a starter to edit, for a binary far from its repository: a flow with its rules and cases, a
+//! `tollgate init DIR`: a starter to edit, for a binary far from its repository: the sample flows with their cases, a
 //! model with its recipe and data, and the configuration. Absent on purpose: overwriting anything.
 
 use std::borrow::Cow;
@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::say::{Say, Trouble};
 use crate::documents::schema::DocumentKind;
 
-/// A starter to edit: a flow with rules and cases, a model with its recipe, the configuration
+/// A starter to edit: the sample flows with their cases, a model with its recipe, the configuration
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   tollgate init risk && cd risk && tollgate serve")]
@@ -30,14 +30,59 @@ macro_rules! starter {
 /// The sample, as it stands in the repository that this binary was built from.
 const STARTER: &[(&str, &[u8])] = starter![
     "config/tollgate.yaml",
-    "rules/personal_loan/flow.yaml",
-    "rules/personal_loan/flow.rhai",
-    "rules/personal_loan/knockout.rules.yaml",
+    "rules/_shared/blocked_phones.list.csv",
+    "rules/_shared/disposable_domains.list.csv",
+    "rules/_shared/hours.rhai",
+    "rules/_shared/lending.rhai",
+    "rules/_shared/reasons.yaml",
+    "rules/_shared/shared.yaml",
+    "rules/card_payment/action.table.csv",
+    "rules/card_payment/action.table.yaml",
+    "rules/card_payment/blocked_cards.list.csv",
+    "rules/card_payment/blocks.rules.yaml",
+    "rules/card_payment/cases/_facts.yaml",
+    "rules/card_payment/cases/payments.yaml",
+    "rules/card_payment/flow.rhai",
+    "rules/card_payment/flow.yaml",
+    "rules/card_payment/oddities.rules.yaml",
+    "rules/card_payment/risky_countries.list.csv",
+    "rules/card_payment/trusted_devices.list.csv",
+    "rules/card_payment/velocity.rules.yaml",
+    "rules/consumer_credit/bureau_limits.rules.yaml",
+    "rules/consumer_credit/cases/_facts.yaml",
+    "rules/consumer_credit/cases/bureau.yaml",
+    "rules/consumer_credit/cases/pre_bureau.yaml",
+    "rules/consumer_credit/eligibility.rules.yaml",
+    "rules/consumer_credit/flow.rhai",
+    "rules/consumer_credit/flow.yaml",
+    "rules/consumer_credit/offer.table.csv",
+    "rules/consumer_credit/offer.table.yaml",
+    "rules/consumer_credit/risk.scorecard.yaml",
+    "rules/fraud_check/cases/signals.yaml",
+    "rules/fraud_check/flow.rhai",
+    "rules/fraud_check/flow.yaml",
+    "rules/fraud_check/signals.rules.yaml",
     "rules/personal_loan/affordability.rules.yaml",
+    "rules/personal_loan/application.scorecard.yaml",
+    "rules/personal_loan/blocked_numbers.list.csv",
+    "rules/personal_loan/blocked_numbers_at.list.csv",
     "rules/personal_loan/cases/_facts.yaml",
     "rules/personal_loan/cases/affordability.yaml",
+    "rules/personal_loan/cases/beside.yaml",
     "rules/personal_loan/cases/knockout.yaml",
+    "rules/personal_loan/cases/markets.yaml",
     "rules/personal_loan/cases/score.yaml",
+    "rules/personal_loan/curp_checks.rules.yaml",
+    "rules/personal_loan/fees.table.yaml",
+    "rules/personal_loan/flow.rhai",
+    "rules/personal_loan/flow.yaml",
+    "rules/personal_loan/knockout.rules.yaml",
+    "rules/personal_loan/markets/at.yaml",
+    "rules/personal_loan/markets/mx.yaml",
+    "rules/personal_loan/pricing.table.csv",
+    "rules/personal_loan/pricing.table.yaml",
+    "rules/personal_loan/pricing_mx.table.csv",
+    "rules/personal_loan/pricing_mx.table.yaml",
     "models/german_credit/model.yaml",
     "models/german_credit/train.yaml",
     "models/german_credit/data/README.md",
@@ -98,11 +143,20 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Trouble> {
 mod tests {
     use super::*;
 
+    const FOLDERS: [&str; 6] = [
+        "rules/_shared",
+        "rules/card_payment",
+        "rules/consumer_credit",
+        "rules/fraud_check",
+        "rules/personal_loan",
+        "models/german_credit",
+    ];
+
     #[test]
     fn the_starter_is_the_whole_sample() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut found = Vec::new();
-        for folder in ["rules/personal_loan", "models/german_credit"] {
+        for folder in FOLDERS {
             collect(root, &root.join(folder), &mut found);
         }
         found.push("config/tollgate.yaml".to_owned());

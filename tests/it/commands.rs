@@ -61,7 +61,7 @@ fn a_problem_is_shown_with_its_place_line_and_way_out() {
     let result = printed(&sarif)["runs"][0]["results"][0].clone();
     assert_eq!((code(&sarif), &result["ruleId"], &result["level"]), (1, &json!("T004"), &json!("error")));
     let region = &result["locations"][0]["physicalLocation"]["region"];
-    assert_eq!((&region["startLine"], &region["endLine"]), (&json!(6), &json!(6)), "{region}");
+    assert_eq!((&region["startLine"], &region["endLine"]), (&json!(7), &json!(7)), "{region}");
     let long = region["endColumn"].as_u64().unwrap() - region["startColumn"].as_u64().unwrap();
     assert_eq!(long, "min_aeg".len() as u64, "{region}");
     assert_eq!(code(&home.run(&["openapi", "--format", "sarif"])), 2, "nothing else writes it");

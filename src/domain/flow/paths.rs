@@ -139,6 +139,8 @@ struct Walk<'a> {
     deciders: &'a [&'a str],
     /// Variables that hold the result of a table that decides.
     decided: Vec<&'a str>,
+    /// Variables whose rule set, table or flow was applied on every way here.
+    applied: Vec<&'a str>,
     /// Where a `return` ends the script with nothing recorded.
     ends: Vec<Span>,
     /// What was recorded where `break` leaves each loop around.
@@ -147,14 +149,35 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     fn new(outcomes: &'a [Name], recorders: &'a [&'a str], deciders: &'a [&'a str]) -> Self {
-        Self { outcomes, recorders, deciders, decided: Vec::new(), ends: Vec::new(), breaks: Vec::new() }
+        let (decided, applied) = (Vec::new(), Vec::new());
+        Self { outcomes, recorders, deciders, decided, applied, ends: Vec::new(), breaks: Vec::new() }
     }
 
     fn block(&mut self, body: &'a [Syntax], mut state: State) -> State {
+        let applied = self.applied.len();
         for syntax in body {
             state = self.statement(syntax, state);
+            if let Node::Method { receiver, name, .. } = &syntax.node
+                && let ("apply", Node::Name(variable)) = (name.text.as_str(), &receiver.node)
+            {
+                self.applied.push(variable);
+            }
         }
+        // Another block may not have gone this way.
+        self.applied.truncate(applied);
         state
+    }
+
+    /// `x.is_hit` of rules that were applied: where it holds, an outcome was recorded.
+    fn tells_of_a_record(&self, condition: &Syntax) -> bool {
+        match &condition.node {
+            Node::Property { of, name } => {
+                name.text == "is_hit"
+                    && matches!(&of.node, Node::Name(variable) if self.applied.contains(&variable.as_str()))
+            }
+            Node::And(parts) => parts.iter().any(|part| self.tells_of_a_record(part)),
+            _ => false,
+        }
     }
 
     /// `table("x")` of a table that decides, another flow, or a variable that holds its result.
@@ -190,7 +213,8 @@ impl<'a> Walk<'a> {
             }
             Node::Block(body) => self.block(body, state),
             Node::If(branch) => {
-                let then = self.block(&branch.then, state);
+                let told = recorded || self.tells_of_a_record(&branch.condition);
+                let then = self.block(&branch.then, State::Open { recorded: told });
                 let otherwise = self.block(&branch.otherwise, state);
                 meet(then, otherwise)
             }
