@@ -172,7 +172,8 @@ impl Condition {
             }
             Self::All(inner) => all(inner.iter().map(|inner| inner.holds(columns))),
             Self::Any(inner) => {
-                all(inner.iter().map(|inner| inner.holds(columns).map(|holds| !holds))).map(|none| !none)
+                let none = all(inner.iter().map(|inner| inner.holds(columns).map(|holds| !holds)));
+                none.map(|none| !none)
             }
             Self::Odd(inner) => inner.iter().try_fold(false, |odd, inner| Some(odd ^ inner.holds(columns)?)),
             Self::FirstKnown(inner) => inner.iter().find_map(|inner| inner.holds(columns)),

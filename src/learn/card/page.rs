@@ -50,7 +50,8 @@ fn percent(share: f64) -> String {
 }
 
 fn quality(card: &Card) -> Markup {
-    let measures: [(&str, fn(&Metrics) -> f64); 5] = [
+    type Measure = (&'static str, fn(&Metrics) -> f64);
+    let measures: [Measure; 5] = [
         ("AUC", |m| m.auc),
         ("Gini", |m| m.gini),
         ("KS", |m| m.ks),
