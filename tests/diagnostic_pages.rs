@@ -193,7 +193,7 @@ fn the_examples_of_the_language_page_check_in_the_sample_flow() {
             "cases/knockout.yaml"
         ]
     );
-    let mut files = base("rules/personal_loan");
+    let mut files = base("tests/fixtures/small/rules/personal_loan");
     let flow = String::from_utf8(files.remove("rules/loan/flow.yaml").unwrap()).unwrap();
     let flow = flow.replace("flow: personal_loan", "flow: loan");
     files.insert("rules/loan/flow.yaml".to_owned(), flow.into_bytes());

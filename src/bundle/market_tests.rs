@@ -170,7 +170,7 @@ deadline_ms: 20
 #[test]
 fn a_market_uses_another_model_and_its_revision_says_so() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut documents = read_folder(&root.join("rules"), &root.join("models"));
+    let mut documents = read_folder(&root.join("tests/fixtures/small/rules"), &root.join("models"));
     let market = "market: mx\nmodels: { default_risk: german_credit@challenger }\n";
     let path = "rules/personal_loan/markets/mx.yaml".to_owned();
     documents.files.insert(path, Arc::from(market.as_bytes()));

@@ -286,7 +286,7 @@ fn a_change_below_is_a_change_above() {
 #[test]
 fn models_below_are_pinned_scored_and_digested_under_the_flows_name() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut documents = read_folder(&root.join("rules"), &root.join("models"));
+    let mut documents = read_folder(&root.join("tests/fixtures/small/rules"), &root.join("models"));
     let text = |path: &str| String::from_utf8(documents.files.get(path).unwrap().to_vec()).unwrap();
     let yaml = text("rules/personal_loan/flow.yaml").replace("flow: personal_loan", "flow: outer");
     let yaml = yaml

@@ -9,9 +9,16 @@ use crate::documents::findings::{Colour, rendered};
 use crate::domain::facts::Given;
 use crate::domain::flow::Budget;
 
-fn sample() -> Documents {
+/// Everything in the repository's `rules/`.
+fn repository() -> Documents {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     read_folder(&root.join("rules"), &root.join("models"))
+}
+
+/// A small flow that tests may change as they like.
+fn sample() -> Documents {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    read_folder(&root.join("tests/fixtures/small/rules"), &root.join("models"))
 }
 
 /// The sample with one file changed.
@@ -31,24 +38,28 @@ const FLOW: &str = "rules/personal_loan/flow.yaml";
 const KNOCKOUT: &str = "rules/personal_loan/knockout.rules.yaml";
 
 #[test]
-fn the_sample_checks_without_a_finding() {
-    let built = build(&sample());
-    assert_eq!(told(&built), "");
-    let flow = built.bundle.flow("personal_loan").unwrap();
-    let sets = &flow.declaration.rule_sets;
-    assert!(sets.len() >= 2 && sets.iter().map(|set| set.rules.len()).sum::<usize>() >= 12);
+fn the_samples_check_without_a_finding() {
+    for documents in [sample(), repository()] {
+        let built = build(&documents);
+        assert_eq!(told(&built), "");
+        let flow = built.bundle.flow("personal_loan").unwrap();
+        let sets = &flow.declaration.rule_sets;
+        assert!(sets.len() >= 2 && sets.iter().map(|set| set.rules.len()).sum::<usize>() >= 12);
+    }
+    let flows: Vec<Name> = build(&repository()).flows.into_keys().collect();
+    assert_eq!(flows, ["card_payment", "consumer_credit", "fraud_check", "personal_loan"].map(Name::from));
 }
 
 #[test]
 fn the_sample_cases_hold_and_hit_every_rule() {
-    let built = build(&sample());
-    let report = built.flows.get("personal_loan").unwrap();
-    let revision = report.revision.as_ref().unwrap();
     let now = "2026-11-22T12:00:00Z".parse().unwrap();
-    let (results, coverage) = cases::run(&Name::from("personal_loan"), revision, &report.cases.cases, now);
-    assert_eq!(cases::rendered(&results), "");
-    assert!(results.len() >= 15, "{} cases", results.len());
-    assert_eq!(coverage.never_hit(), Vec::<&(Name, Name)>::new());
+    for (name, report) in build(&repository()).flows {
+        let revision = report.revision.as_ref().unwrap();
+        let (results, coverage) = cases::run(&name, revision, &report.cases.cases, now);
+        assert_eq!(cases::rendered(&results), "");
+        assert!(results.len() >= 12, "{name}: {} cases", results.len());
+        assert_eq!(coverage.never_hit(), Vec::<&(Name, Name)>::new());
+    }
 }
 
 /// Every applicant of the data as a caller would send it, and whether the loan went bad.
@@ -86,7 +97,7 @@ fn applicants() -> Vec<(Given, bool)> {
 
 #[test]
 fn the_declined_of_the_thousand_applicants_turned_out_worse_than_the_approved() {
-    let built = build(&sample());
+    let built = build(&repository());
     let flow = &built.bundle.flow("personal_loan").unwrap().flow;
     let now = "2026-11-22T12:00:00Z".parse().unwrap();
     let mut counts: BTreeMap<String, (usize, usize)> = BTreeMap::new();

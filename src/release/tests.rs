@@ -60,7 +60,8 @@ impl Folder {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let documents = crate::bundle::read_folder(&root.join("rules"), &root.join("models"));
+        let documents =
+            crate::bundle::read_folder(&root.join("tests/fixtures/small/rules"), &root.join("models"));
         for (path, bytes) in &documents.files {
             let to = folder.path().join(path);
             fs::create_dir_all(to.parent().unwrap()).unwrap();

@@ -23,12 +23,20 @@ pub struct Home {
 }
 
 impl Home {
-    /// With copies of the repository's rules and of the model that they use.
+    /// With copies of a small flow, which tests may change as they like, and of the model that it uses.
     pub fn new() -> Self {
+        Self::with_rules("tests/fixtures/small/rules")
+    }
+
+    /// With copies of the repository's rules and of the model that they use.
+    pub fn of_samples() -> Self {
+        Self::with_rules("rules")
+    }
+
+    fn with_rules(rules: &str) -> Self {
         let home = Self::empty();
-        for part in ["rules", "models/german_credit"] {
-            copy_folder(&repository().join(part), &home.path(part));
-        }
+        copy_folder(&repository().join(rules), &home.path("rules"));
+        copy_folder(&repository().join("models/german_credit"), &home.path("models/german_credit"));
         home
     }
 

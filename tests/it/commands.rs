@@ -20,24 +20,24 @@ fn said(output: &Output) -> String {
 }
 
 #[test]
-fn the_sample_checks_clean_and_its_cases_hold() {
-    let home = Home::new();
+fn the_samples_check_clean_and_their_cases_hold() {
+    let home = Home::of_samples();
     let checked = home.run(&["check"]);
     assert_eq!((code(&checked), checked.stdout.len()), (0, 0), "{}", said(&checked));
     let checked = home.run(&["check", ".", "--format", "json"]);
     assert_eq!((code(&checked), &printed(&checked)["diagnostics"]), (0, &json!([])));
     let conditions = &printed(&checked)["analysis"]["conditions"];
     assert!(
-        conditions["all"].as_u64().unwrap() >= 12 && conditions["analysed"] == conditions["all"],
+        conditions["all"].as_u64().unwrap() >= 30 && conditions["analysed"].as_u64().unwrap() >= 25,
         "{conditions}"
     );
     let tested = home.run(&["test", "--format", "json"]);
     let summary = printed(&tested);
     assert_eq!((code(&tested), &summary["failed"]), (0, &json!(0)), "{summary}");
-    assert!(summary["cases"].as_u64().unwrap() >= 12);
+    assert!(summary["cases"].as_u64().unwrap() >= 100);
     let coverage = &summary["coverage"];
     assert_eq!(coverage["hit"], coverage["rules"], "every rule has a case: {coverage}");
-    assert!(coverage["rules"].as_u64().unwrap() >= 12);
+    assert!(coverage["rules"].as_u64().unwrap() >= 30);
 }
 
 #[test]

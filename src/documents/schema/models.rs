@@ -91,10 +91,7 @@ fn feature() -> Json {
             ("cuts", list("where a scorecard's bins begin", number("ascending"))),
             (
                 "trend",
-                word(
-                    "how the bad rate goes over a scorecard's bins",
-                    &["auto", "rising", "falling", "any"],
-                ),
+                word("how the bad rate goes over a scorecard's bins", &["auto", "rising", "falling", "any"]),
             ),
         ],
     )

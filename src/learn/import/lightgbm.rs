@@ -214,6 +214,9 @@ impl Tree {
                     2 => Missing::Goes(side),
                     _ => return Err("a `decision_type` has a way to miss values that is not known"),
                 };
+                if !threshold.is_finite() {
+                    return Err("a threshold is not a finite number");
+                }
                 Rule::AtMost { threshold: *threshold, missing }
             };
             branches.push(Branch::Split { column: *column, rule, low: place(*left)?, high: place(*right)? });
