@@ -5,10 +5,10 @@
 
 use std::sync::Arc;
 
-use tollgate::bundle::{Documents, FlowRevision, build, flow_difference};
+use tollgate::bundle::{Documents, FlowRevision, Flows, Side, build, flow_difference};
 use tollgate::documents::findings::Colour;
 use tollgate::documents::{definitions, difference, outline};
-use tollgate::domain::difference::{Change, difference as compare};
+use tollgate::domain::difference::{Change, Stated, difference as compare};
 use tollgate::domain::outline::Outline;
 use tollgate::domain::value::Name;
 
@@ -88,11 +88,15 @@ fn outlined() -> Outline {
     Outline::of(&built(&[]).declaration).unwrap()
 }
 
+fn stated(flow: &FlowRevision) -> Stated<'_> {
+    Stated { declaration: &flow.declaration, usage: &flow.flow.usage }
+}
+
 fn changes(edits: &[(&str, &str)]) -> Vec<Change> {
     for (from, _) in edits {
         assert!([FLOW, KNOCKOUT, SCRIPT].iter().any(|text| text.contains(from)), "{from}");
     }
-    compare(&built(&[]).declaration, &built(edits).declaration)
+    compare(stated(&built(&[])), stated(&built(edits)))
 }
 
 fn told(edits: &[(&str, &str)]) -> String {
@@ -175,7 +179,9 @@ fn what_means_the_same_is_no_difference() {
         assert_eq!(told(edits), "", "{edits:?}");
     }
     let (one, other) = (built(&[]), built(&[]));
-    assert_eq!(flow_difference(&one, &other, &Name::from("loan")), None);
+    let among = Flows::new();
+    let side = |flow| Side { flow, among: &among };
+    assert_eq!(flow_difference(side(&one), side(&other), &Name::from("loan")), None);
 }
 
 #[test]

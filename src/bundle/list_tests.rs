@@ -259,6 +259,20 @@ fn what_is_shared_serves_every_flow_and_only_what_one_uses_is_in_its_revision() 
 }
 
 #[test]
+fn a_flow_is_rebuilt_without_the_shared_lists_that_it_does_not_ask() {
+    let mut all = sharing();
+    all.retain(|(path, _)| *path != "_shared/shared.yaml");
+    all.push(("_shared/shared.yaml", "lists: { blocked: { match: prefix }, others: { fold: [case] } }\n"));
+    all.push(("_shared/others.list.csv", "somebody\n"));
+    let built = build(&files(&all));
+    let flow = built.bundle.flow("loan").unwrap();
+    let stored: Vec<_> = flow.files.iter().map(|file| (file.path.clone(), Arc::clone(&file.bytes))).collect();
+    assert!(stored.iter().all(|(path, _)| !path.ends_with("others.list.csv")), "{stored:?}");
+    let again = rebuild("loan", &stored, Expected::Whole(&flow.flow_revision)).unwrap();
+    assert_eq!(decide(&again, Some("0900 12"), "a", "1"), decide(flow, Some("0900 12"), "a", "1"));
+}
+
+#[test]
 fn what_is_wrong_in_a_shared_file_is_said_once_and_breaks_only_who_uses_it() {
     for (path, text, code, breaks) in [
         ("_shared/unused.rhai", "fn nobody(x) { x + }\n", "S001", false),
@@ -277,6 +291,7 @@ fn what_is_wrong_in_a_shared_file_is_said_once_and_breaks_only_who_uses_it() {
         ("_shared/blocked.list.csv", "0900 1*\n", "B024", true),
         ("_shared/reasons.yaml", "R900: { en: A }\nR105: { en: B }\nR7: {}\n", "Y010", true),
         ("_shared/shared.yaml", "list: {}\n", "Y009", true),
+        ("_shared/shared.yaml", "lists: { blocked: { match: prefix }, others: {} }\n", "B027", false),
         ("_shared/notes.yaml", "a: b\n", "B009", false),
     ] {
         let mut all = sharing();

@@ -29,7 +29,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use build::{Built, FlowReport, Kept, build};
-pub use difference::{FlowDifference, Flows, MarketDifference, flow_difference, flows_difference};
+pub use difference::{
+    FlowDifference, Flows, MarketDifference, Side, flow_difference, flows_difference, market_difference,
+};
 pub use folder::{Documents, fingerprint, read_folder};
 pub use list_file::{ListFile, read_list};
 pub use lists::KnownLists;

@@ -64,12 +64,7 @@ impl Shared {
     /// Files that a flow uses, by path and, where they have one, by their number among the sources.
     fn used(&self, usage: &Usage, flow: &FlowDeclaration) -> Vec<(String, Option<u32>)> {
         let mut used = Vec::new();
-        let asked: Vec<&ListDeclaration> =
-            flow.lists.iter().filter(|list| usage.lists.contains(list.name.value.as_str())).collect();
-        // By what it is and not by its name: in a market one list may stand in for another.
-        let is_asked =
-            |list: &&ListDeclaration| asked.iter().any(|asked| Arc::ptr_eq(&asked.list, &list.list));
-        for list in self.lists.iter().filter(is_asked) {
+        for list in self.lists.iter().filter(|list| is_asked(list, usage, flow)) {
             used.push((format!("{FOLDER}{}.list.csv", list.name.value), Some(list.name.place.file)));
             used.push((SETTINGS.to_owned(), None));
         }
@@ -82,6 +77,12 @@ impl Shared {
         }
         used
     }
+}
+
+/// Whether a flow asks a list: by what it is and not by its name, for in a market one list may stand in for another.
+fn is_asked(list: &ListDeclaration, usage: &Usage, flow: &FlowDeclaration) -> bool {
+    let mut asked = flow.lists.iter().filter(|own| usage.lists.contains(own.name.value.as_str()));
+    asked.any(|asked| Arc::ptr_eq(&asked.list, &list.list))
 }
 
 impl Builder<'_> {
@@ -200,7 +201,13 @@ impl Builder<'_> {
                 Some(file) => finding.place.file == file,
                 None => self.source(finding.place.file).is_some_and(|source| source.path == path),
             };
-            findings.extend(shared.findings.iter().filter(|f| is_error(f)).filter(in_file).cloned());
+            // A list without a file concerns those who ask it: of what a flow used, the others are not stored.
+            let of_another_list = |finding: &&Diagnostic| {
+                let mut lists = shared.lists.iter().filter(|list| list.name.place == finding.place);
+                finding.code == "B027" && lists.any(|list| !is_asked(list, usage, flow))
+            };
+            let errors = shared.findings.iter().filter(|f| is_error(f) && !of_another_list(f));
+            findings.extend(errors.filter(in_file).cloned());
         }
         files.sort();
         files.dedup();

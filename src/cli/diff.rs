@@ -3,14 +3,15 @@
 
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::Args;
 use serde_json::{Value as Json, json};
 
 use super::say::{Say, Trouble};
 use super::{audit, check, declared};
-use crate::bundle::{self, Built, FlowDifference, FlowRevision, Flows, flow_difference, flows_difference};
+use crate::bundle::{
+    self, Built, FlowDifference, FlowRevision, Flows, flow_difference, flows_difference, market_difference,
+};
 use crate::config::Settings;
 use crate::documents::difference as shown;
 use crate::documents::findings::Colour;
@@ -86,7 +87,9 @@ impl Diff {
             (Side::Market { flow, .. }, None) => (format!("{flow}@base"), self.before.clone()),
             (_, after) => (self.before.clone(), after.unwrap_or("the rules here").to_owned()),
         };
-        say.result(&body(&was, &is, &found), || text(&found))?;
+        if say.is_json() || !found.is_empty() {
+            say.result(&body(&was, &is, &found), || text(&found))?;
+        }
         if found.is_empty() {
             say.talk("no difference");
         }
@@ -103,7 +106,10 @@ impl Diff {
         let was = declared::in_market(&declared::flow(&built, flow)?, Some(market))?;
         let is = declared::in_market(&declared::flow(&built, other)?, Some(in_market))?;
         let name = if flow == other { flow.to_owned() } else { format!("{flow} and {other}") };
-        let found = flow_difference(&alone(&was), &alone(&is), &Name::from(name));
+        let among = &built.bundle.flows;
+        let (was, is) = (alone(&was), alone(&is));
+        let sides = (bundle::Side { flow: &was, among }, bundle::Side { flow: &is, among });
+        let found = flow_difference(sides.0, sides.1, &Name::from(name));
         Ok(found.into_iter().collect())
     }
 
@@ -165,25 +171,15 @@ impl Diff {
     }
 
     fn compared(&self, was: &Flows, is: &Flows) -> Result<Vec<FlowDifference>, Trouble> {
-        let Some(market) = self.market.as_deref() else {
-            let mut found = flows_difference(was, is);
-            found.retain(|difference| self.wants(&difference.flow));
-            return Ok(found);
+        let mut found = match self.market.as_deref() {
+            None => flows_difference(was, is),
+            Some(market) => market_difference(was, is, market).ok_or_else(|| {
+                let what = format!("no flow of either side has a market `{}`", market.escape_debug());
+                Trouble::new(what)
+            })?,
         };
-        let in_market = |flows: &Flows| -> Flows {
-            let wanted = flows.iter().filter(|(name, _)| self.wants(name));
-            let there = wanted.filter_map(|(name, flow)| {
-                let flow = declared::in_market(flow, Some(market)).ok()?;
-                Some((Arc::clone(name), Arc::new(alone(&flow))))
-            });
-            there.collect()
-        };
-        let (was, is) = (in_market(was), in_market(is));
-        if was.is_empty() && is.is_empty() {
-            let what = format!("no flow of either side has a market `{}`", market.escape_debug());
-            return Err(Trouble::new(what));
-        }
-        Ok(flows_difference(&was, &is))
+        found.retain(|difference| self.wants(&difference.flow));
+        Ok(found)
     }
 }
 

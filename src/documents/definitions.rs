@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use crate::domain::declaration::{FlowDeclaration, ThresholdLiteral};
 use crate::domain::expression::words::WORDS;
+use crate::domain::script::Grammar;
 use crate::domain::value::{Field, Kind};
 
 /// Words over lists; each takes `|row| …`.
@@ -60,6 +61,7 @@ pub fn rhai(flow: &FlowDeclaration) -> String {
         let name = &list.name.value;
         define(&mut out, "const", name, "Array", &format!("`x in {name}`"));
     }
+    shared(&mut out, flow);
     steps(&mut out, flow);
     verbs(&mut out, flow);
     words(&mut out);
@@ -111,6 +113,21 @@ fn described(kind: &Kind) -> String {
     }
 }
 
+/// Functions that stand elsewhere; those of the script an editor sees itself.
+fn shared(out: &mut String, flow: &FlowDeclaration) {
+    let grammar = Grammar::new();
+    let programs = flow.shared_functions.iter().filter_map(|text| grammar.program(text).ok());
+    let functions: Vec<_> = programs.flat_map(|program| program.functions).collect();
+    if functions.is_empty() {
+        return;
+    }
+    heading(out, "Functions of `rules/_shared/`");
+    for function in functions {
+        let parameters: Vec<String> = function.parameters.iter().map(|name| format!("{name}: ?")).collect();
+        let _ = writeln!(out, "fn {}({}) -> ?;\n", function.name, parameters.join(", "));
+    }
+}
+
 fn steps(out: &mut String, flow: &FlowDeclaration) {
     heading(out, "Steps");
     let quoted = |names: Vec<&str>| {
@@ -136,12 +153,12 @@ fn steps(out: &mut String, flow: &FlowDeclaration) {
         (
             "table",
             flow.tables.iter().map(|table| table.name.value.as_str()).collect(),
-            "A decision table: its outputs by name, and `.apply()`.",
+            "A decision table: its outputs by name, `.rows .failed`, `.count` where it collects; `.apply()` records what its rows say.",
         ),
         (
             "flow",
             flow.sub_flows.iter().map(|sub_flow| sub_flow.name.as_str()).collect(),
-            "Another flow's decision: `.outcome .reasons .output .failed`.",
+            "Another flow's decision: `.outcome .reasons .output .scores .degraded .failed`; `.apply()` records it.",
         ),
         (
             "need",
@@ -155,7 +172,7 @@ fn steps(out: &mut String, flow: &FlowDeclaration) {
         }
         let names = quoted(names);
         let _ = writeln!(out, "/// {said} There is {names}.\nfn {word}(name: String) -> Map;\n");
-        if !matches!(word, "model" | "scorecard") {
+        if word != "model" {
             let _ = writeln!(
                 out,
                 "/// As `{word}(name)`, with values handed over.\nfn {word}(name: String, with: Map) -> Map;\n"

@@ -68,6 +68,7 @@ fn about(change: &Change) -> String {
     let name = match change.part {
         // Its name begins with the word.
         Part::Row => name,
+        Part::SubFlow => format!("asks {name}"),
         _ => format!("{word} {name}"),
     };
     match &change.field {
@@ -94,6 +95,10 @@ fn line(out: &mut String, change: &Change, indent: &str, colour: Colour) {
         _ => "",
     };
     match (&change.before, &change.after) {
+        _ if change.part == Part::SubFlow && change.kind == ChangeKind::Changed => {
+            let what = "which changed: its own difference says how";
+            out.push_str(&format!("{indent}{sign} {about}, {what}\n"));
+        }
         (Some(before), Some(after)) => {
             let length = about.chars().count() + before.chars().count() + after.chars().count();
             if length <= ONE_LINE {

@@ -56,12 +56,20 @@ pub async fn flows_of(audit: &Audit, revision: &str, flow: Option<&str>) -> Resu
 }
 
 fn built(files: Vec<RevisionFile>, wanted: Option<&str>) -> Result<Flows, RevisionError> {
+    let of_flows = by_flow(files);
     let mut flows = Flows::new();
-    for (flow, files) in by_flow(files) {
-        if flow.is_empty() || wanted.is_some_and(|wanted| wanted != flow) {
+    let mut waiting: Vec<String> = match wanted {
+        Some(wanted) => vec![wanted.to_owned()],
+        None => of_flows.keys().cloned().collect(),
+    };
+    while let Some(flow) = waiting.pop() {
+        let Some(files) = of_flows.get(&flow).filter(|_| !flow.is_empty() && !flows.contains_key(&*flow))
+        else {
             continue;
-        }
-        flows.insert(Name::from(flow.as_str()), rebuild(&flow, &files, Expected::Anything)?);
+        };
+        let built = rebuild(&flow, files, Expected::Anything)?;
+        waiting.extend(built.flow.all_sub_flows().iter().map(ToString::to_string));
+        flows.insert(Name::from(flow.as_str()), built);
     }
     Ok(flows)
 }

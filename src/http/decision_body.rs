@@ -164,8 +164,24 @@ fn output<S: Serializer>(output: &DecisionOutput, serializer: S) -> Result<S::Ok
     }
 }
 
+/// A number as people write it: points of a scorecard are `455`, not `455.0`.
+struct Shortest(f64);
+
+impl Serialize for Shortest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        #[expect(clippy::cast_possible_truncation, reason = "whole and within what both hold without loss")]
+        let whole = (self.0.abs() <= EXACT).then_some(self.0 as i64);
+        #[expect(clippy::cast_precision_loss, reason = "no larger than floats hold without loss")]
+        match whole.filter(|whole| (*whole as f64 - self.0).abs() <= 0.0) {
+            Some(whole) => serializer.serialize_i64(whole),
+            None => serializer.serialize_f64(self.0),
+        }
+    }
+}
+
 fn scores<S: Serializer>(scores: &[(Name, f64)], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(scores.iter().map(|(name, score)| (&**name, score)))
+    serializer.collect_map(scores.iter().map(|(name, score)| (&**name, Shortest(*score))))
 }
 
 /// Always six digits of the second, so that times of one log have one width.

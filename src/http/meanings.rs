@@ -91,15 +91,17 @@ pub(super) async fn diff(asked: Asked) -> Result<HttpResponse, Problem> {
     let flow = filters.text("flow");
     let flow = filters.settle(flow)?;
     let engine = asked.service()?.engine;
-    let visible = |mut flows: Flows| -> Result<Flows, Problem> {
-        flows.retain(|name, _| asked.asker.may_use_flow(name));
-        // A revision of which nothing may be seen looks as if it did not exist.
-        if flows.is_empty() { Err(Problem::unknown_revision()) } else { Ok(flows) }
+    let may_see = |name: &str| asked.asker.may_use_flow(name);
+    // A revision of which nothing may be seen looks as if it did not exist. Flows that others ask stay for comparing.
+    let visible = |flows: Flows| -> Result<Flows, Problem> {
+        if flows.keys().any(|name| may_see(name)) { Ok(flows) } else { Err(Problem::unknown_revision()) }
     };
     let (before, was) = engine.flows_at(asked.path_part("a")).await.map_err(problem)?;
     let (after, is) = engine.flows_at(asked.path_part("b")).await.map_err(problem)?;
     let mut found = flows_difference(&visible(was)?, &visible(is)?);
-    found.retain(|difference| flow.as_deref().is_none_or(|flow| *difference.flow == *flow));
+    found.retain(|difference| {
+        may_see(&difference.flow) && flow.as_deref().is_none_or(|flow| *difference.flow == *flow)
+    });
     let flows: Vec<_> = found.iter().map(FlowDifference::json).collect();
     let body = json!({"before": &*before, "after": &*after, "same": flows.is_empty(), "flows": flows});
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(body))

@@ -25,6 +25,7 @@ mod needs;
 mod needs_log;
 mod postgres;
 mod reloads;
+mod sample_flows;
 mod samples;
 mod shipping;
 mod store;

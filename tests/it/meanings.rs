@@ -81,6 +81,68 @@ fn schemas_are_printed_and_written() {
     assert!(definitions.stdout.starts_with(b"module static;\n"));
 }
 
+#[test]
+fn a_market_is_shown_and_compared_as_what_it_is_made_into() {
+    let (home, other) = (Home::of_samples(), Home::of_samples());
+    let text = |arguments: &[&str], expected: i32| {
+        let output = home.run(arguments);
+        assert_eq!(code(&output), expected, "{arguments:?}: {}", said(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let shown = text(&["show", FLOW, "--market", "mx"], 0);
+    assert!(shown.contains("(market mx)") && shown.contains("[min_age = 21]"), "{shown}");
+    assert!(shown.contains("curp"), "the rules that come with the market: {shown}");
+    let of_mx = text(&["diff", "personal_loan@mx"], 1);
+    assert!(
+        of_mx.contains("  ~ threshold min_age: 18 → 21\n") && of_mx.contains("  + input curp: text\n"),
+        "{of_mx}"
+    );
+    assert_eq!(text(&["diff", "personal_loan@mx", "personal_loan@mx"], 0), "");
+    let back = text(&["diff", "personal_loan@mx", "personal_loan@base"], 1);
+    assert!(back.contains("  ~ threshold min_age: 21 → 18\n"), "{back}");
+    other.edit("rules/personal_loan/markets/mx.yaml", "min_age: 21", "min_age: 20");
+    let folder = other.path("");
+    let folder = folder.to_str().unwrap();
+    let all = text(&["diff", folder], 1);
+    assert_eq!(all, "personal_loan\n  in the market mx\n    ~ threshold min_age: 20 → 21\n");
+    let in_mx = text(&["diff", folder, "--market", "mx"], 1);
+    assert_eq!(in_mx, "personal_loan\n  ~ threshold min_age: 20 → 21\n");
+    assert_eq!(text(&["diff", folder, "--market", "base"], 0), "");
+    assert_eq!(text(&["diff", folder, "--flow", "fraud_check"], 0), "");
+    let nowhere = home.run(&["diff", folder, "--market", "xx"]);
+    assert!(code(&nowhere) == 2 && said(&nowhere).contains("has a market `xx`"), "{}", said(&nowhere));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stored_revisions_are_compared_from_the_command_line() {
+    let home = Home::of_samples();
+    let mut process = home.spawn(&[]);
+    let revision = process.api.get("/v1/flows").await.ok()["revision"].as_str().unwrap().to_owned();
+    home.edit("rules/fraud_check/flow.yaml", "thresholds:", "# as the auditors wish\nthresholds:");
+    let edited =
+        process.api.until("/v1/flows", |answer| answer.json["revision"] != revision.as_str()).await.ok();
+    let commented = edited["revision"].as_str().unwrap().to_owned();
+    process.terminate();
+    let text = |arguments: &[&str], expected: i32| {
+        let output = home.run(arguments);
+        assert_eq!(code(&output), expected, "{arguments:?}: {}", said(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(text(&["diff", &revision, &commented], 0), "", "a comment is no difference");
+    home.edit(FLOW_YAML, "min_age: 18", "min_age: 19");
+    let short: String = revision.chars().take(24).collect();
+    assert_eq!(text(&["diff", &short], 1), "personal_loan\n  ~ threshold min_age: 18 → 19\n");
+    assert_eq!(text(&["diff", &short, "--flow", "fraud_check"], 0), "");
+    home.edit("rules/fraud_check/flow.yaml", "large_at_night: 8000", "large_at_night: 7000");
+    let asks = text(&["diff", &short, "--flow", FLOW], 1);
+    assert_eq!(
+        asks,
+        "personal_loan\n  ~ threshold min_age: 18 → 19\n  ~ asks fraud_check, which changed: its own difference says how\n"
+    );
+    let unknown = home.run(&["diff", "sha256:00"]);
+    assert!(code(&unknown) == 2 && said(&unknown).contains("there is no revision"), "{}", said(&unknown));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_service_outlines_flows_and_compares_revisions() {
     let home = Home::new();

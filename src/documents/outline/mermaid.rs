@@ -94,7 +94,9 @@ impl Chart<'_> {
     fn node(&mut self, node: &OutlineNode, loose: Vec<Loose>, end: &str) -> Vec<Loose> {
         match &node.act {
             Act::Step(step) => {
-                let id = self.shape("[[", &step_lines(step), "]]", "step");
+                let mut lines = step_lines(step);
+                lines.extend(reads(&node.thresholds));
+                let id = self.shape("[[", &lines, "]]", "step");
                 self.then(&loose, &id)
             }
             Act::Apply { name, records, .. } => {

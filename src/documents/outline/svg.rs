@@ -144,7 +144,11 @@ impl Artist<'_> {
     fn node(&self, node: &OutlineNode) -> Part {
         let id = Some(node.id.as_str());
         match &node.act {
-            Act::Step(step) => Part::of_text(id, &step_lines(step), Look::Step),
+            Act::Step(step) => {
+                let mut lines = step_lines(step);
+                lines.extend(reads(&node.thresholds));
+                Part::of_text(id, &lines, Look::Step)
+            }
             Act::Apply { name, records, .. } => {
                 let mut lines = vec![format!("apply {name}")];
                 lines.extend(records.iter().map(Recording::shown));

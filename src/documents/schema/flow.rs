@@ -2,14 +2,18 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{
-    boolean, expression, integer, list, named, number, object, readable, reference, text, with, word,
-};
+use super::{boolean, expression, integer, list, named, object, readable, reference, text, with, word};
 
 /// Words of the types that need no `of:`.
 const PLAIN: &[&str] = &["text", "integer", "decimal", "number", "boolean", "date", "time"];
 const TYPES: &[&str] =
     &["text", "integer", "decimal", "number", "boolean", "date", "time", "choice", "list", "map"];
+
+/// What `min` and `max` say: a number, or a day or moment as a text.
+fn bound(description: &str) -> Json {
+    let moment = json!({"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}"});
+    json!({"anyOf": [{"type": "number"}, moment], "description": description})
+}
 
 /// The types, as other documents refer to them.
 pub(super) fn types() -> Vec<(&'static str, Json)> {
@@ -38,8 +42,8 @@ pub(super) fn types() -> Vec<(&'static str, Json)> {
             ("type!", word("the type", TYPES)),
             ("of", of.clone()),
             ("optional", boolean("callers may leave it out; it is missing then, never 0 or false")),
-            ("min", number("the least, included")),
-            ("max", number("the greatest, included")),
+            ("min", bound("the least, included")),
+            ("max", bound("the greatest, included")),
             ("unit", text("what it is counted in; for people")),
             ("personal", word("`key` identifies a person and is searched by keyed hash; `mask` is shown masked", &["key", "mask"])),
         ])],
@@ -50,8 +54,8 @@ pub(super) fn types() -> Vec<(&'static str, Json)> {
             ("type!", word("the type", TYPES)),
             ("of", of),
             ("optional", boolean("an approval may go without it")),
-            ("min", number("the least, included")),
-            ("max", number("the greatest, included")),
+            ("min", bound("the least, included")),
+            ("max", bound("the greatest, included")),
             ("unit", text("what it is counted in; for people")),
         ])],
     });

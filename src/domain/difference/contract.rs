@@ -1,6 +1,6 @@
 //! `flow.yaml` and what it names: inputs, features, thresholds, models, outputs, outcomes, reasons, lists, needs.
 
-use super::{About, ChangeKind, Found, Part, Said};
+use super::{About, ChangeKind, Found, Part, Said, Stated};
 use crate::domain::declaration::{
     FlowDeclaration, InputDeclaration, ModelUseDeclaration, NeedDeclaration, OnInvalid, OutputDeclaration,
     Personal, ReasonDeclaration, ThresholdLiteral, UnknownInputs,
@@ -9,7 +9,8 @@ use crate::domain::place::Located;
 use crate::domain::script::{Digits, by_value, written};
 use crate::domain::value::{Field, Kind};
 
-pub(super) fn compare(found: &mut Found, before: &FlowDeclaration, after: &FlowDeclaration) {
+pub(super) fn compare(found: &mut Found, was: Stated<'_>, is: Stated<'_>) {
+    let (before, after) = (was.declaration, is.declaration);
     about_the_flow(found, before, after);
     inputs(found, before, after);
     features(found, before, after);
@@ -28,7 +29,7 @@ pub(super) fn compare(found: &mut Found, before: &FlowDeclaration, after: &FlowD
     );
     outcomes(found, before, after);
     found.named(
-        (&before.reasons, &after.reasons),
+        (&given(was), &given(is)),
         |reason| About::new(Part::Reason, &reason.code.value),
         |reason| reason.texts.values().next().cloned().unwrap_or_default(),
         reason,
@@ -39,6 +40,14 @@ pub(super) fn compare(found: &mut Found, before: &FlowDeclaration, after: &FlowD
         |need| answered(&need.of),
         need,
     );
+}
+
+/// The flow's own reasons, and those of `_shared/` that it gives.
+fn given(side: Stated<'_>) -> Vec<ReasonDeclaration> {
+    let given = |reason: &&ReasonDeclaration| {
+        !reason.is_shared || side.usage.reasons.contains(reason.code.value.as_str())
+    };
+    side.declaration.reasons.iter().filter(given).cloned().collect()
 }
 
 pub(super) fn plain(text: Option<&Located<String>>) -> Option<Said> {

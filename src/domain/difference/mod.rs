@@ -4,12 +4,14 @@
 
 mod cells;
 mod contract;
+mod lists;
 mod order;
 mod rule_sets;
 mod script;
 mod tables;
 
 use super::declaration::FlowDeclaration;
+use super::expression::scope::Usage;
 use super::script::Grammar;
 
 /// What a change is about.
@@ -107,15 +109,25 @@ pub struct Change {
     pub after: Option<String>,
 }
 
-/// Everything that differs in meaning, in the order in which a flow is read.
+/// A flow as it is stated, and what of all that it is given it uses: the others in `_shared/` do not concern it.
+#[derive(Debug, Clone, Copy)]
+pub struct Stated<'f> {
+    pub declaration: &'f FlowDeclaration,
+    pub usage: &'f Usage,
+}
+
+/// Everything that differs in meaning, in the order in which a flow is read. What the flows differ in that it asks is
+/// theirs to tell.
 #[must_use]
-pub fn difference(before: &FlowDeclaration, after: &FlowDeclaration) -> Vec<Change> {
+pub fn difference(was: Stated<'_>, is: Stated<'_>) -> Vec<Change> {
     let mut found = Found { changes: Vec::new(), grammar: Grammar::new() };
-    contract::compare(&mut found, before, after);
+    let (before, after) = (was.declaration, is.declaration);
+    contract::compare(&mut found, was, is);
+    lists::lists(&mut found, was, is);
     rule_sets::rule_sets(&mut found, &before.rule_sets, &after.rule_sets);
     rule_sets::scorecards(&mut found, &before.scorecards, &after.scorecards);
     tables::tables(&mut found, &before.tables, &after.tables);
-    script::compare(&mut found, before, after);
+    script::compare(&mut found, was, is);
     found.changes
 }
 
@@ -190,6 +202,21 @@ impl Found {
             before: before.map(|said| said.text),
             after: after.map(|said| said.text),
         });
+    }
+
+    /// Some of what something has: entries of a list.
+    fn part_of(
+        &mut self,
+        about: &About,
+        field: &str,
+        kind: ChangeKind,
+        before: Option<String>,
+        after: Option<String>,
+    ) {
+        self.add(about, kind, before, after);
+        if let Some(change) = self.changes.last_mut() {
+            change.field = Some(field.to_owned());
+        }
     }
 
     fn text(&mut self, about: &About, field: &str, before: Option<&str>, after: Option<&str>) {

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
-use super::{About, ChangeKind, Found, Part, Said};
-use crate::domain::declaration::FlowDeclaration;
+use super::{About, ChangeKind, Found, Part, Said, Stated};
 use crate::domain::place::Located;
 use crate::domain::script::syntax::{Function, Node, Program, Syntax};
 use crate::domain::script::{Digits, Grammar, arm_head, written};
@@ -43,7 +42,7 @@ impl std::hash::Hash for Line {
     }
 }
 
-pub(super) fn compare(found: &mut Found, before: &FlowDeclaration, after: &FlowDeclaration) {
+pub(super) fn compare(found: &mut Found, before: Stated<'_>, after: Stated<'_>) {
     let (was, is) = (Parsed::of(&found.grammar, before), Parsed::of(&found.grammar, after));
     let names: BTreeSet<&String> = was.functions.keys().chain(is.functions.keys()).collect();
     for name in names {
@@ -74,7 +73,8 @@ struct Parsed {
 
 impl Parsed {
     /// A script that cannot be parsed is compared as a text.
-    fn of(grammar: &Grammar, flow: &FlowDeclaration) -> Self {
+    fn of(grammar: &Grammar, side: Stated<'_>) -> Self {
+        let flow = side.declaration;
         let parse = |text: &Located<String>| grammar.program(text).ok();
         let own = parse(&flow.script);
         let script = match &own {
@@ -82,8 +82,10 @@ impl Parsed {
             None => vec![Line { under: Vec::new(), said: Said::plain(flow.script.value.as_str()) }],
         };
         let shared = flow.shared_functions.iter().filter_map(parse);
-        let programs: Vec<Program> = shared.chain(own).collect();
-        let functions = programs.into_iter().flat_map(|program| program.functions);
+        let is_called = |function: &Function| side.usage.functions.contains(function.name.as_str());
+        let shared = shared.flat_map(|program: Program| program.functions).filter(is_called);
+        let own = own.into_iter().flat_map(|program| program.functions);
+        let functions = shared.chain(own);
         Self { script, functions: functions.map(|function| (function.name.clone(), function)).collect() }
     }
 }

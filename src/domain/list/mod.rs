@@ -230,6 +230,12 @@ impl List {
         text_at(&self.entries.texts, entry)
     }
 
+    /// What an entry is found by: folded as the list declares.
+    #[must_use]
+    pub fn key(&self, entry: u32) -> std::borrow::Cow<'_, str> {
+        entry_key(self.entry(entry), self.options)
+    }
+
     /// Makes the list ready for values of a type.
     ///
     /// # Errors
@@ -318,7 +324,9 @@ impl List {
         }
     }
 
-    fn expiry(&self, entry: u32) -> Option<Expires> {
+    /// Until when an entry counts; `None`: for good.
+    #[must_use]
+    pub fn expiry(&self, entry: u32) -> Option<Expires> {
         let found = self.entries.expiries.binary_search_by_key(&entry, |(at, _)| *at).ok()?;
         self.entries.expiries.get(found).map(|(_, expires)| *expires)
     }

@@ -1,16 +1,19 @@
 //! What a step is made of, from its declaration: rules, bins, rows, and what each of them can record.
 
 use super::reads::{Thresholds, shown};
-use super::{OutlineStep, ReasonSource, Recording, StepKind, StepPart};
+use super::{OutlineStep, ReasonSource, Recording, StepKind, StepPart, ThresholdRead};
 use crate::domain::declaration::{
-    BinDeclaration, BinTest, Collected, FlowDeclaration, HitPolicy, ModelUseDeclaration, RuleDeclaration,
-    ScorecardDeclaration, TableDeclaration, TableHitPolicy, ThresholdLiteral,
+    BinDeclaration, BinTest, Collected, FlowDeclaration, HitPolicy, ModelUseDeclaration, RowDeclaration,
+    RuleDeclaration, ScorecardDeclaration, SubFlowFound, TableDeclaration, TableHitPolicy, ThresholdLiteral,
 };
+use crate::domain::flow::Flow;
 use crate::domain::place::Located;
 
 /// Columns of a table that `.apply()` records.
 const OUTCOME: &str = "outcome";
 const REASON: &str = "reason";
+/// A cell that gives none.
+const MISSING: &str = "missing";
 
 /// The declarations, asked by step.
 pub(super) struct Details<'f> {
@@ -27,13 +30,16 @@ impl Details<'_> {
             StepKind::Table => self.table(name),
             StepKind::Model => (self.model(name), Vec::new()),
             StepKind::Need => (self.need(name), Vec::new()),
-            StepKind::SubFlow => (None, Vec::new()),
+            StepKind::SubFlow => (self.sub_flow(name), Vec::new()),
         };
         OutlineStep { kind, name: name.to_owned(), with, gives: None, note, parts }
     }
 
     /// What `.apply()` can record, an outcome at a time, the strictest first.
     pub(super) fn records(&self, kind: StepKind, name: &str) -> Vec<Recording> {
+        if let (StepKind::SubFlow, Some(asked)) = (kind, self.asked(name)) {
+            return of_sub_flow(asked);
+        }
         let step = self.step(kind, name, Vec::new());
         let mut found: Vec<Recording> = Vec::new();
         for recording in step.parts.into_iter().filter_map(|part| part.record) {
@@ -56,6 +62,9 @@ impl Details<'_> {
 
     /// Every reason that a step can give, in the order of its parts.
     pub(super) fn reasons(&self, kind: StepKind, name: &str) -> Vec<String> {
+        if let (StepKind::SubFlow, Some(asked)) = (kind, self.asked(name)) {
+            return asked.usage.reasons.iter().map(ToString::to_string).collect();
+        }
         let mut codes = Vec::new();
         for record in self.step(kind, name, Vec::new()).parts.into_iter().filter_map(|part| part.record) {
             for reason in record.reasons {
@@ -83,7 +92,11 @@ impl Details<'_> {
         }
         Some(Recording {
             outcome: outcome.unwrap_or_default().to_owned(),
-            reasons: reason.map(|code| self.code(code)).into_iter().collect(),
+            reasons: reason
+                .into_iter()
+                .flat_map(|codes| codes.split('|'))
+                .map(|c| self.code(c.trim()))
+                .collect(),
             outputs: Vec::new(),
         })
     }
@@ -139,11 +152,13 @@ impl Details<'_> {
         };
         let of = |wanted: &str| table.columns.iter().position(|c| c.is_output && c.name.value == wanted);
         let (outcome, reason) = (of(OUTCOME), of(REASON));
-        let mut groups: Vec<(Option<&str>, Option<&str>, Vec<&crate::domain::declaration::RowDeclaration>)> =
-            Vec::new();
+        let mut groups: Vec<(Option<&str>, Option<&str>, Vec<&RowDeclaration>)> = Vec::new();
         if outcome.is_some() || reason.is_some() {
             for row in &table.rows {
-                let cell = |at: Option<usize>| row.cells.get(at?).map(|cell| cell.value.trim());
+                let cell = |at: Option<usize>| {
+                    let cell = row.cells.get(at?).map(|cell| cell.value.trim());
+                    cell.filter(|cell| *cell != MISSING)
+                };
                 let (outcome, reason) = (cell(outcome), cell(reason));
                 match groups.iter_mut().find(|(o, r, _)| (*o, *r) == (outcome, reason)) {
                     Some((_, _, rows)) => rows.push(row),
@@ -173,11 +188,44 @@ impl Details<'_> {
         Some(model_note(used))
     }
 
+    /// Thresholds that the cells of a table name.
+    pub(super) fn read_by_cells(&self, step: &OutlineStep) -> Vec<ThresholdRead> {
+        let tables = self.flow.tables.iter();
+        let table = tables.filter(|table| step.kind == StepKind::Table && table.name.value == step.name);
+        let cells = table.flat_map(|table| &table.rows).flat_map(|row| &row.cells);
+        self.thresholds.named_in(cells.map(|cell| cell.value.as_str()).filter(|cell| !cell.contains('\'')))
+    }
+
+    fn asked(&self, name: &str) -> Option<&Flow> {
+        self.flow.sub_flows.iter().filter(|sub| sub.name == name).find_map(|sub| match &sub.found {
+            SubFlowFound::Flow(flow) => Some(&**flow),
+            _ => None,
+        })
+    }
+
+    fn sub_flow(&self, name: &str) -> Option<String> {
+        let asked = self.asked(name)?;
+        let market = asked.market.as_deref().map(|market| format!(", as in {market}")).unwrap_or_default();
+        let outcomes: Vec<&str> = outcomes(asked).collect();
+        Some(format!("asked whole{market}; decides {}", outcomes.join(", ")))
+    }
+
     fn need(&self, name: &str) -> Option<String> {
         let need = self.flow.needs.iter().find(|need| need.name.value == name)?;
         let names: Vec<&str> = need.of.iter().map(|input| input.name.value.as_str()).collect();
         Some(format!("asks the caller for {}", names.join(", ")))
     }
+}
+
+/// Those that the flow can decide, mildest first.
+fn outcomes(flow: &Flow) -> impl DoubleEndedIterator<Item = &str> {
+    flow.outcomes.iter().filter(|outcome| flow.usage.outcomes.contains(*outcome)).map(|outcome| &**outcome)
+}
+
+/// Which outcome carries which of its reasons is the other flow's to tell.
+fn of_sub_flow(flow: &Flow) -> Vec<Recording> {
+    let recording = |outcome: &str| Recording { outcome: outcome.to_owned(), ..Recording::default() };
+    outcomes(flow).rev().map(recording).collect()
 }
 
 fn base_points(card: &ScorecardDeclaration) -> String {

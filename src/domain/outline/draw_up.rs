@@ -95,8 +95,20 @@ struct Drawer<'f> {
     functions: BTreeMap<&'f str, (&'f Function, Place)>,
 }
 
+fn at_hand(reads: &[ThresholdRead], read: &ThresholdRead) -> bool {
+    reads.iter().any(|known| known.name == read.name)
+}
+
 fn text(syntax: &Syntax) -> String {
     written(syntax, Digits::AsWritten)
+}
+
+/// Something is made of what was evaluated: `need("bureau").score >= 600`.
+fn is_worked_out(statement: &Syntax) -> bool {
+    matches!(
+        statement.node,
+        Node::Binary(..) | Node::And(_) | Node::Or(_) | Node::Coalesce(_) | Node::Not(_) | Node::Negate(_)
+    )
 }
 
 /// `rules("knockout")` and the like.
@@ -136,10 +148,17 @@ impl<'f> Drawer<'f> {
             .collect()
     }
 
-    /// Functions that the script reaches.
+    /// Functions that the script, a feature or a condition reaches.
     fn called(&self, program: &Program) -> Vec<OutlineFunction> {
+        let flow = self.details.flow;
+        let conditions = flow.rule_sets.iter().flat_map(|set| &set.rules).map(|rule| &rule.when);
+        let formulas = flow.features.iter().map(|feature| &feature.formula).chain(conditions);
+        // Most flows have no function that a condition could call.
+        let formulas = formulas.take_while(|_| !self.functions.is_empty());
+        let formulas: Vec<Syntax> =
+            formulas.filter_map(|text| self.details.thresholds.parsed(text)).collect();
         let mut reached: BTreeSet<&str> = BTreeSet::new();
-        let mut bodies: Vec<&[Syntax]> = vec![&program.body];
+        let mut bodies: Vec<&[Syntax]> = vec![&program.body, &formulas];
         while let Some(body) = bodies.pop() {
             for statement in body {
                 each(statement, &mut |node| {
@@ -206,7 +225,7 @@ impl<'f> Drawer<'f> {
                 let act = Act::Leave { text: text(statement) };
                 out.add("leave", statement, self.reads(statement), act);
             }
-            _ if self.acts(statement) => self.expression(statement, out, known),
+            _ if self.acts(statement) && !is_worked_out(statement) => self.expression(statement, out, known),
             _ => self.computed(statement, out, known),
         }
     }
@@ -231,7 +250,8 @@ impl<'f> Drawer<'f> {
         let branches = matches!(value.node, Node::If(_) | Node::Switch { .. } | Node::Block(_));
         if branches && self.acts(value) {
             self.statement(value, out, known);
-            return;
+            let text = format!("{name} = what that gave");
+            return out.add(&format!("let.{name}"), at, Vec::new(), Act::Compute { text });
         }
         self.expression(value, out, known);
         let from = head(value);
@@ -372,7 +392,10 @@ impl<'f> Drawer<'f> {
         let StepCall { kind, name } = call;
         let label = format!("{}.{name}", kind.word());
         let step = self.details.step(kind, &name, with);
-        out.add(&label, at, self.reads(at), Act::Step(step));
+        let mut reads = self.reads(at);
+        let of_cells = self.details.read_by_cells(&step).into_iter();
+        reads.extend(of_cells.filter(|read| !at_hand(&reads, read)).collect::<Vec<_>>());
+        out.add(&label, at, reads, Act::Step(step));
     }
 
     fn recording(&self, outcome: &str, arguments: &[Syntax], known: &Known) -> Recording {

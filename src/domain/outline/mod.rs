@@ -187,7 +187,7 @@ impl StepKind {
         }
     }
 
-    fn of_word(word: &str) -> Option<Self> {
+    pub(in crate::domain) fn of_word(word: &str) -> Option<Self> {
         Some(match word {
             "rules" => Self::RuleSet,
             "model" => Self::Model,

@@ -42,7 +42,12 @@ impl<'f> Thresholds<'f> {
 
     /// Of a condition or formula that has not been parsed yet.
     pub(super) fn read_by_text(&self, text: &Located<String>) -> Vec<ThresholdRead> {
-        self.grammar.condition(text).map(|syntax| self.read_by(&syntax)).unwrap_or_default()
+        self.parsed(text).map(|syntax| self.read_by(&syntax)).unwrap_or_default()
+    }
+
+    /// A condition or formula; nothing where it cannot be parsed.
+    pub(super) fn parsed(&self, text: &Located<String>) -> Option<Syntax> {
+        self.grammar.condition(text).ok()
     }
 
     /// Of a cell or bound: any of its words may be a threshold.
