@@ -28,6 +28,7 @@ pub(super) struct Promote {
     /// The folder in models/
     model: String,
     /// The number of the version
+    #[arg(id = "number", value_name = "VERSION")]
     version: u32,
     /// The name that flows use: german_credit@champion
     #[arg(long, default_value = CHAMPION)]
