@@ -220,6 +220,6 @@ mod tests {
         assert!(cramers_v(&attribute, &attribute) > 0.99);
         let other: Vec<usize> = (0..400).map(|row| row / 2 % 4).collect();
         assert!(cramers_v(&other, &attribute) < 1e-9);
-        assert_eq!(cramers_v(&[1; 400], &attribute), 0.0);
+        assert!(cramers_v(&[1; 400], &attribute).abs() < 1e-300);
     }
 }

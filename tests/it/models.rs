@@ -122,7 +122,7 @@ fn a_flow_takes_a_trained_scorecard_over_as_it_is() {
     home.write("facts.json", FACTS);
     let decided = home.run(&["decide", "cards", "--facts", "facts.json", "--format", "json"]);
     assert_eq!(code(&decided), 0, "{}", said(&decided));
-    assert_eq!(printed(&decided)["outputs"]["points"], 597, "{}", String::from_utf8_lossy(&decided.stdout));
+    assert_eq!(printed(&decided)["output"]["points"], 597, "{}", String::from_utf8_lossy(&decided.stdout));
 }
 
 const FLOW: &str = "

@@ -164,7 +164,12 @@ pub(super) fn train() -> Json {
             list("what a user of the model must know; it goes onto the card", plain("a sentence")),
         ),
     ];
-    let example = json!({
+    with(object("A recipe: data, target, features, algorithms", &keys), &[], recipe_example())
+}
+
+/// A recipe with every key.
+fn recipe_example() -> Json {
+    json!({
         "model": "german_credit", "title": "Risk of default",
         "data": {"file": "data/german_credit.csv", "separator": ","},
         "target": {"column": "outcome", "bad": "bad", "good": "good"},
@@ -181,6 +186,5 @@ pub(super) fn train() -> Json {
         },
         "left_out": [{"columns": ["age"], "because": "a protected attribute", "protected": true}],
         "known_limits": ["one bank, one decade"],
-    });
-    with(object("A recipe: data, target, features, algorithms", &keys), &[], example)
+    })
 }
