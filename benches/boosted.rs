@@ -2,7 +2,12 @@
 //! `TOLLGATE_BENCH_MODEL` and `TOLLGATE_BENCH_ROWS` name others (see `benches/models/compare.py`), and
 //! `TOLLGATE_BENCH_ONCE` prints the figures as JSON instead.
 
-#![expect(clippy::unwrap_used, reason = "a bench that cannot be set up has nothing to measure")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a bench prints, and one that cannot be set up has nothing to measure"
+)]
 
 use std::hint::black_box;
 use std::path::PathBuf;
@@ -53,7 +58,7 @@ fn two_hundred() -> (Boosted, Vec<f64>) {
     };
     let mut tree = || -> Vec<Branch> {
         let split = |at: usize, column: f64, threshold: f64| {
-            let missing = Missing::Goes(if at % 2 == 0 { Side::Low } else { Side::High });
+            let missing = Missing::Goes(if at.is_multiple_of(2) { Side::Low } else { Side::High });
             let rule = Rule::AtMost { threshold, missing };
             Branch::Split { column: (column * 26.0) as usize, rule, low: 2 * at + 1, high: 2 * at + 2 }
         };
