@@ -5,6 +5,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::print_stdout,
     reason = "a benchmark prints, and stops at the first surprise"
 )]
@@ -85,7 +86,7 @@ fn documents(is_wrong: bool) -> Documents {
             let at = set * RULES + rule;
             let number = (at * 7) % INPUTS / 4 * 4;
             let choice = (at * 3) % INPUTS / 4 * 4 + 3;
-            let name = if is_wrong && at % 10 == 0 { "inptu" } else { "input" };
+            let name = if is_wrong && at.is_multiple_of(10) { "inptu" } else { "input" };
             let letter = ["a", "b", "c"][at % 3];
             let threshold = at % THRESHOLDS;
             writeln!(

@@ -86,6 +86,7 @@ fn matrix(model: &Model, rows: &[Vec<Value>]) -> Matrix {
             kind: input.kind.clone(),
             encoding: if matches!(input.kind, Kind::Choice(_)) { Encoding::OneHot } else { Encoding::AsIs },
             missing: Fallback::Refuse,
+            flags_missing: false,
             unseen: Fallback::Refuse,
         })
         .collect();

@@ -292,7 +292,9 @@ fn the_committed_schemas_are_the_generated_ones() {
 #[test]
 fn every_sample_names_its_schema_by_a_path_that_leads_there() {
     for (path, text) in samples() {
-        if path.starts_with("docs/") {
+        // A trained scorecard stands in a version's folder and is copied beside a flow: no path leads from both.
+        let is_trained = path.starts_with("models/") && path.ends_with(".scorecard.yaml");
+        if path.starts_with("docs/") || is_trained {
             continue;
         }
         let line = text.lines().find_map(|line| line.strip_prefix("# yaml-language-server: $schema="));

@@ -40,6 +40,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("tar", &["src/documents/"]),
     ("annotate_snippets", &["src/documents/"]),
     ("smartcore", &["src/learn/"]),
+    ("prost", &["src/learn/import/onnx"]),
+    ("roxmltree", &["src/learn/import/pmml.rs"]),
     ("arc_swap", &["src/release/"]),
     ("notify", &["src/release/"]),
     ("notify_debouncer_full", &["src/release/"]),

@@ -6,11 +6,13 @@ mod check;
 mod decide;
 mod declared;
 mod diff;
+mod import;
 mod init;
 mod keys;
 mod migrate;
 mod models;
 mod openapi;
+mod registry;
 mod replay;
 mod say;
 mod schema;
@@ -258,6 +260,11 @@ mod tests {
             "tollgate train german_credit",
             "tollgate models list",
             "tollgate models show german_credit",
+            "tollgate models import m.json --as m --columns c.yaml --rows r.csv --expected p --tolerance 1e-6",
+            "tollgate models promote german_credit 2 --alias challenger",
+            "tollgate models verify",
+            "tollgate models verify german_credit@2",
+            "tollgate models compare german_credit@1 german_credit@2 --data d.csv --label y --bad 1 --cut 0.45",
             "tollgate replay --since 2026-11-22T00:00:00Z --revision sha256:aa",
             "tollgate audit search --flow personal_loan --limit 5",
             "tollgate audit export",

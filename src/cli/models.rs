@@ -1,10 +1,12 @@
-//! `tollgate models list|show`: what stands in `models/`. Absent on purpose: changing it.
+//! `tollgate models …`: what stands in `models/`, and the commands that judge it or move its aliases.
 
 use std::process::ExitCode;
 
 use clap::Subcommand;
 use serde_json::{Value as Json, json};
 
+use super::import::Import;
+use super::registry::{Compare, Promote, Verify};
 use super::say::{Say, Trouble, table};
 use crate::config::Settings;
 use crate::learn::library::{LibraryModel, LibraryVersion, ModelLibrary, read_models};
@@ -19,10 +21,21 @@ pub(super) enum Models {
         /// The folder in models/
         model: String,
     },
+    /// Bring a model that another library fitted
+    Import(Import),
+    /// Let an alias name another version
+    Promote(Promote),
+    /// Ask the recorded predictions again and hold the files against their digests
+    Verify(Verify),
+    /// Two versions side by side on a data file
+    Compare(Compare),
 }
 
 impl Models {
     pub(super) fn run(self, settings: &Settings, say: &Say) -> Result<ExitCode, Trouble> {
+        if let Self::Import(import) = self {
+            return import.run(settings, say);
+        }
         if !settings.models.is_dir() {
             let what = format!("there is no folder `{}`", settings.models.display());
             return Err(Trouble::new(what).help("`--models DIR` says where the models are"));
@@ -31,6 +44,11 @@ impl Models {
         match self {
             Self::List => list(&library, say)?,
             Self::Show { model } => show(&library, &model, say)?,
+            // Answered above.
+            Self::Import(_) => {}
+            Self::Promote(promote) => return promote.run(settings, &library, say),
+            Self::Verify(verify) => return verify.run(settings, &library, say),
+            Self::Compare(compare) => return compare.run(settings, &library, say),
         }
         for finding in library.findings() {
             say.talk(&format!("{}: {}", finding.path, finding.diagnostic.message));

@@ -126,15 +126,27 @@ impl Say {
             ProgressDrawTarget::hidden()
         };
         let bar = match length {
-            Some(length) => ProgressBar::with_draw_target(Some(length), target).with_style(
-                ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}")
-                    .unwrap_or_else(|_| ProgressStyle::default_bar()),
-            ),
+            Some(length) => ProgressBar::with_draw_target(Some(length), target).with_style(steps_style()),
             None => ProgressBar::with_draw_target(None, target),
         };
         bar.enable_steady_tick(std::time::Duration::from_millis(100));
         bar
     }
+
+    /// Turns a spinner into a bar once the number of steps is known, and moves it.
+    #[expect(clippy::unused_self, reason = "all words of a command go through one place")]
+    pub(super) fn steps(&self, bar: &ProgressBar, done: u64, of: u64) {
+        if bar.length() != Some(of) {
+            bar.set_length(of);
+            bar.set_style(steps_style());
+        }
+        bar.set_position(done);
+    }
+}
+
+fn steps_style() -> ProgressStyle {
+    ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 /// Columns under headings, two spaces apart, without lines: readable, and easy to cut.

@@ -16,7 +16,7 @@ use crate::learn::train::{self, Progress, TrainError, TrainOptions, TrainedVersi
 #[command(after_help = "Example:
   tollgate train german_credit --algorithm forest
 
-The version gets the next number. No alias moves: say in models/MODEL/model.yaml which version is champion.")]
+The version gets the next number. No alias moves: `tollgate models promote MODEL VERSION` moves one.")]
 pub(super) struct Train {
     /// The folder in models/
     model: String,
@@ -67,7 +67,12 @@ impl Train {
         }
         let bar = say.progress(None);
         let options = TrainOptions { algorithm: self.algorithm };
-        let trained = train::run(&folder, &options, &mut |progress| bar.set_message(told(&progress)));
+        let trained = train::run(&folder, &options, &mut |progress| {
+            if let Progress::Validating { done, of } = progress {
+                say.steps(&bar, done as u64, of as u64);
+            }
+            bar.set_message(told(&progress));
+        });
         bar.finish_and_clear();
         match trained {
             Ok(version) => {
@@ -89,6 +94,7 @@ fn told(progress: &Progress) -> String {
         Progress::Read { rows, training, held_out } => {
             format!("{rows} rows: {training} to fit on, {held_out} held out")
         }
+        Progress::Validating { done, of } => format!("cross-validation: {done} of {of} fits"),
         Progress::Fitting { algorithm } => format!("fitting `{algorithm}`"),
         Progress::Verified { rows } => format!("served as fitted on all {rows} rows"),
         Progress::Written { version } => format!("version {version}"),

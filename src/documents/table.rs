@@ -38,33 +38,66 @@ pub enum TableError {
 /// # Errors
 /// The first thing wrong, with its line.
 pub fn parse(bytes: &[u8], separator: u8) -> Result<Table, TableError> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut reader = csv::ReaderBuilder::new().delimiter(separator).from_reader(bytes);
-    let columns: Vec<String> = reader
-        .headers()
-        .map_err(|error| explain(&error, 1))?
-        .iter()
-        .map(|name| name.trim().to_owned())
-        .collect();
-    if columns.is_empty() {
-        return Err(TableError::NoHeader);
-    }
-    for (index, name) in columns.iter().enumerate() {
-        if name.is_empty() {
-            return Err(TableError::UnnamedColumn { position: index + 1 });
-        }
-        if columns.iter().take(index).any(|earlier| earlier == name) {
-            return Err(TableError::DuplicateColumn { name: name.clone() });
-        }
-    }
+    let mut reader = Reader::new(bytes, separator)?;
     let mut rows = Vec::new();
-    let mut lines = Lines { bytes, at: 0, line: 1 };
-    for record in reader.records() {
-        let record = record.map_err(|error| explain(&error, lines.of(error.position())))?;
-        let line = lines.of(record.position());
+    while let Some((line, record)) = reader.next_row()? {
         rows.push(Row { line, cells: record.iter().map(str::to_owned).collect() });
     }
-    Ok(Table { columns, rows })
+    Ok(Table { columns: reader.columns, rows })
+}
+
+/// A table read row by row, for those too long to be held as text.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    pub columns: Vec<String>,
+    records: csv::Reader<&'a [u8]>,
+    record: csv::StringRecord,
+    lines: Lines<'a>,
+}
+
+impl<'a> Reader<'a> {
+    /// Reads the header.
+    ///
+    /// # Errors
+    /// When there is none, or a column has no name or the name of another.
+    pub fn new(bytes: &'a [u8], separator: u8) -> Result<Self, TableError> {
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        let mut records = csv::ReaderBuilder::new().delimiter(separator).from_reader(bytes);
+        let columns: Vec<String> = records
+            .headers()
+            .map_err(|error| explain(&error, 1))?
+            .iter()
+            .map(|name| name.trim().to_owned())
+            .collect();
+        if columns.is_empty() {
+            return Err(TableError::NoHeader);
+        }
+        for (index, name) in columns.iter().enumerate() {
+            if name.is_empty() {
+                return Err(TableError::UnnamedColumn { position: index + 1 });
+            }
+            if columns.iter().take(index).any(|earlier| earlier == name) {
+                return Err(TableError::DuplicateColumn { name: name.clone() });
+            }
+        }
+        let lines = Lines { bytes, at: 0, line: 1 };
+        Ok(Self { columns, records, record: csv::StringRecord::new(), lines })
+    }
+
+    /// The next row with its 1-based line; `None` after the last.
+    ///
+    /// # Errors
+    /// When it is not as long as the header, not UTF-8, or not CSV.
+    pub fn next_row(&mut self) -> Result<Option<(u64, Cells<'_>)>, TableError> {
+        match self.records.read_record(&mut self.record) {
+            Ok(false) => Ok(None),
+            Ok(true) => {
+                let line = self.lines.of(self.record.position());
+                Ok(Some((line, Cells(&self.record))))
+            }
+            Err(error) => Err(explain(&error, self.lines.of(error.position()))),
+        }
+    }
 }
 
 /// The cells of one record.
@@ -75,6 +108,12 @@ impl<'r> Cells<'r> {
     #[must_use]
     pub fn get(&self, column: usize) -> Option<&'r str> {
         self.0.get(column)
+    }
+
+    /// The cell in a column, without the spaces around it; empty when there is none.
+    #[must_use]
+    pub fn trimmed(&self, column: usize) -> &'r str {
+        self.0.get(column).unwrap_or_default().trim()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &'r str> {
@@ -123,6 +162,7 @@ pub fn each_record(
 }
 
 /// Counts lines by itself: the parser's own count says where the line before a record ended.
+#[derive(Debug)]
 struct Lines<'a> {
     bytes: &'a [u8],
     at: usize,

@@ -4,6 +4,10 @@
 //! A tree is two lists over its nodes in breadth-first order: `column` (-1 for a leaf) and `value` (threshold or
 //! probability). The k-th split's children are nodes 2k+1 and 2k+2, so a circle cannot even be written.
 
+mod features;
+mod imported;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -11,15 +15,18 @@ use sha2::{Digest, Sha256};
 
 use super::golden::Golden;
 use crate::domain::model::{
-    Encoding, Fallback, Feature, Forest, Logistic, Model, ModelError, ModelFailure, ModelParts, Node,
-    Predictor, column_names,
+    Background, BoostedParts, Characteristics, Feature, Forest, GraphParts, Logistic, Model, ModelError,
+    ModelFailure, ModelParts, Node, Predictor, Scale, Scorecard, column_names,
 };
-use crate::domain::value::{Kind, Name, Value};
+use crate::domain::value::{Name, Value};
+use features::{FeatureStored, read_feature, store_feature};
+use imported::{BoostedStored, CharacteristicsStored, GraphStored};
 
 /// Largest artefact that is read.
 pub const MAX_BYTES: usize = 64 << 20;
 const FORMAT: &str = "tollgate-model";
-const FORMAT_VERSION: u32 = 1;
+/// The newest format. What needs nothing of it is written as version 1, which older programs read too.
+const FORMAT_VERSION: u32 = 2;
 
 /// Why bytes are not a model that can serve.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +44,7 @@ pub enum ArtefactError {
     },
     #[error("its format is not `{FORMAT}`")]
     OtherFormat,
-    #[error("its format version is {found}, and this program reads {FORMAT_VERSION}")]
+    #[error("its format version is {found}, and this program reads 1 to {FORMAT_VERSION}")]
     FormatVersion { found: u64 },
     #[error("feature `{name}`: {problem}")]
     Feature { name: String, problem: &'static str },
@@ -70,6 +77,23 @@ pub struct Artefact {
     columns: Vec<String>,
     predictor: PredictorStored,
     golden: Vec<Golden>,
+    /// What explanations need (format 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    background: Option<BackgroundStored>,
+    /// Input to reason code (format 2).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    reasons: BTreeMap<String, String>,
+}
+
+/// For each node of each tree, breadth first, how many of the rows that it was fitted on came there; for each column
+/// of a sum, its mean over them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BackgroundStored {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    covers: Vec<Vec<f64>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    means: Vec<f64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,32 +114,26 @@ pub struct FittedWith {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FeatureStored {
-    name: String,
-    r#type: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    of: Option<Vec<String>>,
-    encode: EncodeStored,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    missing_as: Option<serde_json::Value>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    unseen_as: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-enum EncodeStored {
-    AsIs,
-    Standardised { mean: f64, scale: f64 },
-    OneHot,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum PredictorStored {
-    LogisticRegression { intercept: f64, coefficients: Vec<f64> },
-    Forest { trees: Vec<TreeStored> },
+    LogisticRegression {
+        intercept: f64,
+        coefficients: Vec<f64>,
+    },
+    Forest {
+        trees: Vec<TreeStored>,
+    },
+    /// Format 2. The columns are points already.
+    Scorecard {
+        start: f64,
+        base_points: f64,
+        base_odds: f64,
+        points_to_double: f64,
+    },
+    /// Format 2, as the next two.
+    Boosted(BoostedStored),
+    Characteristics(CharacteristicsStored),
+    Graph(GraphStored),
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -128,8 +146,21 @@ struct TreeStored {
 /// What a fit gives, before it is a model.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Weights {
-    Logistic { intercept: f64, coefficients: Vec<f64> },
-    Forest { trees: Vec<Vec<Node>> },
+    Logistic {
+        intercept: f64,
+        coefficients: Vec<f64>,
+    },
+    Forest {
+        trees: Vec<Vec<Node>>,
+    },
+    Scorecard {
+        start: f64,
+        scale: Scale,
+    },
+    /// Trees breadth first.
+    Boosted(BoostedParts),
+    Characteristics(Characteristics),
+    Graph(GraphParts),
 }
 
 /// What an artefact is made from.
@@ -142,11 +173,16 @@ pub(super) struct Ingredients<'a> {
     pub weights: &'a Weights,
     /// Made-up rows to try the model on whenever it is read.
     pub golden: Vec<Vec<Value>>,
+    /// What explanations need; [`Model::background`] measures it.
+    pub background: Background,
+    /// Input to reason code.
+    pub reasons: &'a BTreeMap<Name, Name>,
 }
 
 /// Writes the artefact: asks the model its golden rows, then gives the bytes.
 pub(super) fn write(ingredients: Ingredients<'_>) -> Result<Vec<u8>, ArtefactError> {
-    let Ingredients { target, decimals, fitted_with, features, weights, golden } = ingredients;
+    let Ingredients { target, decimals, fitted_with, features, weights, golden, background, reasons } =
+        ingredients;
     let mut artefact = Artefact {
         format: FORMAT.to_owned(),
         format_version: FORMAT_VERSION,
@@ -157,7 +193,11 @@ pub(super) fn write(ingredients: Ingredients<'_>) -> Result<Vec<u8>, ArtefactErr
         columns: column_names(features),
         predictor: store_weights(weights)?,
         golden: Vec::new(),
+        background: (background != Background::default())
+            .then_some(BackgroundStored { covers: background.covers, means: background.means }),
+        reasons: reasons.iter().map(|(input, code)| (input.to_string(), code.to_string())).collect(),
     };
+    artefact.format_version = artefact.needs();
     let model = artefact.model(Arc::from("unwritten"), 0, Arc::from(""))?;
     for (row, values) in golden.iter().enumerate() {
         let probability =
@@ -215,7 +255,7 @@ fn check_format(bytes: &[u8]) -> Result<(), ArtefactError> {
         return Err(ArtefactError::OtherFormat);
     }
     match header.format_version {
-        Some(version) if version == u64::from(FORMAT_VERSION) => Ok(()),
+        Some(1..=2) => Ok(()),
         found => Err(ArtefactError::FormatVersion { found: found.unwrap_or(0) }),
     }
 }
@@ -229,7 +269,41 @@ fn explain(source: serde_json::Error) -> ArtefactError {
     }
 }
 
+/// What an artefact says its probability is of: the value of a column.
+#[must_use]
+pub fn target(bytes: &[u8]) -> Option<TargetStored> {
+    #[derive(Deserialize)]
+    struct Header {
+        target: TargetStored,
+    }
+    serde_json::from_slice::<Header>(bytes).ok().map(|header| header.target)
+}
+
+/// How many recorded predictions an artefact carries.
+#[must_use]
+pub fn golden_rows(bytes: &[u8]) -> usize {
+    #[derive(Deserialize)]
+    struct Header {
+        golden: Vec<serde::de::IgnoredAny>,
+    }
+    serde_json::from_slice::<Header>(bytes).map_or(0, |header| header.golden.len())
+}
+
 impl Artefact {
+    /// The oldest format that can say what this artefact says.
+    fn needs(&self) -> u32 {
+        let older = matches!(
+            self.predictor,
+            PredictorStored::LogisticRegression { .. } | PredictorStored::Forest { .. }
+        );
+        let explained = self.background.is_some() || !self.reasons.is_empty();
+        if !older || explained || self.features.iter().any(FeatureStored::is_newer) {
+            FORMAT_VERSION
+        } else {
+            1
+        }
+    }
+
     fn model(&self, name: Name, version: u32, digest: Arc<str>) -> Result<Model, ArtefactError> {
         let features = self.features.iter().map(read_feature).collect::<Result<Vec<_>, _>>()?;
         let names = column_names(&features);
@@ -248,8 +322,24 @@ impl Artefact {
                     .collect::<Result<Vec<_>, _>>()?;
                 Predictor::Forest(Forest::new(&trees, self.columns.len())?)
             }
+            PredictorStored::Scorecard { start, base_points, base_odds, points_to_double } => {
+                let (base_points, base_odds) = (*base_points, *base_odds);
+                let scale = Scale { base_points, base_odds, points_to_double: *points_to_double };
+                Predictor::Scorecard(Scorecard::new(*start, scale, self.columns.len())?)
+            }
+            PredictorStored::Boosted(stored) => Predictor::Boosted(stored.boosted(self.columns.len())?),
+            PredictorStored::Characteristics(stored) => {
+                Predictor::Characteristics(stored.characteristics(self.columns.len())?)
+            }
+            PredictorStored::Graph(stored) => Predictor::Graph(stored.graph(self.columns.len())?),
         };
-        Ok(Model::new(ModelParts { name, version, digest, decimals: self.decimals, features, predictor })?)
+        let parts = ModelParts { name, version, digest, decimals: self.decimals, features, predictor };
+        let mut model = Model::new(parts)?;
+        if let Some(BackgroundStored { covers, means }) = &self.background {
+            model = model.with_background(&Background { covers: covers.clone(), means: means.clone() })?;
+        }
+        let code = |(input, code): (&String, &String)| (Arc::from(input.as_str()), Arc::from(code.as_str()));
+        Ok(model.with_reasons(&self.reasons.iter().map(code).collect())?)
     }
 }
 
@@ -309,64 +399,16 @@ fn store_weights(weights: &Weights) -> Result<PredictorStored, ArtefactError> {
             let trees = trees.iter().enumerate().map(|(at, tree)| TreeStored::from_nodes(at, tree));
             PredictorStored::Forest { trees: trees.collect::<Result<_, _>>()? }
         }
+        Weights::Scorecard { start, scale } => PredictorStored::Scorecard {
+            start: *start,
+            base_points: scale.base_points,
+            base_odds: scale.base_odds,
+            points_to_double: scale.points_to_double,
+        },
+        Weights::Boosted(parts) => PredictorStored::Boosted(BoostedStored::of(parts)),
+        Weights::Characteristics(card) => PredictorStored::Characteristics(CharacteristicsStored::of(card)),
+        Weights::Graph(parts) => PredictorStored::Graph(GraphStored::of(parts)),
     })
-}
-
-fn store_feature(feature: &Feature) -> FeatureStored {
-    let of = match &feature.kind {
-        Kind::Choice(categories) => Some(categories.iter().map(|category| category.to_string()).collect()),
-        _ => None,
-    };
-    FeatureStored {
-        name: feature.name.to_string(),
-        r#type: feature.kind.word().to_owned(),
-        of,
-        encode: match feature.encoding {
-            Encoding::AsIs => EncodeStored::AsIs,
-            Encoding::Standardised { mean, scale } => EncodeStored::Standardised { mean, scale },
-            Encoding::OneHot => EncodeStored::OneHot,
-        },
-        missing_as: match &feature.missing {
-            Fallback::Refuse => None,
-            Fallback::As(value) => Some(super::golden::store(value)),
-        },
-        unseen_as: match &feature.unseen {
-            Fallback::As(Value::Text(category)) => Some(category.to_string()),
-            _ => None,
-        },
-    }
-}
-
-fn read_feature(stored: &FeatureStored) -> Result<Feature, ArtefactError> {
-    let wrong = |problem| ArtefactError::Feature { name: stored.name.clone(), problem };
-    let kind = match (stored.r#type.as_str(), &stored.of) {
-        ("integer", None) => Kind::Integer,
-        ("decimal", None) => Kind::Decimal,
-        ("number", None) => Kind::Number,
-        ("boolean", None) => Kind::Boolean,
-        ("choice", Some(of)) => {
-            Kind::Choice(of.iter().map(|category| Arc::from(category.as_str())).collect())
-        }
-        ("choice", None) => return Err(wrong("a choice needs `of`")),
-        ("integer" | "decimal" | "number" | "boolean", Some(_)) => {
-            return Err(wrong("only a choice has `of`"));
-        }
-        _ => return Err(wrong("its type is none that a model reads")),
-    };
-    let missing = match &stored.missing_as {
-        None => Fallback::Refuse,
-        Some(value) => {
-            let value = super::golden::read(&kind, value);
-            Fallback::As(value.ok_or_else(|| wrong("`missing_as` is not of its type"))?)
-        }
-    };
-    let unseen = stored.unseen_as.as_deref().map_or(Fallback::Refuse, |text| Fallback::As(Value::text(text)));
-    let encoding = match stored.encode {
-        EncodeStored::AsIs => Encoding::AsIs,
-        EncodeStored::Standardised { mean, scale } => Encoding::Standardised { mean, scale },
-        EncodeStored::OneHot => Encoding::OneHot,
-    };
-    Ok(Feature { name: Arc::from(stored.name.as_str()), kind, encoding, missing, unseen })
 }
 
 #[cfg(test)]

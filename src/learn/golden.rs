@@ -4,8 +4,7 @@
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::recipe::read_cell;
-use crate::domain::model::{Model, ModelFailure};
+use crate::domain::model::{Fallback, Feature, Model, ModelFailure};
 use crate::domain::value::{Kind, Value};
 
 /// How many rows are made.
@@ -59,17 +58,23 @@ pub(super) fn read(kind: &Kind, stored: &serde_json::Value) -> Option<Value> {
         (Kind::Decimal, serde_json::Value::String(text)) => {
             Decimal::from_str_exact(text).ok().map(Value::Decimal)
         }
-        (Kind::Choice(_), serde_json::Value::String(text)) => read_cell(kind, text),
+        // Not as a cell is read: a category may be the empty text.
+        (Kind::Choice(_), serde_json::Value::String(text)) => Some(Value::text(text)),
         _ => None,
     }
 }
 
 /// Rows that no applicant sent: in each, every column's value is taken at another place of that column's own
 /// sorted values, so columns that belong together are torn apart.
-pub(super) fn invent(rows: &[Vec<Value>], kinds: &[Kind]) -> Vec<Vec<Value>> {
-    let columns: Vec<Vec<Value>> =
-        kinds.iter().enumerate().map(|(at, kind)| domain(rows, at, kind)).collect();
-    (0..ROWS)
+/// `uses` says where each column stands in the rows. When inputs may be missing, one more row leaves those out.
+pub(super) fn invent(
+    rows: &[Vec<Value>],
+    uses: &[usize],
+    kinds: &[Kind],
+    features: &[Feature],
+) -> Vec<Vec<Value>> {
+    let columns: Vec<Vec<Value>> = kinds.iter().zip(uses).map(|(kind, at)| domain(rows, *at, kind)).collect();
+    let mut invented: Vec<Vec<Value>> = (0..ROWS)
         .map(|row| {
             let pick = |(at, values): (usize, &Vec<Value>)| {
                 // 7 and 11 are coprime to most counts of values: neighbours in a row move at different speeds.
@@ -78,7 +83,18 @@ pub(super) fn invent(rows: &[Vec<Value>], kinds: &[Kind]) -> Vec<Vec<Value>> {
             };
             columns.iter().enumerate().map(pick).collect()
         })
-        .collect()
+        .collect();
+    let may_be_missing = |feature: &Feature| feature.missing != Fallback::Refuse;
+    if features.iter().any(may_be_missing) {
+        let mut row = invented.first().cloned().unwrap_or_default();
+        for (value, feature) in row.iter_mut().zip(features) {
+            if may_be_missing(feature) {
+                *value = Value::Missing;
+            }
+        }
+        invented.push(row);
+    }
+    invented
 }
 
 /// The values that a column has: each category, or the numbers in the data in order.

@@ -138,6 +138,31 @@ mod tests {
     }
 
     #[test]
+    fn the_figures_are_scikit_learns() {
+        #[derive(serde::Deserialize)]
+        struct Case {
+            probability: Vec<f64>,
+            bad: Vec<u8>,
+            auc: f64,
+            ks: f64,
+            log_loss: f64,
+            brier: f64,
+        }
+        let text = include_str!("../../tests/fixtures/metrics/scikit_learn.json");
+        let read: serde_json::Value = serde_json::from_str(text).unwrap();
+        let cases: Vec<Case> = serde_json::from_value(read["cases"].clone()).unwrap();
+        assert_eq!(cases.len(), 4);
+        for case in cases {
+            let pairs: Vec<(f64, u8)> = case.probability.into_iter().zip(case.bad).collect();
+            let own = measure(&rows(&pairs)).unwrap();
+            near(own.auc, case.auc);
+            near(own.ks, case.ks);
+            near(own.brier, case.brier);
+            assert!((own.log_loss - case.log_loss).abs() < 1e-9, "{} is not {}", own.log_loss, case.log_loss);
+        }
+    }
+
+    #[test]
     fn ties_count_half_and_give_no_separation() {
         let m = measure(&rows(&[(0.5, 0), (0.5, 1), (0.5, 0), (0.5, 1)])).unwrap();
         near(m.auc, 0.5);

@@ -2,14 +2,25 @@
 //! The door to smartcore: it fits here and nowhere else, and never serves.
 
 pub mod artefact;
+mod candidate;
 pub mod card;
+mod choose;
 pub mod codes;
+pub mod compare;
+mod curves;
 mod fit;
 mod golden;
+mod groups;
+pub mod import;
+mod importance;
 pub mod library;
 pub mod metrics;
+pub mod promote;
 mod publish;
 pub mod recipe;
+mod reference;
 mod sample;
+mod scorecard;
 mod split;
 pub mod train;
+pub mod verify;

@@ -1,7 +1,10 @@
 //! The training data as values of the recipe's features: every row read by the declared types, every column named.
 //! Says lines and columns, never a cell: the rows are people.
 
-use crate::documents::table::{Table, TableError};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::documents::table::{Reader, TableError};
 use crate::domain::nearest::nearest;
 use crate::domain::value::Value;
 
@@ -15,6 +18,15 @@ pub(super) struct Sample {
     pub is_bad: Vec<bool>,
     /// 1-based line of each row, for messages.
     pub lines: Vec<u64>,
+    /// The protected columns, which no model reads: only the card does.
+    pub protected: Vec<Protected>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Protected {
+    pub column: String,
+    /// A cell a row; equal texts are shared.
+    pub cells: Vec<Arc<str>>,
 }
 
 /// What is wrong with training data.
@@ -34,42 +46,63 @@ pub enum SampleError {
     NoOutcome { line: u64, column: String },
 }
 
-pub(super) fn read(recipe: &Recipe, table: &Table) -> Result<Sample, SampleError> {
-    let column = |name: &str| {
-        table.columns.iter().position(|column| column == name).ok_or_else(|| SampleError::NoColumn {
-            column: name.to_owned(),
-            nearest: nearest(name, table.columns.iter().map(String::as_str)).map(str::to_owned),
-        })
-    };
+/// Where a column stands.
+pub(super) fn place(columns: &[String], name: &str) -> Result<usize, SampleError> {
+    columns.iter().position(|column| column == name).ok_or_else(|| SampleError::NoColumn {
+        column: name.to_owned(),
+        nearest: nearest(name, columns.iter().map(String::as_str)).map(str::to_owned),
+    })
+}
+
+pub(super) fn read(recipe: &Recipe, bytes: &[u8], separator: u8) -> Result<Sample, SampleError> {
+    let mut table = Reader::new(bytes, separator)?;
+    let column = |name: &str| place(&table.columns, name);
     let places =
         recipe.features.iter().map(|feature| column(&feature.name)).collect::<Result<Vec<_>, _>>()?;
     let target = column(&recipe.target.column)?;
     let mut named: Vec<usize> = places.iter().copied().chain([target]).collect();
-    for left_out in recipe.left_out.iter().flat_map(|entry| &entry.columns) {
-        named.push(column(left_out)?);
+    let mut protected = Vec::new();
+    for entry in &recipe.left_out {
+        for left_out in &entry.columns {
+            let at = column(left_out)?;
+            named.push(at);
+            if entry.protected {
+                protected.push((at, Protected { column: left_out.clone(), cells: Vec::new() }));
+            }
+        }
     }
     if let Some((_, unnamed)) = table.columns.iter().enumerate().find(|(at, _)| !named.contains(at)) {
         return Err(SampleError::UnnamedColumn { column: unnamed.clone() });
     }
-    let mut sample = Sample { rows: Vec::new(), is_bad: Vec::new(), lines: Vec::new() };
-    for row in &table.rows {
-        let cell = |at: usize| row.cells.get(at).map_or("", |cell| cell.trim());
+    let mut sample =
+        Sample { rows: Vec::new(), is_bad: Vec::new(), lines: Vec::new(), protected: Vec::new() };
+    let mut texts: BTreeMap<Box<str>, Arc<str>> = BTreeMap::new();
+    while let Some((line, cells)) = table.next_row()? {
         let mut values = Vec::with_capacity(places.len());
         for (feature, place) in recipe.features.iter().zip(&places) {
-            let value = read_cell(&feature.kind, cell(*place));
+            let value = read_cell(&feature.kind, cells.trimmed(*place));
             values.push(value.ok_or_else(|| SampleError::WrongType {
-                line: row.line,
+                line,
                 column: feature.name.to_string(),
                 kind: feature.kind.word(),
             })?);
         }
-        let outcome = cell(target);
+        let outcome = cells.trimmed(target);
         if outcome != recipe.target.bad && outcome != recipe.target.good {
-            return Err(SampleError::NoOutcome { line: row.line, column: recipe.target.column.clone() });
+            return Err(SampleError::NoOutcome { line, column: recipe.target.column.clone() });
+        }
+        for (at, protected) in &mut protected {
+            let text = cells.trimmed(*at);
+            let shared = match texts.get(text) {
+                Some(shared) => shared.clone(),
+                None => texts.entry(Box::from(text)).or_insert_with(|| Arc::from(text)).clone(),
+            };
+            protected.cells.push(shared);
         }
         sample.rows.push(values);
         sample.is_bad.push(outcome == recipe.target.bad);
-        sample.lines.push(row.line);
+        sample.lines.push(line);
     }
+    sample.protected = protected.into_iter().map(|(_, protected)| protected).collect();
     Ok(sample)
 }

@@ -15,9 +15,7 @@ pub(super) fn stratified(is_bad: &[bool], fraction: f64, seed: u64) -> Split {
     for class in [true, false] {
         let mut rows: Vec<usize> =
             is_bad.iter().enumerate().filter(|(_, bad)| **bad == class).map(|(row, _)| row).collect();
-        for last in (1..rows.len()).rev() {
-            rows.swap(last, random.below(last + 1));
-        }
+        random.shuffle(&mut rows);
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -31,10 +29,40 @@ pub(super) fn stratified(is_bad: &[bool], fraction: f64, seed: u64) -> Split {
     Split { train, held_out }
 }
 
+/// Deals `rows` into `folds` parts, each class by itself, so that all have the same share of bad ones within a row.
+/// Each part is in file order.
+pub(super) fn folds(rows: &[usize], is_bad: &[bool], folds: usize, seed: u64) -> Vec<Vec<usize>> {
+    // Another stream than the split's, so that the two draws do not depend on each other.
+    let mut random = SplitMix64(seed ^ 0x5eed_f01d_5eed_f01d);
+    let mut parts = vec![Vec::new(); folds];
+    let mut next = 0;
+    for class in [true, false] {
+        let of_class = |row: &&usize| is_bad.get(**row).copied() == Some(class);
+        let mut drawn: Vec<usize> = rows.iter().filter(of_class).copied().collect();
+        random.shuffle(&mut drawn);
+        for row in drawn {
+            if let Some(part) = parts.get_mut(next % folds.max(1)) {
+                part.push(row);
+            }
+            next += 1;
+        }
+    }
+    for part in &mut parts {
+        part.sort_unstable();
+    }
+    parts
+}
+
 /// Sebastiano Vigna's generator: eight lines that never change, so that a seed means the same rows for ever.
-struct SplitMix64(u64);
+pub(super) struct SplitMix64(pub u64);
 
 impl SplitMix64 {
+    pub(super) fn shuffle<T>(&mut self, items: &mut [T]) {
+        for last in (1..items.len()).rev() {
+            items.swap(last, self.below(last + 1));
+        }
+    }
+
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -64,6 +92,19 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn folds_are_parts_of_the_rows_with_equal_shares_of_bad_ones(
+            is_bad in proptest::collection::vec(any::<bool>(), 0..200), count in 2..8_usize, seed: u64,
+        ) {
+            let rows: Vec<usize> = (0..is_bad.len()).filter(|row| row % 3 != 0).collect();
+            let parts = folds(&rows, &is_bad, count, seed);
+            let mut all = parts.concat();
+            all.sort_unstable();
+            prop_assert_eq!(all, rows);
+            let bad: Vec<usize> = parts.iter().map(|part| part.iter().filter(|row| is_bad[**row]).count()).collect();
+            prop_assert!(bad.iter().max().unwrap() - bad.iter().min().unwrap() <= 1);
+        }
+
         #[test]
         fn every_row_is_in_one_part_and_the_share_of_bad_ones_stays(
             is_bad in proptest::collection::vec(any::<bool>(), 0..300), fraction in 0.05..0.95_f64, seed: u64,

@@ -1,23 +1,26 @@
 //! `tollgate train`: recipe and data in, the next numbered version out, or nothing at all.
-//! Before a byte is written the served model has answered every row of the file as smartcore does.
+//! Before a byte is written the served model has answered every row of the file as what fitted it does.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::artefact::{self, ArtefactError, FittedWith, Ingredients, TargetStored};
+use super::candidate::{self, Candidate};
 use super::card;
-use super::fit::{self, FitError, SMARTCORE_VERSION};
+use super::choose;
+use super::fit::{FitError, SMARTCORE_VERSION};
 use super::golden;
 use super::metrics::{self, Metrics, Scored};
 use super::publish::{self, PublishError};
-use super::recipe::{Algorithm, Numbers, Recipe, RecipeFeature};
+use super::recipe::{Algorithm, Candidates, Recipe};
 use super::sample::{self, Sample, SampleError};
 use super::split::{self, Split};
-use crate::documents::{Source, table};
+use crate::documents::Source;
 use crate::domain::diagnostic::Diagnostic;
-use crate::domain::model::{EncodeError, Encoding, Feature, Matrix, Model, encode_rows};
-use crate::domain::value::{Kind, Value};
+use crate::domain::model::{Background, Model};
+use crate::domain::value::{Kind, Name, Value};
 
 /// Name of the recipe in a model's folder.
 pub const RECIPE_FILE: &str = "train.yaml";
@@ -29,14 +32,16 @@ pub struct TrainOptions {
     pub algorithm: Option<String>,
 }
 
-/// How far a training is; each comes once, in this order.
+/// How far a training is, in this order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Progress {
     /// The data is read and split.
     Read { rows: usize, training: usize, held_out: usize },
+    /// So many of the cross-validation's fits are done; comes once a fit, when the recipe has one.
+    Validating { done: usize, of: usize },
     /// Fitting has begun.
     Fitting { algorithm: String },
-    /// The served model has answered every row as smartcore does.
+    /// The served model has answered every row as what fitted it does.
     Verified { rows: usize },
     /// The version's folder is in its place.
     Written { version: u32 },
@@ -57,7 +62,7 @@ pub struct TrainedVersion {
     pub artefact_bytes: usize,
 }
 
-/// A fitted version that has not been written: its two files.
+/// A fitted version that has not been written: its files.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Draft {
     pub model: String,
@@ -65,6 +70,10 @@ pub struct Draft {
     pub digest: Arc<str>,
     pub artefact: Vec<u8>,
     pub card: Vec<u8>,
+    /// The card as a page.
+    pub page: Vec<u8>,
+    /// Of a scorecard: the file that a flow can take over.
+    pub scorecard: Option<(String, Vec<u8>)>,
     pub held_out: Metrics,
     pub training: Metrics,
 }
@@ -102,13 +111,27 @@ pub enum TrainError {
     Row { file: String, line: u64, detail: String },
     #[error("{0}")]
     Features(String),
+    #[error(
+        "feature `{name}` has no value in the rows fitted on, so a missing one cannot stand for the usual: `missing: {{ as: … }}` says what it stands for"
+    )]
+    NothingToImpute { name: String },
+    #[error("feature `{name}` has numbers too large to be standardised: `encode: as_is`, or leave it out")]
+    TooLarge { name: String },
+    #[error(
+        "no characteristic tells good from bad by more than `min_information_value`: a scorecard would be empty"
+    )]
+    NothingTells,
+    #[error("a fold of the cross-validation has rows of one class only: use fewer `folds`, or more data")]
+    OneClassFold,
     #[error("the data has {bad} bad and {good} good rows; each part of the split needs both")]
     OneClass { bad: usize, good: usize },
     #[error(transparent)]
     Fit(#[from] FitError),
     #[error("the fitted model cannot serve")]
     Artefact(#[from] ArtefactError),
-    #[error("line {line}: the served model gives another probability than smartcore; nothing was written")]
+    #[error(
+        "line {line}: the served model gives another probability than what fitted it; nothing was written"
+    )]
     Disagrees { line: u64 },
     #[error(transparent)]
     Publish(#[from] PublishError),
@@ -133,7 +156,12 @@ pub fn run(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<TrainedVersion, TrainError> {
     let draft = fit_version(folder, options, progress)?;
-    let files = [("model.json", draft.artefact.as_slice()), ("card.json", draft.card.as_slice())];
+    let mut files = vec![
+        ("model.json", draft.artefact.as_slice()),
+        ("card.json", draft.card.as_slice()),
+        ("card.html", draft.page.as_slice()),
+    ];
+    files.extend(draft.scorecard.as_ref().map(|(name, bytes)| (name.as_str(), bytes.as_slice())));
     let version = publish::publish(folder, &files)?;
     progress(Progress::Written { version });
     Ok(TrainedVersion {
@@ -158,7 +186,7 @@ pub fn fit_version(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Draft, TrainError> {
     let recipe = read_recipe(folder)?;
-    let algorithm = choose(&recipe, options)?;
+    let (name, candidates) = choose(&recipe, options)?;
     let (data, sample) = read_data(folder, &recipe)?;
     let split = split::stratified(&sample.is_bad, recipe.split.test_fraction, recipe.split.seed);
     check_classes(&sample, &split)?;
@@ -167,49 +195,85 @@ pub fn fit_version(
         training: split.train.len(),
         held_out: split.held_out.len(),
     });
-
-    progress(Progress::Fitting { algorithm: algorithm.0.to_owned() });
-    let features = encodings(&recipe.features, algorithm.1, &sample, &split.train);
-    let matrix = encode(&features, &sample, &recipe)?;
-    let fitted = fit::fit(algorithm.1, &matrix, &sample.is_bad, &split.train)?;
-
-    let kinds: Vec<Kind> = features.iter().map(|feature| feature.kind.clone()).collect();
-    let artefact = artefact::write(Ingredients {
-        target: TargetStored { column: recipe.target.column.clone(), bad: recipe.target.bad.clone() },
-        decimals: recipe.decimals,
-        fitted_with: FittedWith {
-            library: "smartcore".to_owned(),
-            library_version: SMARTCORE_VERSION.to_owned(),
-            algorithm: card::kind(algorithm.1).to_owned(),
-            parameters: card::parameters(algorithm.1),
-        },
-        features: &features,
-        weights: &fitted.weights,
-        golden: golden::invent(&sample.rows, &kinds),
-    })?;
+    let (algorithm, tried) = choose::choose(&recipe, candidates, &sample, &split.train, progress)?;
+    progress(Progress::Fitting { algorithm: name.to_owned() });
+    let fitted = candidate::fit(&recipe, algorithm, &sample, &split.train)?;
+    let artefact = store(&recipe, algorithm, &fitted, &sample, &split)?;
     // The bytes, not what they were made from: reading them back is part of what is verified.
     let model = artefact::load(&artefact, recipe.model.clone(), 0)?;
-    let probabilities = verify(&model, &sample, &fitted.reference)?;
+    let probabilities = verify(&recipe, &model, &sample, &fitted)?;
     progress(Progress::Verified { rows: probabilities.len() });
 
     let measured = |rows: &[usize]| measure(rows, &probabilities, &sample);
     let (held_out, training) = (measured(&split.held_out)?, measured(&split.train)?);
-    let card = card::write(
-        &recipe,
-        card::Findings {
-            artefact: &model.digest,
-            algorithm,
-            data_digest: &artefact::digest(&data),
-            is_bad: &sample.is_bad,
-            split: &split,
-            held_out: held_out.clone(),
-            training: training.clone(),
-        },
-    );
+    let card = card::write(&card::Findings {
+        recipe: &recipe,
+        algorithm,
+        tried: &tried,
+        model: &model,
+        fitted: &fitted,
+        data_digest: &artefact::digest(&data),
+        sample: &sample,
+        split: &split,
+        probabilities: &probabilities,
+        held_out: held_out.clone(),
+        training: training.clone(),
+    });
+    let page = card::page(&card).into_bytes();
     let mut card = serde_json::to_vec_pretty(&card).map_err(TrainError::Card)?;
     card.push(b'\n');
-    let (algorithm, digest) = (algorithm.0.to_owned(), model.digest.clone());
-    Ok(Draft { model: recipe.model.to_string(), algorithm, digest, artefact, card, held_out, training })
+    let scorecard = fitted.scorecard().map(|fitted| {
+        let text = fitted.document.yaml(&model.digest, fitted.scale);
+        (format!("{}.scorecard.yaml", recipe.model), text.into_bytes())
+    });
+    let (algorithm, digest) = (name.to_owned(), model.digest.clone());
+    let model = recipe.model.to_string();
+    Ok(Draft { model, algorithm, digest, artefact, card, page, scorecard, held_out, training })
+}
+
+fn store(
+    recipe: &Recipe,
+    algorithm: Algorithm,
+    fitted: &Candidate,
+    sample: &Sample,
+    split: &Split,
+) -> Result<Vec<u8>, TrainError> {
+    let kinds: Vec<Kind> = fitted.features.iter().map(|feature| feature.kind.clone()).collect();
+    let golden = golden::invent(&sample.rows, &fitted.uses, &kinds, &fitted.features);
+    let model = fitted.model(recipe)?;
+    let train = || split.train.iter().filter_map(|row| sample.rows.get(*row));
+    let background = if fitted.uses.len() == recipe.features.len() {
+        model.background(train())
+    } else {
+        model.background(&train().map(|row| fitted.row(row)).collect::<Vec<_>>())
+    };
+    let background: Background = background.map_err(|failure| TrainError::Features(failure.detail))?;
+    let kept = |name: &Name| fitted.features.iter().any(|feature| feature.name == *name);
+    let reasons: BTreeMap<Name, Name> = recipe
+        .features
+        .iter()
+        .filter(|feature| kept(&feature.name))
+        .filter_map(|feature| Some((feature.name.clone(), feature.reason.clone()?)))
+        .collect();
+    let library = if matches!(algorithm, Algorithm::Scorecard(_)) { "tollgate" } else { "smartcore" };
+    Ok(artefact::write(Ingredients {
+        target: TargetStored { column: recipe.target.column.clone(), bad: recipe.target.bad.clone() },
+        decimals: recipe.decimals,
+        fitted_with: FittedWith {
+            library: library.to_owned(),
+            library_version: match library {
+                "tollgate" => env!("CARGO_PKG_VERSION").to_owned(),
+                _ => SMARTCORE_VERSION.to_owned(),
+            },
+            algorithm: algorithm.kind().to_owned(),
+            parameters: algorithm.parameters(),
+        },
+        features: &fitted.features,
+        weights: &fitted.weights,
+        golden,
+        background,
+        reasons: &reasons,
+    })?)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TrainError> {
@@ -232,7 +296,10 @@ fn read_recipe(folder: &Path) -> Result<Recipe, TrainError> {
     }
 }
 
-fn choose<'a>(recipe: &'a Recipe, options: &'a TrainOptions) -> Result<(&'a str, Algorithm), TrainError> {
+fn choose<'a>(
+    recipe: &'a Recipe,
+    options: &'a TrainOptions,
+) -> Result<(&'a str, &'a Candidates), TrainError> {
     let asked = options.algorithm.as_deref();
     recipe.algorithm_named(asked).ok_or_else(|| TrainError::UnknownAlgorithm {
         asked: asked.unwrap_or(&recipe.algorithm).to_owned(),
@@ -248,70 +315,8 @@ fn read_data(folder: &Path, recipe: &Recipe) -> Result<(Vec<u8>, Sample), TrainE
     let bytes = read(&folder.join(file))?;
     let separator = recipe.data.separator.and_then(|separator| u8::try_from(separator).ok()).unwrap_or(b',');
     let wrong = |source| TrainError::Data { file: recipe.data.file.clone(), source };
-    let table = table::parse(&bytes, separator).map_err(|error| wrong(error.into()))?;
-    let sample = sample::read(recipe, &table).map_err(wrong)?;
+    let sample = sample::read(recipe, &bytes, separator).map_err(wrong)?;
     Ok((bytes, sample))
-}
-
-/// The recipe's features with what the training rows say of their means and scales.
-fn encodings(
-    recipe: &[RecipeFeature],
-    algorithm: Algorithm,
-    sample: &Sample,
-    train: &[usize],
-) -> Vec<Feature> {
-    let likes_standardised = matches!(algorithm, Algorithm::LogisticRegression { .. });
-    let encode = |(at, feature): (usize, &RecipeFeature)| {
-        let standardised = match feature.numbers {
-            Numbers::Standardised => true,
-            Numbers::AsIs => false,
-            Numbers::AsTheAlgorithmLikes => likes_standardised,
-        };
-        let mut encoded = Feature {
-            name: feature.name.clone(),
-            kind: feature.kind.clone(),
-            encoding: Encoding::AsIs,
-            missing: feature.missing.clone(),
-            unseen: feature.unseen.clone(),
-        };
-        match feature.kind {
-            Kind::Choice(_) => encoded.encoding = Encoding::OneHot,
-            Kind::Boolean => {}
-            _ if standardised => encoded.encoding = standardise(&encoded, at, sample, train),
-            _ => {}
-        }
-        encoded
-    };
-    recipe.iter().enumerate().map(encode).collect()
-}
-
-/// Mean and population deviation over the training rows, as they are served (a missing value as what it stands
-/// for). Rows that cannot be encoded are passed over here: encoding them all says which, right after.
-fn standardise(feature: &Feature, at: usize, sample: &Sample, train: &[usize]) -> Encoding {
-    let single = std::slice::from_ref(feature);
-    let value = |row: &usize| {
-        let value: Vec<Value> = vec![sample.rows.get(*row)?.get(at)?.clone()];
-        encode_rows(single, &[value]).ok()?.cells.first().copied()
-    };
-    let values: Vec<f64> = train.iter().filter_map(value).collect();
-    let count = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / count;
-    let variance = values.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / count;
-    let scale = variance.sqrt();
-    // A column that never changes says nothing; its scale only must not divide by zero.
-    let scale = if scale > 0.0 && scale.is_finite() { scale } else { 1.0 };
-    Encoding::Standardised { mean: if mean.is_finite() { mean } else { 0.0 }, scale }
-}
-
-fn encode(features: &[Feature], sample: &Sample, recipe: &Recipe) -> Result<Matrix, TrainError> {
-    encode_rows(features, &sample.rows).map_err(|error| match error {
-        EncodeError::Features(error) => TrainError::Features(error.to_string()),
-        EncodeError::Row { index, failure } => TrainError::Row {
-            file: recipe.data.file.clone(),
-            line: sample.lines.get(index).copied().unwrap_or(0),
-            detail: failure.detail,
-        },
-    })
 }
 
 fn check_classes(sample: &Sample, split: &Split) -> Result<(), TrainError> {
@@ -326,16 +331,36 @@ fn one_class(sample: &Sample) -> TrainError {
     TrainError::OneClass { bad, good: sample.is_bad.len() - bad }
 }
 
-/// The served probability of every row of the file, each equal to `reference` to the last bit.
-fn verify(model: &Model, sample: &Sample, reference: &[f64]) -> Result<Vec<f64>, TrainError> {
-    let mut probabilities = Vec::with_capacity(sample.rows.len());
-    for (index, row) in sample.rows.iter().enumerate() {
-        let line = sample.lines.get(index).copied().unwrap_or(0);
-        let served = model.predict(row).map_err(|_| TrainError::Disagrees { line })?;
-        if reference.get(index).map(|wanted| wanted.to_bits()) != Some(served.to_bits()) {
-            return Err(TrainError::Disagrees { line });
+/// Rows that are held against what fitted them at a time: few enough to spare memory, many enough to be quick.
+const AT_ONCE: usize = 4096;
+
+/// The served probability of every row of the file, each equal to what fitted the model to the last bit.
+fn verify(
+    recipe: &Recipe,
+    model: &Model,
+    sample: &Sample,
+    fitted: &Candidate,
+) -> Result<Vec<f64>, TrainError> {
+    let mut probabilities: Vec<f64> = Vec::with_capacity(sample.rows.len());
+    for chunk in sample.rows.chunks(AT_ONCE) {
+        let first = probabilities.len();
+        let line = |index: usize| sample.lines.get(first + index).copied().unwrap_or(0);
+        let rows: Vec<Vec<Value>> = chunk.iter().map(|row| fitted.row(row)).collect();
+        for (index, row) in rows.iter().enumerate() {
+            let served = model.predict(row).map_err(|failure| TrainError::Row {
+                file: recipe.data.file.clone(),
+                line: line(index),
+                detail: failure.detail,
+            })?;
+            probabilities.push(served);
         }
-        probabilities.push(served);
+        let wanted = fitted.answers(&rows)?;
+        let served = probabilities.iter().skip(first);
+        let differs =
+            |(served, wanted): (&f64, &Option<f64>)| wanted.map(f64::to_bits) != Some(served.to_bits());
+        if let Some(index) = served.zip(&wanted).position(differs) {
+            return Err(TrainError::Disagrees { line: line(index) });
+        }
     }
     Ok(probabilities)
 }

@@ -23,12 +23,12 @@ pub struct Home {
 }
 
 impl Home {
-    /// With copies of a small flow, which tests may change as they like, and of the repository's models.
+    /// With copies of a small flow, which tests may change as they like, and of the model that it uses.
     pub fn new() -> Self {
         Self::with_rules("tests/fixtures/small/rules")
     }
 
-    /// With copies of the repository's rules and models.
+    /// With copies of the repository's rules and of the model that they use.
     pub fn of_samples() -> Self {
         Self::with_rules("rules")
     }
@@ -36,7 +36,7 @@ impl Home {
     fn with_rules(rules: &str) -> Self {
         let home = Self::empty();
         copy_folder(&repository().join(rules), &home.path("rules"));
-        copy_folder(&repository().join("models"), &home.path("models"));
+        copy_folder(&repository().join("models/german_credit"), &home.path("models/german_credit"));
         home
     }
 

@@ -22,6 +22,7 @@ mod inputs;
 mod markets;
 mod masking;
 mod meanings;
+mod models;
 mod needs;
 mod needs_log;
 mod postgres;

@@ -1,5 +1,5 @@
 //! From a source column to matrix columns: one rule for fitting and for serving.
-//! Learns nothing: means and scales are given. Echoes no value: a refusal names the input only.
+//! Learns nothing: means, scales and bins are given. Echoes no value: a refusal names the input only.
 
 use std::sync::Arc;
 
@@ -18,11 +18,13 @@ pub struct Feature {
     pub encoding: Encoding,
     /// What a value that was not given stands for.
     pub missing: Fallback,
+    /// A further column that is 1 when the value was not given, and 0 otherwise. Not for bins, which have one for it.
+    pub flags_missing: bool,
     /// What a category that was not declared stands for (choices only).
     pub unseen: Fallback,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Encoding {
     /// The number itself; a boolean as 0 or 1.
     AsIs,
@@ -30,6 +32,25 @@ pub enum Encoding {
     Standardised { mean: f64, scale: f64 },
     /// One column a category, in the declared order: 1 in its own, 0 elsewhere.
     OneHot,
+    /// One column: what the bin of the value is worth.
+    Binned(Bins),
+    /// One column: the place of the category in the declared order, from 0.
+    Code,
+}
+
+/// What each value of an input is worth. All numbers are finite.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bins {
+    /// Ascending. A number is in the first bin whose cut is above it, or in the last one. Empty for choices and
+    /// booleans.
+    pub cuts: Arc<[f64]>,
+    /// For a number one more than the cuts; for a choice one a category, in the declared order; for a boolean two:
+    /// false and true.
+    pub worth: Arc<[f64]>,
+    /// What a missing value is worth, if it has a bin of its own.
+    pub missing: Option<f64>,
+    /// What a category that was not declared is worth, if there is a bin for those.
+    pub unseen: Option<f64>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -37,15 +58,35 @@ pub enum Fallback {
     /// The model does not answer, and says which input it was.
     Refuse,
     As(Value),
+    /// No evidence either way: the feature's columns stay 0 (one-hot only).
+    Zero,
+    /// A thing of its own: the bin that the encoding has for it; without bins, what the model itself does with a number
+    /// that was not given (imported models only).
+    Own,
+}
+
+/// Whether a predictor has an answer of its own for a number that was not given, which stands in its column as NaN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Holes {
+    Refused,
+    Kept,
 }
 
 /// A feature made ready: checked, with the place of its first column.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Encoder {
     name: Name,
-    missing: Fallback,
     at: usize,
     how: How,
+    /// What is written when the value was not given; `None` is a refusal.
+    missing: Option<Absent>,
+}
+
+/// The columns that a missing value sets.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Absent {
+    cell: Option<(usize, f64)>,
+    flag: Option<usize>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -58,12 +99,36 @@ enum How {
     Boolean,
     OneHot {
         categories: Arc<[Name]>,
-        unseen: Option<usize>,
+        unseen: Unseen,
+    },
+    NumberBins {
+        cuts: Arc<[f64]>,
+        worth: Arc<[f64]>,
+    },
+    BooleanBins {
+        worth: [f64; 2],
+    },
+    CategoryBins {
+        categories: Arc<[Name]>,
+        worth: Arc<[f64]>,
+        unseen: Option<f64>,
+    },
+    Code {
+        categories: Arc<[Name]>,
+        unseen: Option<f64>,
     },
 }
 
+/// Where a category goes that was not declared.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Unseen {
+    Refuse,
+    Category(usize),
+    Zero,
+}
+
 /// Checks the features and lays their columns one after the other; also says how many columns there are.
-pub(super) fn compile(features: &[Feature]) -> Result<(Box<[Encoder]>, usize), ModelError> {
+pub(super) fn compile(features: &[Feature], holes: Holes) -> Result<(Box<[Encoder]>, usize), ModelError> {
     let mut at = 0_usize;
     let mut encoders = Vec::with_capacity(features.len());
     for (index, feature) in features.iter().enumerate() {
@@ -72,14 +137,17 @@ pub(super) fn compile(features: &[Feature]) -> Result<(Box<[Encoder]>, usize), M
         }
         let wrong = |problem| ModelError::Feature { name: feature.name.clone(), problem };
         let how = how(feature).map_err(wrong)?;
-        let encoder = Encoder { name: feature.name.clone(), missing: feature.missing.clone(), at, how };
-        if let Fallback::As(value) = &feature.missing {
-            let stands = !matches!(value, Value::Missing) && encoder.place(value).is_ok();
-            if !stands {
-                return Err(wrong("what stands for a missing value is not of the feature's type"));
-            }
+        let leaves_holes = |fallback: &Fallback| *fallback == Fallback::Own;
+        let binned = matches!(feature.encoding, Encoding::Binned(_));
+        if holes == Holes::Refused && !binned && leaves_holes(&feature.missing) {
+            return Err(wrong("only bins have one for missing values"));
         }
-        at = at.saturating_add(encoder.width());
+        if holes == Holes::Refused && !binned && leaves_holes(&feature.unseen) {
+            return Err(wrong("only bins have one for unseen categories"));
+        }
+        let mut encoder = Encoder { name: feature.name.clone(), at, how, missing: None };
+        encoder.missing = encoder.absent(feature).map_err(wrong)?;
+        at = at.saturating_add(encoder.width()).saturating_add(usize::from(feature.flags_missing));
         encoders.push(encoder);
     }
     Ok((encoders.into(), at))
@@ -89,44 +157,111 @@ fn how(feature: &Feature) -> Result<How, &'static str> {
     if !matches!(feature.kind, Kind::Choice(_)) && feature.unseen != Fallback::Refuse {
         return Err("only a choice can have an unseen category");
     }
-    match (&feature.kind, feature.encoding) {
+    match (&feature.kind, &feature.encoding) {
         (Kind::Integer | Kind::Decimal | Kind::Number, Encoding::AsIs) => {
             Ok(How::Number { mean: 0.0, scale: 1.0 })
         }
         (Kind::Integer | Kind::Decimal | Kind::Number, Encoding::Standardised { mean, scale }) => {
-            if !mean.is_finite() || !scale.is_finite() || scale <= 0.0 {
+            if !mean.is_finite() || !scale.is_finite() || *scale <= 0.0 {
                 return Err("mean and scale must be finite, and the scale above 0");
             }
-            Ok(How::Number { mean, scale })
+            Ok(How::Number { mean: *mean, scale: *scale })
         }
         (Kind::Boolean, Encoding::AsIs) => Ok(How::Boolean),
         (Kind::Choice(categories), Encoding::OneHot) => one_hot(categories, &feature.unseen),
+        (Kind::Choice(categories), Encoding::Code) => code(categories, &feature.unseen),
+        (_, Encoding::Binned(bins)) => binned(feature, bins),
         (Kind::Integer | Kind::Decimal | Kind::Number, Encoding::OneHot) => {
             Err("only a choice can be one-hot")
         }
-        (Kind::Boolean, _) => Err("a boolean is encoded as it is"),
-        (Kind::Choice(_), _) => Err("a choice is encoded one-hot"),
-        _ => Err("a model reads integers, decimals, numbers, booleans and choices only"),
+        (Kind::Integer | Kind::Decimal | Kind::Number, Encoding::Code) => Err("only a choice has codes"),
+        (Kind::Boolean, _) => Err("a boolean is encoded as it is, or in bins"),
+        (Kind::Choice(_), _) => Err("a choice is encoded one-hot, or in bins"),
+        _ => Err(READS),
     }
 }
 
+const READS: &str = "a model reads integers, decimals, numbers, booleans and choices only";
+
 fn one_hot(categories: &Arc<[Name]>, unseen: &Fallback) -> Result<How, &'static str> {
+    check_categories(categories)?;
+    let unseen = match unseen {
+        Fallback::Refuse => Unseen::Refuse,
+        Fallback::Zero => Unseen::Zero,
+        Fallback::As(value) => Unseen::Category(category(categories, value)?),
+        Fallback::Own => return Err("one-hot columns have none for unseen categories"),
+    };
+    Ok(How::OneHot { categories: categories.clone(), unseen })
+}
+
+fn code(categories: &Arc<[Name]>, unseen: &Fallback) -> Result<How, &'static str> {
+    check_categories(categories)?;
+    let unseen = match unseen {
+        Fallback::Refuse => None,
+        Fallback::Own => Some(f64::NAN),
+        Fallback::As(value) => Some(category(categories, value)? as f64),
+        Fallback::Zero => return Err("a code has no zero for unseen categories"),
+    };
+    Ok(How::Code { categories: categories.clone(), unseen })
+}
+
+fn check_categories(categories: &[Name]) -> Result<(), &'static str> {
     if categories.is_empty() {
         return Err("a choice needs at least one category");
     }
     let repeated = categories.iter().enumerate().any(|(i, c)| categories.iter().take(i).any(|d| d == c));
-    if repeated {
-        return Err("a category stands twice");
-    }
-    let unseen = match unseen {
-        Fallback::Refuse => None,
-        Fallback::As(Value::Text(text)) => {
-            let known = categories.iter().position(|c| c == text);
-            Some(known.ok_or("what stands for an unseen category is not a declared one")?)
-        }
-        Fallback::As(_) => return Err("what stands for an unseen category is not a declared one"),
+    if repeated { Err("a category stands twice") } else { Ok(()) }
+}
+
+fn category(categories: &[Name], stands_for: &Value) -> Result<usize, &'static str> {
+    let known = match stands_for {
+        Value::Text(text) => categories.iter().position(|category| category == text),
+        _ => None,
     };
-    Ok(How::OneHot { categories: categories.clone(), unseen })
+    known.ok_or("what stands for an unseen category is not a declared one")
+}
+
+fn binned(feature: &Feature, bins: &Bins) -> Result<How, &'static str> {
+    let Bins { cuts, worth, missing, unseen } = bins;
+    let all = cuts.iter().chain(worth.iter()).chain(missing).chain(unseen);
+    if !all.copied().all(f64::is_finite) {
+        return Err("a cut or the worth of a bin is not a finite number");
+    }
+    if (feature.missing == Fallback::Own) != missing.is_some() {
+        return Err("a bin for missing values and saying that they have one go together");
+    }
+    if (feature.unseen == Fallback::Own) != unseen.is_some() {
+        return Err("a bin for unseen categories and saying that they have one go together");
+    }
+    if feature.flags_missing {
+        return Err("bins flag no missing value: they have a bin for it");
+    }
+    let bins_wrong = Err("it has another number of bins than its type asks for");
+    match &feature.kind {
+        Kind::Integer | Kind::Decimal | Kind::Number if worth.len() == cuts.len() + 1 => {
+            let ascends = cuts.iter().zip(cuts.iter().skip(1)).all(|(low, high)| low < high);
+            if !ascends {
+                return Err("the cuts do not ascend");
+            }
+            Ok(How::NumberBins { cuts: cuts.clone(), worth: worth.clone() })
+        }
+        Kind::Boolean if cuts.is_empty() => match worth.as_ref() {
+            [no, yes] => Ok(How::BooleanBins { worth: [*no, *yes] }),
+            _ => bins_wrong,
+        },
+        Kind::Choice(categories) if cuts.is_empty() && worth.len() == categories.len() => {
+            check_categories(categories)?;
+            let unseen = match &feature.unseen {
+                Fallback::Refuse => None,
+                Fallback::Own => *unseen,
+                Fallback::As(value) => worth.get(category(categories, value)?).copied(),
+                Fallback::Zero => return Err("bins have no zero: say what unseen categories are worth"),
+            };
+            Ok(How::CategoryBins { categories: categories.clone(), worth: worth.clone(), unseen })
+        }
+        Kind::Integer | Kind::Decimal | Kind::Number | Kind::Boolean | Kind::Choice(_) => bins_wrong,
+        _ => Err(READS),
+    }
 }
 
 /// Writes one row into `columns`, which are all 0 and at least as many as the encoders need.
@@ -136,16 +271,30 @@ pub(super) fn write(encoders: &[Encoder], row: &[Value], columns: &mut [f64]) ->
         return Err(ModelFailure { code: "wrong_row", detail });
     }
     for (encoder, value) in encoders.iter().zip(row) {
-        let given = match (value, &encoder.missing) {
-            (Value::Missing, Fallback::As(fallback)) => fallback,
-            _ => value,
+        let cell = match (value, encoder.missing) {
+            (Value::Missing, Some(absent)) => {
+                set(columns, absent.flag.map(|at| (at, 1.0)));
+                absent.cell
+            }
+            _ => encoder.place(value).map_err(|refusal| encoder.failure(refusal))?,
         };
-        let (at, number) = encoder.place(given).map_err(|refusal| encoder.failure(refusal))?;
-        if let Some(column) = columns.get_mut(at) {
-            *column = number;
-        }
+        set(columns, cell);
     }
     Ok(())
+}
+
+/// Which feature a column belongs to.
+pub(super) fn owner(encoders: &[Encoder], column: usize) -> Option<usize> {
+    encoders.partition_point(|encoder| encoder.at <= column).checked_sub(1)
+}
+
+#[inline]
+fn set(columns: &mut [f64], cell: Option<(usize, f64)>) {
+    if let Some((at, number)) = cell
+        && let Some(column) = columns.get_mut(at)
+    {
+        *column = number;
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -157,33 +306,76 @@ enum Refusal {
 }
 
 impl Encoder {
-    /// Which column the value sets, and to what.
-    fn place(&self, value: &Value) -> Result<(usize, f64), Refusal> {
+    /// Which column the value sets, and to what; `None` leaves all of them 0.
+    fn place(&self, value: &Value) -> Result<Option<(usize, f64)>, Refusal> {
+        let worth = |worth: Option<&f64>| worth.map(|worth| (self.at, *worth));
         match &self.how {
             How::Number { mean, scale } => {
                 let number = (number(value)? - mean) / scale;
-                if number.is_finite() { Ok((self.at, number)) } else { Err(Refusal::NotFinite) }
+                if number.is_finite() { Ok(Some((self.at, number))) } else { Err(Refusal::NotFinite) }
             }
-            How::Boolean => match value {
-                Value::Boolean(yes) => Ok((self.at, f64::from(u8::from(*yes)))),
-                Value::Missing => Err(Refusal::Missing),
-                _ => Err(Refusal::WrongType),
+            How::Boolean => Ok(Some((self.at, f64::from(u8::from(boolean(value)?))))),
+            How::OneHot { categories, unseen } => match position(categories, value)? {
+                Some(index) => Ok(Some((self.at + index, 1.0))),
+                None => match unseen {
+                    Unseen::Category(index) => Ok(Some((self.at + index, 1.0))),
+                    Unseen::Zero => Ok(None),
+                    Unseen::Refuse => Err(Refusal::UnknownCategory),
+                },
             },
-            How::OneHot { categories, unseen } => match value {
-                Value::Text(text) => {
-                    let known = categories.iter().position(|category| category == text).or(*unseen);
-                    known.map(|index| (self.at + index, 1.0)).ok_or(Refusal::UnknownCategory)
+            How::NumberBins { cuts, worth: all } => {
+                let number = number(value)?;
+                Ok(worth(all.get(cuts.partition_point(|cut| *cut <= number))))
+            }
+            How::BooleanBins { worth: all } => Ok(worth(all.get(usize::from(boolean(value)?)))),
+            How::CategoryBins { categories, worth: all, unseen } => match position(categories, value)? {
+                Some(index) => Ok(worth(all.get(index))),
+                None => unseen.map(|unseen| Some((self.at, unseen))).ok_or(Refusal::UnknownCategory),
+            },
+            How::Code { categories, unseen } => match position(categories, value)? {
+                Some(index) => Ok(Some((self.at, index as f64))),
+                None => unseen.map(|unseen| Some((self.at, unseen))).ok_or(Refusal::UnknownCategory),
+            },
+        }
+    }
+
+    /// What a missing value sets, by what the feature says of it.
+    fn absent(&self, feature: &Feature) -> Result<Option<Absent>, &'static str> {
+        let flag = feature.flags_missing.then(|| self.at + self.width());
+        match &feature.missing {
+            Fallback::Refuse if feature.flags_missing => {
+                Err("a missing value that is refused cannot be flagged")
+            }
+            Fallback::Refuse => Ok(None),
+            Fallback::As(value) => match (value, self.place(value)) {
+                (Value::Missing, _) | (_, Err(_)) => {
+                    Err("what stands for a missing value is not of the feature's type")
                 }
-                Value::Missing => Err(Refusal::Missing),
-                _ => Err(Refusal::WrongType),
+                (_, Ok(cell)) => Ok(Some(Absent { cell, flag })),
+            },
+            Fallback::Zero if matches!(self.how, How::OneHot { .. }) => Ok(Some(Absent { cell: None, flag })),
+            Fallback::Zero => Err("only one-hot columns can all stay 0"),
+            Fallback::Own => match &feature.encoding {
+                Encoding::Binned(Bins { missing: Some(worth), .. }) => {
+                    Ok(Some(Absent { cell: Some((self.at, *worth)), flag: None }))
+                }
+                _ if matches!(self.how, How::OneHot { .. }) => {
+                    Err("one-hot columns have none for missing values")
+                }
+                _ => Ok(Some(Absent { cell: Some((self.at, f64::NAN)), flag })),
             },
         }
     }
 
     fn width(&self) -> usize {
         match &self.how {
-            How::Number { .. } | How::Boolean => 1,
             How::OneHot { categories, .. } => categories.len(),
+            How::Number { .. }
+            | How::Boolean
+            | How::NumberBins { .. }
+            | How::BooleanBins { .. }
+            | How::CategoryBins { .. }
+            | How::Code { .. } => 1,
         }
     }
 
@@ -200,6 +392,29 @@ impl Encoder {
         };
         ModelFailure { code, detail }
     }
+}
+
+fn boolean(value: &Value) -> Result<bool, Refusal> {
+    match value {
+        Value::Boolean(yes) => Ok(*yes),
+        Value::Missing => Err(Refusal::Missing),
+        _ => Err(Refusal::WrongType),
+    }
+}
+
+/// Which of the categories it is; `None` when it is none of them.
+fn position(categories: &[Name], value: &Value) -> Result<Option<usize>, Refusal> {
+    match value {
+        Value::Text(text) => Ok(categories.iter().position(|category| category == text)),
+        Value::Missing => Err(Refusal::Missing),
+        _ => Err(Refusal::WrongType),
+    }
+}
+
+/// A number as models read it: the nearest f64; `None` for what is no finite number.
+#[must_use]
+pub fn as_number(value: &Value) -> Option<f64> {
+    number(value).ok()
 }
 
 fn number(value: &Value) -> Result<f64, Refusal> {
@@ -232,12 +447,16 @@ fn nearest(decimal: &Decimal) -> f64 {
 }
 
 pub(super) fn names(feature: &Feature) -> Vec<String> {
-    match (&feature.kind, feature.encoding) {
+    let mut names = match (&feature.kind, &feature.encoding) {
         (Kind::Choice(categories), Encoding::OneHot) => {
             categories.iter().map(|category| format!("{}={category}", feature.name)).collect()
         }
         _ => vec![feature.name.to_string()],
+    };
+    if feature.flags_missing {
+        names.push(format!("{} is missing", feature.name));
     }
+    names
 }
 
 #[cfg(test)]

@@ -1,18 +1,35 @@
 //! A fitted model as it is served: flattened, validated, and asked one row at a time.
 //! No fitting, no files, no serde: `learn` makes these.
 
+mod boosted;
+mod characteristics;
 mod encode;
+mod explain;
 mod forest;
+mod graph;
+mod link;
 mod logistic;
+mod scorecard;
+mod shap;
+mod trees;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use encode::{Encoding, Fallback, Feature};
-pub use forest::{Forest, Node};
+pub use boosted::{BaseComes, Boosted, BoostedParts, Branch, MAX_CATEGORIES, Missing, Rule, Side, Width};
+pub use characteristics::{Adverse, Attribute, Characteristic, Characteristics, Compare, Condition};
+pub use encode::{Bins, Encoding, Fallback, Feature, as_number};
+pub use explain::{Background, Contributions, ReasonCode, Space};
+pub use forest::Forest;
+pub use graph::{Binary, Graph, GraphParts, Norm, Slot, Step, Unary};
+pub use link::Link;
 pub use logistic::Logistic;
+pub use scorecard::{Scale, Scorecard};
+pub use trees::Node;
 
 use super::value::{Kind, Name, Value};
-use encode::Encoder;
+use encode::{Encoder, Holes};
+use explain::Explainer;
 
 /// Most matrix columns that a model may have after encoding.
 pub const MAX_COLUMNS: usize = 4095;
@@ -35,6 +52,9 @@ pub struct Model {
     encoders: Box<[Encoder]>,
     columns: usize,
     predictor: Predictor,
+    explainer: Arc<Explainer>,
+    /// The code that each input stands for when it speaks against somebody, in the order of `inputs`.
+    reason_codes: Box<[Option<Name>]>,
 }
 
 /// What a model is made of; `Model::new` checks that it fits together.
@@ -53,6 +73,10 @@ pub struct ModelParts {
 pub enum Predictor {
     Logistic(Logistic),
     Forest(Forest),
+    Scorecard(Scorecard),
+    Boosted(Boosted),
+    Characteristics(Characteristics),
+    Graph(Graph),
 }
 
 impl Predictor {
@@ -62,6 +86,17 @@ impl Predictor {
         match self {
             Self::Logistic(logistic) => logistic.columns(),
             Self::Forest(forest) => forest.columns(),
+            Self::Scorecard(scorecard) => scorecard.columns(),
+            Self::Boosted(trees) => trees.columns(),
+            Self::Characteristics(card) => card.columns,
+            Self::Graph(graph) => graph.columns(),
+        }
+    }
+
+    fn holes(&self) -> Holes {
+        match self {
+            Self::Logistic(_) | Self::Forest(_) | Self::Scorecard(_) => Holes::Refused,
+            Self::Boosted(_) | Self::Characteristics(_) | Self::Graph(_) => Holes::Kept,
         }
     }
 }
@@ -90,7 +125,8 @@ impl ModelInput {
 /// Why a model could not answer; the text names the input, never its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelFailure {
-    /// `missing_value`, `unknown_category`, `wrong_type`, `not_finite` or `wrong_row`.
+    /// `missing_value`, `unknown_category`, `wrong_type`, `not_finite`, `wrong_row`, `no_attribute` or
+    /// `not_explainable`.
     pub code: &'static str,
     pub detail: String,
 }
@@ -114,6 +150,18 @@ pub enum ModelError {
     Coefficient { index: usize },
     #[error("the intercept is not a finite number")]
     Intercept,
+    #[error("scorecard: {problem}")]
+    Scorecard { problem: &'static str },
+    #[error("{problem}")]
+    Ensemble { problem: &'static str },
+    #[error("characteristic {at}: {problem}")]
+    Characteristic { at: usize, problem: &'static str },
+    #[error("step {step}: {problem}")]
+    Graph { step: usize, problem: &'static str },
+    #[error("covers: {problem}")]
+    Covers { problem: &'static str },
+    #[error("there is a reason for `{name}`, which is no input")]
+    ReasonForNothing { name: Name },
     #[error("a forest needs 1 to {most} trees, and this one has {found}")]
     TreeCount { found: usize, most: usize },
     #[error("tree {tree} has {found} nodes; it needs 1 to {most}")]
@@ -135,23 +183,62 @@ impl Model {
         if decimals > MAX_DECIMALS {
             return Err(ModelError::Decimals { found: decimals });
         }
-        let (encoders, columns) = encode::compile(&features)?;
+        let (encoders, columns) = encode::compile(&features, predictor.holes())?;
         if columns > MAX_COLUMNS {
             return Err(ModelError::TooManyColumns { encoded: columns });
         }
         if columns != predictor.columns() {
             return Err(ModelError::ColumnCount { encoded: columns, fitted: predictor.columns() });
         }
-        let inputs = features.into_iter().map(|f| ModelInput { name: f.name, kind: f.kind }).collect();
-        Ok(Self { name, version, digest, inputs, decimals, encoders, columns, predictor })
+        let explainer = Arc::new(Explainer::new(&predictor, &Background::default())?);
+        let inputs: Vec<_> =
+            features.into_iter().map(|f| ModelInput { name: f.name, kind: f.kind }).collect();
+        let reason_codes = vec![None; inputs.len()].into();
+        Ok(Self {
+            name,
+            version,
+            digest,
+            inputs,
+            decimals,
+            encoders,
+            columns,
+            predictor,
+            explainer,
+            reason_codes,
+        })
     }
 
-    /// Probability of the target for one row, in the order of `inputs`, to the last bit of the fitted model.
+    /// With what explanations need to know of the rows that the model was fitted on.
+    ///
+    /// # Errors
+    /// When it was measured on another model.
+    pub fn with_background(mut self, background: &Background) -> Result<Self, ModelError> {
+        self.explainer = Arc::new(Explainer::new(&self.predictor, background)?);
+        Ok(self)
+    }
+
+    /// With the code that each input stands for when it speaks against somebody.
+    ///
+    /// # Errors
+    /// When one is for no input.
+    pub fn with_reasons(mut self, reasons: &BTreeMap<Name, Name>) -> Result<Self, ModelError> {
+        for (name, code) in reasons {
+            let at = self.inputs.iter().position(|input| input.name == *name);
+            match at.and_then(|at| self.reason_codes.get_mut(at)) {
+                Some(place) => *place = Some(code.clone()),
+                None => return Err(ModelError::ReasonForNothing { name: name.clone() }),
+            }
+        }
+        Ok(self)
+    }
+
+    /// The answer for one row, in the order of `inputs`, to the last bit of the fitted model: the probability of the
+    /// target, or points or another number where [`Model::gives_probability`] says no.
     /// Takes no heap memory: the columns live on the stack, in the smallest of four sizes that holds them.
     ///
     /// # Errors
     /// When an input is missing, unknown or of another type and its feature does not say what then, or when the
-    /// numbers are so large that no probability is left.
+    /// numbers are so large that no answer is left.
     pub fn predict(&self, row: &[Value]) -> Result<f64, ModelFailure> {
         match self.columns {
             0..=63 => self.predict_within::<64>(row),
@@ -163,16 +250,83 @@ impl Model {
 
     fn predict_within<const WIDTH: usize>(&self, row: &[Value]) -> Result<f64, ModelFailure> {
         let mut columns = [0.0; WIDTH];
-        encode::write(&self.encoders, row, &mut columns)?;
-        let probability = match &self.predictor {
-            Predictor::Logistic(logistic) => logistic.probability(&columns),
+        self.write(row, &mut columns)?;
+        let of = columns.get(..self.columns).unwrap_or_default();
+        let answer = match &self.predictor {
+            Predictor::Logistic(logistic) => logistic.probability(of),
             Predictor::Forest(forest) => forest.probability(&mut columns),
+            Predictor::Scorecard(scorecard) => scorecard.probability(of),
+            Predictor::Boosted(trees) => trees.answer(of),
+            Predictor::Characteristics(card) => card.points(of).ok_or_else(no_attribute)?,
+            Predictor::Graph(graph) => graph.answer(of),
         };
-        if probability.is_nan() {
-            let detail = "the inputs together are too large for the model".to_owned();
-            return Err(ModelFailure { code: "not_finite", detail });
+        if answer.is_finite() { Ok(answer) } else { Err(too_large()) }
+    }
+
+    /// As [`Model::predict`] for many rows: trees go over blocks of rows, which is several times as quick.
+    #[must_use]
+    pub fn predict_all(&self, rows: &[Vec<Value>]) -> Vec<Result<f64, ModelFailure>> {
+        let Predictor::Boosted(trees) = &self.predictor else {
+            return rows.iter().map(|row| self.predict(row)).collect();
+        };
+        let mut cells = vec![0.0; self.columns.saturating_mul(rows.len())];
+        let written: Vec<_> = rows
+            .iter()
+            .zip(cells.chunks_exact_mut(self.columns.max(1)))
+            .map(|(row, columns)| self.write(row, columns))
+            .collect();
+        let mut answers = vec![0.0; rows.len()];
+        trees.answers(&cells, &mut answers);
+        let answered = written.into_iter().zip(answers).map(|(written, answer)| {
+            written?;
+            if answer.is_finite() { Ok(answer) } else { Err(too_large()) }
+        });
+        answered.collect()
+    }
+
+    /// The columns of one row.
+    fn encode(&self, row: &[Value]) -> Result<Vec<f64>, ModelFailure> {
+        let mut columns = vec![0.0; self.columns];
+        self.write(row, &mut columns)?;
+        Ok(columns)
+    }
+
+    fn write(&self, row: &[Value], columns: &mut [f64]) -> Result<(), ModelFailure> {
+        encode::write(&self.encoders, row, columns)?;
+        let is_single = match &self.predictor {
+            Predictor::Boosted(trees) => trees.width() == Width::Single,
+            Predictor::Graph(_) => true,
+            _ => false,
+        };
+        // What is no 32-bit float would be an infinity to the model, which the libraries refuse too.
+        let lost = |x: &f64| x.is_finite() && !(*x as f32).is_finite();
+        if is_single && columns.iter().take(self.columns).any(lost) { Err(too_large()) } else { Ok(()) }
+    }
+
+    /// The input that a column belongs to.
+    fn owner(&self, column: usize) -> Option<usize> {
+        encode::owner(&self.encoders, column)
+    }
+
+    /// Whether answers are probabilities: of points and other numbers nothing is known but that they are finite.
+    #[must_use]
+    pub fn gives_probability(&self) -> bool {
+        match &self.predictor {
+            Predictor::Logistic(_) | Predictor::Forest(_) | Predictor::Scorecard(_) => true,
+            Predictor::Boosted(trees) => trees.link().gives_probability(),
+            Predictor::Characteristics(_) => false,
+            Predictor::Graph(graph) => graph.parts().is_probability,
         }
-        Ok(probability)
+    }
+
+    /// On which side of the average an answer speaks against somebody: more risk, or fewer points.
+    #[must_use]
+    pub fn adverse(&self) -> Adverse {
+        match &self.predictor {
+            Predictor::Characteristics(card) => card.adverse,
+            Predictor::Scorecard(_) => Adverse::Below,
+            _ => Adverse::Above,
+        }
     }
 
     /// Which fitted structure answers.
@@ -182,14 +336,31 @@ impl Model {
     }
 }
 
+fn too_large() -> ModelFailure {
+    let detail = "the inputs together are too large for the model".to_owned();
+    ModelFailure { code: "not_finite", detail }
+}
+
+fn no_attribute() -> ModelFailure {
+    let detail = "no attribute of one of the scorecard's characteristics holds".to_owned();
+    ModelFailure { code: "no_attribute", detail }
+}
+
 /// The columns that `features` give for one row: what a model is fitted on, by the code that serves it.
 ///
 /// # Errors
 /// When the features are wrong, or a row has a value that its feature refuses.
-pub fn encode_rows(features: &[Feature], rows: &[Vec<Value>]) -> Result<Matrix, EncodeError> {
-    let (encoders, width) = encode::compile(features).map_err(EncodeError::Features)?;
-    let mut cells = vec![0.0; width.saturating_mul(rows.len())];
-    for (index, (row, columns)) in rows.iter().zip(cells.chunks_exact_mut(width.max(1))).enumerate() {
+pub fn encode_rows<'r>(
+    features: &[Feature],
+    rows: impl IntoIterator<Item = &'r Vec<Value>>,
+) -> Result<Matrix, EncodeError> {
+    let (encoders, width) = encode::compile(features, Holes::Refused).map_err(EncodeError::Features)?;
+    let rows = rows.into_iter();
+    let mut cells = Vec::with_capacity(width.saturating_mul(rows.size_hint().0));
+    for (index, row) in rows.enumerate() {
+        let start = cells.len();
+        cells.resize(start + width, 0.0);
+        let columns = cells.get_mut(start..).unwrap_or_default();
         encode::write(&encoders, row, columns).map_err(|failure| EncodeError::Row { index, failure })?;
     }
     Ok(Matrix { width, cells })

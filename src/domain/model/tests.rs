@@ -12,6 +12,7 @@ fn number(name: &str) -> Feature {
         kind: Kind::Number,
         encoding: Encoding::AsIs,
         missing: Fallback::Refuse,
+        flags_missing: false,
         unseen: Fallback::Refuse,
     }
 }
@@ -240,6 +241,7 @@ fn what_is_missing_or_unseen_does_what_was_declared() {
             Feature { missing: Fallback::As(Value::Integer(3)), ..number("a") },
             Feature {
                 missing: Fallback::As(Value::text("x")),
+                flags_missing: false,
                 unseen: Fallback::As(Value::text("y")),
                 ..choice("b", &["x", "y"])
             },

@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::domain::model::{Encoding, Fallback};
+use crate::domain::value::Kind;
 
 fn features() -> Vec<Feature> {
     let number = Feature {
@@ -11,6 +12,7 @@ fn features() -> Vec<Feature> {
         kind: Kind::Decimal,
         encoding: Encoding::Standardised { mean: 0.1, scale: 1.0 / 3.0 },
         missing: Fallback::As(Value::Decimal("0.30".parse().unwrap())),
+        flags_missing: false,
         unseen: Fallback::Refuse,
     };
     let choice = Feature {
@@ -18,6 +20,7 @@ fn features() -> Vec<Feature> {
         kind: Kind::Choice(["car", "other"].map(Arc::from).into()),
         encoding: Encoding::OneHot,
         missing: Fallback::Refuse,
+        flags_missing: false,
         unseen: Fallback::As(Value::text("other")),
     };
     vec![number, choice]
@@ -61,6 +64,8 @@ fn bytes(kind: &str) -> Vec<u8> {
             vec![Value::Missing, Value::text("unheard of")],
             vec![decimal("-12.5"), Value::text("other")],
         ],
+        background: crate::domain::model::Background::default(),
+        reasons: &std::collections::BTreeMap::new(),
     })
     .unwrap()
 }
@@ -143,7 +148,7 @@ fn an_edited_logistic_regression_is_refused() {
 fn what_is_not_the_format_is_called_that() {
     let check = |edit: fn(&mut Json), says: &str| refused("logistic", edit, says);
     check(|a| a["format"] = json!("pickle"), "its format is not `tollgate-model`");
-    check(|a| a["format_version"] = json!(2), "its format version is 2, and this program reads 1");
+    check(|a| a["format_version"] = json!(3), "its format version is 3, and this program reads 1 to 2");
     check(|a| a["surprise"] = json!(1), "is not what a model has there");
     check(
         |a| a["features"][0]["type"] = json!("money"),

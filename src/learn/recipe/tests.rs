@@ -1,6 +1,7 @@
 //! Recipes as people write them, right and wrong.
 
 use super::*;
+use crate::domain::value::Value;
 
 const GOOD: &str = "\
 model: loans
@@ -29,14 +30,15 @@ fn a_recipe_means_what_it_says() {
     assert_eq!(recipe.decimals, 6);
     let names: Vec<_> = recipe.features.iter().map(|feature| &*feature.name).collect();
     assert_eq!(names, ["zeta", "alpha", "flag"], "in the order written");
-    assert_eq!(recipe.features[0].missing, Fallback::As(Value::Number(1.5)));
-    assert_eq!(recipe.features[1].unseen, Fallback::As(Value::text("none")));
-    assert_eq!(recipe.features[2].missing, Fallback::As(Value::Boolean(false)));
-    assert_eq!(recipe.algorithm_named(None), Some(("line", Algorithm::LogisticRegression { alpha: 1.0 })));
+    assert_eq!(recipe.features[0].missing, Missing::As(Value::Number(1.5)));
+    assert_eq!(recipe.features[1].unseen, Unseen::As(Value::text("none")));
+    assert_eq!(recipe.features[2].missing, Missing::As(Value::Boolean(false)));
+    let named = |name| recipe.algorithm_named(name).map(|(name, candidates)| (name, candidates.written));
+    assert_eq!(named(None), Some(("line", Algorithm::LogisticRegression { alpha: 1.0 })));
     let trees =
         ForestRecipe { trees: 100, max_depth: 5, min_rows_in_leaf: 1, columns_per_split: Some(3), seed: 0 };
-    assert_eq!(recipe.algorithm_named(Some("trees")), Some(("trees", Algorithm::Forest(trees))));
-    assert_eq!(recipe.algorithm_named(Some("boost")), None);
+    assert_eq!(named(Some("trees")), Some(("trees", Algorithm::Forest(trees))));
+    assert_eq!(named(Some("boost")), None);
 }
 
 #[test]
@@ -66,6 +68,14 @@ fn what_contradicts_itself_is_said_at_its_line() {
     check("separator: ;", "separator: é", 2, "`separator` is not an ASCII character");
     check("max_depth: 5", "alpha: 5", 8, "`alpha` of algorithm `trees` means nothing to a forest");
     check("max_depth: 5", "max_depth: 0", 8, "`max_depth` of algorithm `trees` is not from 1 to 64");
+    let means = "`pdo` of algorithm `trees` means nothing to a forest";
+    check("max_depth: 5", "pdo: 5", 8, means);
+    check(
+        "kind: forest,",
+        "kind: scorecard, max_bins: 1,",
+        8,
+        "`max_depth` of algorithm `trees` means nothing to a scorecard",
+    );
     let seed = "`seed` of algorithm `line` means nothing to a logistic regression";
     check("logistic_regression }", "logistic_regression, seed: 1 }", 7, seed);
     check("of: [none, NO], ", "", 11, "feature `alpha` is a choice of nothing");
@@ -85,6 +95,55 @@ fn what_contradicts_itself_is_said_at_its_line() {
         "feature `flag` says `unseen:` and is no choice",
     );
     check("column: y", "column: flag", 3, "`flag` is the target and a feature");
+}
+
+#[test]
+fn a_grid_is_every_combination_over_what_is_written() {
+    let grid = "kind: forest, max_depth: 5, grid: { trees: [10, 20], columns_per_split: [2, 3, 4] }";
+    let text = GOOD.replace("kind: forest, max_depth: 5, columns_per_split: 3", grid);
+    let recipe = parse(&text.replace("algorithm: line", "cv: { folds: 4 }\nalgorithm: line")).unwrap();
+    assert_eq!(recipe.cross_validation, Some(CrossValidation { folds: 4 }));
+    let tried: Vec<_> = recipe.algorithms["trees"]
+        .grid
+        .iter()
+        .map(|algorithm| match algorithm {
+            Algorithm::Forest(forest) => (forest.trees, forest.columns_per_split, forest.max_depth),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let wanted = [10, 20].map(|trees| [2, 3, 4].map(|columns| (trees, Some(columns), 5))).concat();
+    assert_eq!(tried, wanted);
+    assert!(recipe.algorithms["line"].grid.is_empty());
+
+    let found: Vec<_> = parse(&text).unwrap_err().into_iter().map(|d| d.message).collect();
+    assert_eq!(found, ["a grid needs cross-validation to choose by"]);
+}
+
+#[test]
+fn every_policy_is_for_the_types_that_it_fits() {
+    let with =
+        |feature: &str| parse(&GOOD.replace("flag: { type: boolean, missing: { as: false } }", feature));
+    for fine in [
+        "flag: { type: boolean, missing: own }",
+        "flag: { type: boolean, missing: most_frequent, reason: R1 }",
+        "flag: { type: integer, missing: median, cuts: [1, 2], trend: rising }",
+        "flag: { type: choice, of: [a], missing: zero, unseen: zero }",
+        "flag: { type: choice, of: [a], missing: own, unseen: refuse }",
+    ] {
+        assert!(with(fine).is_ok(), "{fine}");
+    }
+    for wrong in [
+        "flag: { type: boolean, missing: median }",
+        "flag: { type: integer, missing: zero }",
+        "flag: { type: choice, of: [a], missing: median }",
+        "flag: { type: choice, of: [a], trend: rising }",
+        "flag: { type: integer, cuts: [2, 1] }",
+        "flag: { type: integer, reason: 'R 1' }",
+        "flag: { type: integer }\ncv: { folds: 1 }",
+        "flag: { type: integer }\ncut_off: 1.5",
+    ] {
+        assert_eq!(with(wrong).unwrap_err().len(), 1, "{wrong}");
+    }
 }
 
 #[test]

@@ -1,0 +1,122 @@
+//! Reference histograms: how scores and inputs lay when the model was fitted, to see later whether they have moved.
+//! Scores of held-out rows (those of rows fitted on would be too sure of themselves), inputs of the rows fitted on.
+
+use serde::Serialize;
+
+use crate::domain::model::{Model, as_number};
+use crate::domain::value::{Kind, Value};
+
+/// Bins of a number.
+const BINS: usize = 10;
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Reference {
+    pub score: Histogram,
+    pub inputs: Vec<InputReference>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct InputReference {
+    pub input: String,
+    #[serde(flatten)]
+    pub histogram: Histogram,
+}
+
+/// Counts of rows, of missing values apart.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Histogram {
+    /// Of a number: a value is in the first bin whose edge is above it, or in the last one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub edges: Vec<f64>,
+    /// Of a choice or a boolean.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub categories: Vec<String>,
+    pub counts: Vec<usize>,
+    pub missing: usize,
+    /// Categories that were not declared.
+    pub unseen: usize,
+}
+
+/// `rows` are the ones fitted on, in the order of the model's inputs.
+pub(super) fn measure(model: &Model, rows: &[Vec<Value>], held_out: &[f64]) -> Reference {
+    let input = |(at, input): (usize, &crate::domain::model::ModelInput)| {
+        let values = rows.iter().filter_map(|row| row.get(at));
+        InputReference { input: input.name.to_string(), histogram: histogram(&input.kind, values) }
+    };
+    Reference {
+        score: numbers(held_out.to_vec(), 0),
+        inputs: model.inputs.iter().enumerate().map(input).collect(),
+    }
+}
+
+pub(super) fn histogram<'v>(kind: &Kind, values: impl Iterator<Item = &'v Value>) -> Histogram {
+    let categories: Vec<String> = match kind {
+        Kind::Choice(categories) => categories.iter().map(ToString::to_string).collect(),
+        Kind::Boolean => vec!["false".to_owned(), "true".to_owned()],
+        _ => {
+            let (mut given, mut missing) = (Vec::new(), 0);
+            for value in values {
+                match as_number(value) {
+                    Some(number) => given.push(number),
+                    None => missing += 1,
+                }
+            }
+            return numbers(given, missing);
+        }
+    };
+    let mut histogram =
+        Histogram { edges: Vec::new(), counts: vec![0; categories.len()], categories, missing: 0, unseen: 0 };
+    for value in values {
+        let at = match value {
+            Value::Missing => {
+                histogram.missing += 1;
+                continue;
+            }
+            Value::Text(text) => histogram.categories.iter().position(|category| **category == **text),
+            Value::Boolean(yes) => Some(usize::from(*yes)),
+            _ => None,
+        };
+        match at.and_then(|at| histogram.counts.get_mut(at)) {
+            Some(count) => *count += 1,
+            None => histogram.unseen += 1,
+        }
+    }
+    histogram
+}
+
+/// Deciles of the values; equal ones stay together, so there may be fewer bins.
+fn numbers(mut values: Vec<f64>, missing: usize) -> Histogram {
+    values.sort_by(f64::total_cmp);
+    let edge = |at: usize| values.get(values.len() * at / BINS).copied();
+    let mut edges: Vec<f64> = (1..BINS).filter_map(edge).collect();
+    edges.dedup_by(|a, b| a.total_cmp(b).is_eq());
+    // An edge at the lowest value would leave the first bin empty.
+    let lowest = values.first().copied();
+    edges.retain(|edge| Some(edge.to_bits()) != lowest.map(f64::to_bits));
+    let mut counts = vec![0; edges.len() + 1];
+    for value in &values {
+        if let Some(count) = counts.get_mut(edges.partition_point(|edge| edge <= value)) {
+            *count += 1;
+        }
+    }
+    Histogram { edges, categories: Vec::new(), counts, missing, unseen: 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn every_value_is_in_one_bin(values in proptest::collection::vec(-5_i64..5, 1..80)) {
+            let values: Vec<Value> = values.into_iter().map(Value::Integer).collect();
+            let histogram = histogram(&Kind::Integer, values.iter().chain([&Value::Missing]));
+            prop_assert_eq!(histogram.counts.iter().sum::<usize>(), values.len());
+            prop_assert_eq!(histogram.missing, 1);
+            prop_assert!(histogram.counts.iter().all(|count| *count > 0));
+            prop_assert_eq!(histogram.edges.len() + 1, histogram.counts.len());
+        }
+    }
+}
