@@ -1,6 +1,10 @@
 //! Contributions: exact `TreeSHAP` of 100 full boosted trees of depths 4 and 6, and of the sample forest.
 
-#![expect(clippy::unwrap_used, reason = "a bench that cannot be set up has nothing to measure")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a bench that cannot be set up has nothing to measure"
+)]
 
 use std::hint::black_box;
 
