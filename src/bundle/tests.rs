@@ -385,7 +385,8 @@ fn ten_thousand_rules_with_a_mistake_each_are_told_quickly() {
     let built = Built::with(&documents, Kept { library: Some(library), ..Kept::default() });
     let told = told(&built);
     assert!(built.diagnostics.len() >= 10_000 && told.contains("many.rules.yaml:40000:11"));
-    assert!(started.elapsed().as_secs() < 5, "{:?}", started.elapsed());
+    // No measurement, but a stop: what is quadratic would take many minutes.
+    assert!(started.elapsed().as_secs() < 120, "{:?}", started.elapsed());
 }
 
 proptest::proptest! {

@@ -70,7 +70,8 @@ fn depth_and_counts_are_bounded() {
     let body = format!("{{{}}}", keys.join(","));
     let started = std::time::Instant::now();
     assert_eq!(refused(body.as_bytes()).0, JsonProblem::TooManyValues);
-    assert!(started.elapsed().as_millis() < 1_000);
+    // No measurement, but a stop: what is quadratic would take minutes.
+    assert!(started.elapsed().as_secs() < 60);
 
     assert_eq!(refused("9".repeat(1_025).as_bytes()).0, JsonProblem::NumberTooLong);
 }
