@@ -135,7 +135,7 @@ impl<'a> Compiler<'a> {
     pub fn whole(&mut self, body: &[Syntax], span: Span) -> Typing {
         let mut assigned = Vec::new();
         for syntax in body {
-            assigned_names(&mut syntax.clone(), &mut assigned);
+            assigned_names(syntax, &mut assigned);
         }
         self.assigned = assigned.into_iter().collect();
         self.block(body, span)

@@ -284,7 +284,7 @@ impl Compiler<'_> {
     fn loop_body(&mut self, body: &[Syntax], span: Span) -> Expression {
         let mut assigned = Vec::new();
         for syntax in body {
-            assigned_names(&mut syntax.clone(), &mut assigned);
+            assigned_names(syntax, &mut assigned);
         }
         for local in self.locals.iter_mut().filter(|l| assigned.contains(&l.name)) {
             local.known = Static::given(Typed::Any);
@@ -482,7 +482,7 @@ fn sources(argument: &Expression) -> usize {
     }
 }
 
-pub(super) fn assigned_names(syntax: &mut Syntax, found: &mut Vec<String>) {
+pub(super) fn assigned_names(syntax: &Syntax, found: &mut Vec<String>) {
     if let Node::Assign { target, .. } = &syntax.node
         && let Node::Name(name) = &target.node
     {
@@ -493,7 +493,7 @@ pub(super) fn assigned_names(syntax: &mut Syntax, found: &mut Vec<String>) {
     {
         found.push(variable.clone());
     }
-    for child in syntax.children_mut() {
+    for child in syntax.children() {
         assigned_names(child, found);
     }
 }

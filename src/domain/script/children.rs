@@ -3,7 +3,7 @@
 use super::syntax::{Branch, Node, Syntax};
 
 impl Syntax {
-    /// Every node directly below this one, in source order: what `children_mut` gives.
+    /// Every node directly below this one, in source order.
     #[must_use]
     pub fn children(&self) -> Vec<&Syntax> {
         match &self.node {

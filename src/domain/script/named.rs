@@ -20,10 +20,10 @@ pub struct NamedCall {
 #[must_use]
 pub fn named_calls(script: &Located<String>) -> Vec<NamedCall> {
     stacker::maybe_grow(STACK_LEFT, STACK, || {
-        let Ok(mut program) = Grammar::new().program(script) else { return Vec::new() };
+        let Ok(program) = Grammar::new().program(script) else { return Vec::new() };
         let mut found = Vec::new();
-        let functions = program.functions.iter_mut().flat_map(|function| &mut function.body);
-        for syntax in functions.chain(&mut program.body) {
+        let functions = program.functions.iter().flat_map(|function| &function.body);
+        for syntax in functions.chain(&program.body) {
             walk(syntax, script, &mut found);
         }
         found.sort_by_key(|call: &NamedCall| call.name.place);
@@ -31,14 +31,14 @@ pub fn named_calls(script: &Located<String>) -> Vec<NamedCall> {
     })
 }
 
-fn walk(syntax: &mut Syntax, script: &Located<String>, found: &mut Vec<NamedCall>) {
+fn walk(syntax: &Syntax, script: &Located<String>, found: &mut Vec<NamedCall>) {
     if let Node::Call { name, arguments } = &syntax.node
         && let Some(Syntax { node: Node::Text(text), span }) = arguments.first()
     {
         let name_given = Located::new(text.clone(), script.place.part(*span));
         found.push(NamedCall { word: name.text.clone(), name: name_given });
     }
-    for child in syntax.children_mut() {
+    for child in syntax.children() {
         walk(child, script, found);
     }
 }
