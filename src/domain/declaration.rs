@@ -337,3 +337,42 @@ pub enum SubFlowFound {
     /// The script does not name it; known so that a near name can be offered.
     Uncalled,
 }
+
+#[cfg(test)]
+impl FlowDeclaration {
+    /// A flow that takes nothing and says nothing, for tests to fill in what they are about.
+    pub fn blank() -> Self {
+        let text = |text: &str| Located::new(text.to_owned(), Place::default());
+        Self {
+            name: text("test"),
+            title: None,
+            owner: None,
+            subject: None,
+            time_zone: None,
+            inputs: Vec::new(),
+            unknown_inputs: UnknownInputs::Refuse,
+            protected: Vec::new(),
+            features: Vec::new(),
+            thresholds: Vec::new(),
+            models: Vec::new(),
+            outputs: Vec::new(),
+            outcomes: ["approve", "review", "decline"].map(text).into(),
+            reasons: Vec::new(),
+            on_error: OnErrorDeclaration { outcome: text("review"), reason: text("R900") },
+            on_invalid: OnInvalid::Refuse,
+            deadline_ms: 50,
+            place: Place::default(),
+            rule_sets: Vec::new(),
+            scorecards: Vec::new(),
+            tables: Vec::new(),
+            lists: Vec::new(),
+            needs: Vec::new(),
+            sub_flows: Vec::new(),
+            shared_functions: Vec::new(),
+            languages: Vec::new(),
+            market: None,
+            is_market_required: false,
+            script: text(""),
+        }
+    }
+}

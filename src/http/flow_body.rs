@@ -187,9 +187,7 @@ pub fn models(flow: &FlowDeclaration) -> Json {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::declaration::{
-        OnErrorDeclaration, OnInvalid, ReasonDeclaration, ThresholdDeclaration,
-    };
+    use crate::domain::declaration::{OnErrorDeclaration, ReasonDeclaration, ThresholdDeclaration};
     use crate::domain::place::{Located, Place};
 
     fn at<T>(value: T) -> Located<T> {
@@ -214,27 +212,19 @@ mod tests {
             |name: &str, literal| ThresholdDeclaration { name: at(name.to_owned()), literal: at(literal) };
         FlowDeclaration {
             name: at("loan".to_owned()),
-            title: None,
-            owner: None,
-            subject: None,
-            time_zone: None,
             inputs: vec![
                 input("age", Kind::Integer, false, Some("18")),
                 input("amount", Kind::Decimal, false, Some("0.50")),
                 input("housing", Kind::Choice(choices), false, None),
                 input("phone", Kind::Text, true, None),
             ],
-            unknown_inputs: UnknownInputs::Refuse,
             protected: vec![(at("age".to_owned()), vec![])],
-            features: vec![],
             thresholds: vec![
                 threshold("max_default_risk", ThresholdLiteral::Number("0.45".to_owned())),
                 threshold("spelt_longer", ThresholdLiteral::Number("0.60".to_owned())),
                 threshold("exact", ThresholdLiteral::Number("0.10000000000000000000001".to_owned())),
                 threshold("strict", ThresholdLiteral::Boolean(true)),
             ],
-            models: vec![],
-            outputs: vec![],
             outcomes: vec![at("approve".to_owned()), at("decline".to_owned())],
             reasons: vec![ReasonDeclaration {
                 code: at("R1".to_owned()),
@@ -243,20 +233,7 @@ mod tests {
                 is_shared: false,
             }],
             on_error: OnErrorDeclaration { outcome: at("decline".to_owned()), reason: at("R1".to_owned()) },
-            on_invalid: OnInvalid::Refuse,
-            deadline_ms: 100,
-            place: Place::default(),
-            rule_sets: vec![],
-            scorecards: vec![],
-            tables: vec![],
-            lists: vec![],
-            needs: vec![],
-            sub_flows: vec![],
-            shared_functions: vec![],
-            languages: vec![],
-            market: None,
-            is_market_required: false,
-            script: at(String::new()),
+            ..FlowDeclaration::blank()
         }
     }
 

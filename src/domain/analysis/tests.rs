@@ -47,27 +47,16 @@ pub(super) fn input(
 pub(super) fn declaration(script: &str) -> FlowDeclaration {
     let choice = Kind::Choice(["a".into(), "b".into(), "c".into()].into());
     FlowDeclaration {
-        name: text("test"),
-        title: None,
-        owner: None,
-        subject: None,
-        time_zone: None,
         inputs: vec![
             input("age", Kind::Integer, Some(("0", "6")), false),
             input("rate", Kind::Decimal, Some(("0", "1")), true),
             input("status", choice, None, false),
             input("member", Kind::Boolean, None, false),
         ],
-        unknown_inputs: UnknownInputs::Refuse,
-        protected: vec![],
-        features: vec![],
         thresholds: vec![ThresholdDeclaration {
             name: text("half"),
             literal: Located::new(ThresholdLiteral::Number("0.50".into()), Place::default()),
         }],
-        models: vec![],
-        outputs: vec![],
-        outcomes: ["approve", "review", "decline"].map(text).into(),
         reasons: ["R1", "R900"]
             .map(|code| ReasonDeclaration {
                 code: text(code),
@@ -76,21 +65,8 @@ pub(super) fn declaration(script: &str) -> FlowDeclaration {
                 is_shared: false,
             })
             .into(),
-        on_error: OnErrorDeclaration { outcome: text("review"), reason: text("R900") },
-        on_invalid: OnInvalid::Refuse,
-        deadline_ms: 50,
-        place: Place::default(),
-        rule_sets: vec![],
-        scorecards: vec![],
-        tables: vec![],
-        lists: vec![],
-        needs: vec![],
-        sub_flows: vec![],
-        shared_functions: vec![],
-        languages: vec![],
-        market: None,
-        is_market_required: false,
         script: text_in(9_999, script),
+        ..FlowDeclaration::blank()
     }
 }
 

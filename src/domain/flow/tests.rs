@@ -45,10 +45,6 @@ fn declaration(script: &str) -> FlowDeclaration {
     ])));
     let accounts = Kind::List(Arc::new(Field { kind: row, optional: false }));
     FlowDeclaration {
-        name: text("test"),
-        title: None,
-        owner: None,
-        subject: None,
         time_zone: Some(text("Europe/Berlin")),
         inputs: vec![
             input("age", Kind::Integer, false),
@@ -58,29 +54,10 @@ fn declaration(script: &str) -> FlowDeclaration {
             input("phone", Kind::Text, true),
             input("accounts", accounts, true),
         ],
-        unknown_inputs: UnknownInputs::Refuse,
-        protected: vec![],
-        features: vec![],
         thresholds: vec![threshold("min_age", "18"), threshold("max_share", "0.40")],
-        models: vec![],
-        outputs: vec![],
-        outcomes: ["approve", "review", "decline"].map(text).into(),
         reasons: ["R1", "R2", "R3", "R900"].map(reason).into(),
-        on_error: OnErrorDeclaration { outcome: text("review"), reason: text("R900") },
-        on_invalid: OnInvalid::Refuse,
-        deadline_ms: 50,
-        place: Place::default(),
-        rule_sets: vec![],
-        scorecards: vec![],
-        tables: vec![],
-        lists: vec![],
-        needs: vec![],
-        sub_flows: vec![],
-        shared_functions: vec![],
-        languages: vec![],
-        market: None,
-        is_market_required: false,
         script: text(script),
+        ..FlowDeclaration::blank()
     }
 }
 
