@@ -263,6 +263,22 @@ impl Origin {
 }
 
 impl Step {
+    /// The slots that it reads, operand by operand.
+    #[must_use]
+    pub fn reads(&self) -> Vec<&[Slot]> {
+        match self {
+            Self::Unary { of, .. }
+            | Self::Dense { of, .. }
+            | Self::Softmax { of, .. }
+            | Self::Normalise { of, .. }
+            | Self::Sum { of, .. }
+            | Self::Lookup { of, .. }
+            | Self::Trees { of, .. } => vec![of],
+            Self::Binary { left, right, .. } => vec![left, right],
+            Self::Choose { condition, then, otherwise } => vec![condition, then, otherwise],
+        }
+    }
+
     /// How many numbers it gives.
     #[must_use]
     pub fn gives(&self) -> usize {

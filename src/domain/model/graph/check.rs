@@ -13,7 +13,7 @@ pub(super) fn check(parts: &GraphParts) -> Result<usize, (usize, &'static str)> 
     let mut weights_in_all = 0;
     for (index, step) in steps.iter().enumerate() {
         let wrong = |problem| Err((index, problem));
-        let reads = reads(step);
+        let reads = step.reads();
         if reads.iter().any(|of| of.is_empty()) {
             return wrong("it reads nothing");
         }
@@ -38,20 +38,6 @@ pub(super) fn check(parts: &GraphParts) -> Result<usize, (usize, &'static str)> 
         return Err((steps.len(), "the answer stands nowhere"));
     }
     Ok(slots)
-}
-
-fn reads(step: &Step) -> Vec<&[Slot]> {
-    match step {
-        Step::Unary { of, .. }
-        | Step::Dense { of, .. }
-        | Step::Softmax { of, .. }
-        | Step::Normalise { of, .. }
-        | Step::Sum { of, .. }
-        | Step::Lookup { of, .. }
-        | Step::Trees { of, .. } => vec![of],
-        Step::Binary { left, right, .. } => vec![left, right],
-        Step::Choose { condition, then, otherwise } => vec![condition, then, otherwise],
-    }
 }
 
 fn fits(step: &Step, reads: &[&[Slot]]) -> bool {

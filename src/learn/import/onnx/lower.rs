@@ -185,8 +185,8 @@ impl Lowering {
                 if let Some(used) = used.get_mut(at) {
                     *used = true;
                 }
-                for slot in reads(step) {
-                    if let Some(wanted) = given_index(slot).and_then(|at| wanted.get_mut(at)) {
+                for slot in step.reads().into_iter().flatten() {
+                    if let Some(wanted) = given_index(*slot).and_then(|at| wanted.get_mut(at)) {
                         *wanted = true;
                     }
                 }
@@ -225,22 +225,6 @@ fn place(base: Slot, at: usize) -> Result<Slot, ImportError> {
 
 fn given_index(slot: Slot) -> Option<usize> {
     slot.checked_sub(GIVEN).map(|at| at as usize)
-}
-
-fn reads(step: &Step) -> Vec<Slot> {
-    match step {
-        Step::Unary { of, .. }
-        | Step::Dense { of, .. }
-        | Step::Softmax { of, .. }
-        | Step::Normalise { of, .. }
-        | Step::Sum { of, .. }
-        | Step::Lookup { of, .. }
-        | Step::Trees { of, .. } => of.clone(),
-        Step::Binary { left, right, .. } => left.iter().chain(right).copied().collect(),
-        Step::Choose { condition, then, otherwise } => {
-            condition.iter().chain(then).chain(otherwise).copied().collect()
-        }
-    }
 }
 
 fn renamed(mut step: Step, settle: &impl Fn(Slot) -> Slot) -> Step {
