@@ -32,6 +32,11 @@ pub(super) struct Variant {
 }
 
 impl Variant {
+    fn base(declaration: FlowDeclaration) -> Self {
+        let files = Files::of(&declaration);
+        Self { declaration, files, shared: Vec::new(), overlay: None, findings: Vec::new() }
+    }
+
     pub fn market(&self) -> Option<&str> {
         self.declaration.market.as_ref().map(|market| market.value.as_str())
     }
@@ -74,24 +79,11 @@ impl Builder<'_> {
             );
         }
         if overlays.is_empty() {
-            let files = Files::of(&whole);
-            return vec![Variant {
-                declaration: whole,
-                files,
-                shared: Vec::new(),
-                overlay: None,
-                findings: Vec::new(),
-            }];
+            return vec![Variant::base(whole)];
         }
         let only_in_markets = only_in_markets(&whole, &overlays);
         let base = only_in_markets.left_out_of(whole.clone());
-        let mut variants = vec![Variant {
-            files: Files::of(&base),
-            declaration: base.clone(),
-            shared: Vec::new(),
-            overlay: None,
-            findings: Vec::new(),
-        }];
+        let mut variants = vec![Variant::base(base.clone())];
         for overlay in &overlays {
             let LaidOver { declaration, files, findings } = lay_over(&whole, &base, overlay);
             variants.push(Variant {

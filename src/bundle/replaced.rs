@@ -17,45 +17,25 @@ pub(super) struct Kind<T> {
     word: &'static str,
     ending: &'static str,
     name: fn(&T) -> &Located<String>,
-    called: fn(T, String) -> T,
+    name_mut: fn(&mut T) -> &mut Located<String>,
 }
 
-pub(super) const RULE_SETS: Kind<RuleSetDeclaration> = Kind {
-    word: "rule set",
-    ending: ".rules.yaml",
-    name: |set| &set.name,
-    called: |mut set, name| {
-        set.name.value = name;
-        set
-    },
-};
+pub(super) const RULE_SETS: Kind<RuleSetDeclaration> =
+    Kind { word: "rule set", ending: ".rules.yaml", name: |set| &set.name, name_mut: |set| &mut set.name };
 pub(super) const SCORECARDS: Kind<ScorecardDeclaration> = Kind {
     word: "scorecard",
     ending: ".scorecard.yaml",
     name: |card| &card.name,
-    called: |mut card, name| {
-        card.name.value = name;
-        card
-    },
+    name_mut: |card| &mut card.name,
 };
 pub(super) const TABLES: Kind<TableDeclaration> = Kind {
     word: "table",
     ending: ".table.csv",
     name: |table| &table.name,
-    called: |mut table, name| {
-        table.name.value = name;
-        table
-    },
+    name_mut: |table| &mut table.name,
 };
-pub(super) const LISTS: Kind<ListDeclaration> = Kind {
-    word: "list",
-    ending: ".list.csv",
-    name: |list| &list.name,
-    called: |mut list, name| {
-        list.name.value = name;
-        list
-    },
-};
+pub(super) const LISTS: Kind<ListDeclaration> =
+    Kind { word: "list", ending: ".list.csv", name: |list| &list.name, name_mut: |list| &mut list.name };
 
 impl Laying<'_> {
     /// The parts of one kind, some of them standing in the place of others: under their name, so that scripts and
@@ -88,7 +68,8 @@ impl Laying<'_> {
                 continue;
             };
             if let (Some(slot), Some(file)) = (laid.get_mut(at), files_of.get_mut(at)) {
-                *slot = (kind.called)(part.clone(), replaced.value.clone());
+                slot.clone_from(part);
+                (kind.name_mut)(slot).value.clone_from(&replaced.value);
                 by.value.clone_into(file);
             }
         }
