@@ -8,7 +8,9 @@ use jiff::tz::TimeZone;
 use super::names::Names;
 use super::{Fallback, Feature, Flow, Input, Output, Rule, RuleSet};
 use crate::domain::analysis::{self, Coverage};
-use crate::domain::declaration::{FlowDeclaration, OnInvalid, RuleDeclaration, RuleSetDeclaration};
+use crate::domain::declaration::{
+    FlowDeclaration, InputDeclaration, OnInvalid, RuleDeclaration, RuleSetDeclaration,
+};
 use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::expression::compile::{Compiler, article};
 use crate::domain::expression::functions::Functions;
@@ -161,20 +163,25 @@ impl<'d> Build<'d> {
             let name = Name::from(input.name.value.as_str());
             let known = Static { typed: Typed::of(&input.kind), may_be_missing: input.optional };
             self.scope.inputs.push((name.clone(), known));
-            let (min, max) = self.bounds(input.min.as_ref(), input.max.as_ref(), &input.kind);
-            Input {
-                name,
-                kind: input.kind.clone(),
-                optional: input.optional,
-                min,
-                max,
-                unit: input.unit.clone(),
-                personal: input.personal,
-            }
+            self.input(name, input)
         });
         let inputs = inputs.collect();
         self.protected();
         inputs
+    }
+
+    /// An input, or a field of what answers a need.
+    pub(super) fn input(&mut self, name: Name, declared: &InputDeclaration) -> Input {
+        let (min, max) = self.bounds(declared.min.as_ref(), declared.max.as_ref(), &declared.kind);
+        Input {
+            name,
+            kind: declared.kind.clone(),
+            optional: declared.optional,
+            min,
+            max,
+            unit: declared.unit.clone(),
+            personal: declared.personal,
+        }
     }
 
     pub(super) fn bound(&mut self, bound: Option<&Located<String>>, kind: &Kind) -> Option<Value> {

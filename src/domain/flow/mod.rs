@@ -33,7 +33,7 @@ use jiff::tz::TimeZone;
 
 use super::analysis::Coverage;
 use super::declaration::{HitPolicy, Personal, UnknownInputs};
-use super::expression::predicate::Predicate;
+use super::expression::predicate::{Predicate, Source};
 use super::expression::scope::{Threshold, Usage};
 use super::expression::typed::Typed;
 use super::expression::words::Moment;
@@ -136,14 +136,7 @@ pub struct ModelUse {
     pub model: Arc<Model>,
     /// Probability to use when the model cannot answer.
     pub if_it_fails: Option<f64>,
-    pub(super) columns: Vec<Column>,
-}
-
-/// Where a model's input comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Column {
-    Input(u16),
-    Feature(u16),
+    pub(super) columns: Vec<Source>,
 }
 
 #[derive(Debug, Clone)]

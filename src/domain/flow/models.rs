@@ -1,8 +1,9 @@
 //! Models that a flow uses: each of a recipe's columns is matched to an input or a feature, by name and type.
 
+use super::ModelUse;
 use super::compile::Build;
-use super::{Column, ModelUse};
 use crate::domain::declaration::ModelUseDeclaration;
+use crate::domain::expression::predicate::Source;
 use crate::domain::expression::scope::position;
 use crate::domain::expression::typed::Typed;
 use crate::domain::value::{Kind, Name};
@@ -20,8 +21,8 @@ impl Build<'_> {
             let input = position(&self.scope.inputs, &wanted.name);
             let feature = position(&self.scope.features, &wanted.name);
             let (column, known) = match (input, feature) {
-                (Some(at), _) => (Column::Input(at), self.scope.inputs.get(usize::from(at))),
-                (None, Some(at)) => (Column::Feature(at), self.scope.features.get(usize::from(at))),
+                (Some(at), _) => (Source::Input(at), self.scope.inputs.get(usize::from(at))),
+                (None, Some(at)) => (Source::Feature(at), self.scope.features.get(usize::from(at))),
                 (None, None) => {
                     let message = format!("the model reads `{}`, which this flow does not give", wanted.name);
                     let help =

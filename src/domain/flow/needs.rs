@@ -23,7 +23,8 @@ impl Build<'_> {
 
     fn declared_need(&mut self, declared: &NeedDeclaration) -> Need {
         let name = Name::from(declared.name.value.as_str());
-        let of: Vec<Input> = declared.of.iter().map(|field| self.answered(field)).collect();
+        let named = |field: &InputDeclaration| Name::from(field.name.value.as_str());
+        let of: Vec<Input> = declared.of.iter().map(|field| self.input(named(field), field)).collect();
         let fields = of
             .iter()
             .map(|input| (input.name.clone(), Field { kind: input.kind.clone(), optional: input.optional }));
@@ -34,20 +35,6 @@ impl Build<'_> {
             optional: declared.optional,
         });
         Need { name, of, with: declared.with.clone(), optional: declared.optional }
-    }
-
-    fn answered(&mut self, field: &InputDeclaration) -> Input {
-        let (min, max) =
-            (self.bound(field.min.as_ref(), &field.kind), self.bound(field.max.as_ref(), &field.kind));
-        Input {
-            name: Name::from(field.name.value.as_str()),
-            kind: field.kind.clone(),
-            optional: field.optional,
-            min,
-            max,
-            unit: field.unit.clone(),
-            personal: field.personal,
-        }
     }
 }
 

@@ -2,11 +2,11 @@
 
 use super::Rule;
 use super::machine::{Fault, FeatureSlot, Machine, Stop};
+use super::tables::check_results;
 use crate::domain::declaration::HitPolicy;
 use crate::domain::expression::Expression;
 use crate::domain::expression::predicate::Source;
 use crate::domain::place::Span;
-use crate::domain::script::limits;
 use crate::domain::value::{Name, Value};
 use crate::domain::verdict::{RecordedBy, RuleResult, RulesTrace, Step};
 
@@ -34,23 +34,11 @@ impl<'a> Machine<'a> {
         let flow = self.flow;
         let nowhere = u16::MAX;
         let Some(set) = flow.rule_sets.get(usize::from(index)) else { return Ok(nowhere) };
-        let mut handed = vec![Value::Missing; set.takes.len()];
-        for (at, expression) in takes {
-            let value = self.value(expression)?;
-            let Some((name, kind)) = set.takes.get(usize::from(*at)) else { continue };
-            let value = super::steps::coerced(value, &expression.code, kind)
-                .map_err(|i| Fault::new(i.code, format!("`{name}`: {}", i.detail), span))?;
-            if let Some(slot) = handed.get_mut(usize::from(*at)) {
-                *slot = value;
-            }
-        }
+        let handed = self.handed(set.takes.iter().map(|(name, kind)| (name, kind)), takes, span)?;
         let index = usize::from(index);
         let known = self.sets.iter().position(|result| result.set == index && result.handed == handed);
         if known.is_none() {
-            if self.sets.len() >= limits::RULE_SET_RESULTS {
-                let detail = "rule sets are evaluated more than 1,000 times";
-                return Err(Fault::new("out_of_budget", detail, span).into());
-            }
+            check_results("rule sets are evaluated", self.sets.len(), span)?;
             let result = self.run_rules(index, handed);
             self.sets.push(result);
         }

@@ -1,10 +1,11 @@
 //! Scorecards: points for what each characteristic is, and the reasons ranked by points lost.
 
 use super::machine::{Fault, Machine, Outcome};
+use super::tables::check_results;
 use crate::domain::expression::Expression;
 use crate::domain::place::Span;
 use crate::domain::scorecard::Scorecard;
-use crate::domain::value::{Kind, Name, StepHandle, Value};
+use crate::domain::value::{Name, StepHandle, Value};
 use crate::domain::verdict::{BinTrace, Score, Step};
 
 /// What a scorecard gave.
@@ -39,13 +40,12 @@ impl<'a> Machine<'a> {
         let flow = self.flow;
         let index = usize::from(index);
         let Some(card) = flow.scorecards.get(index) else { return Ok(Value::Missing) };
-        let taken: Vec<(&Name, &Kind)> = card.takes.iter().map(|(name, kind)| (name, kind)).collect();
-        let handed = self.handed(&taken, takes, span)?;
+        let handed = self.handed(card.takes.iter().map(|(name, kind)| (name, kind)), takes, span)?;
         let known = self.cards.iter().position(|result| result.card == index && result.handed == handed);
         let at = match known {
             Some(at) => at,
             None => {
-                self.check_results(self.cards.len(), span)?;
+                check_results("steps are evaluated", self.cards.len(), span)?;
                 let result = self.add_up(index, card, handed, span)?;
                 self.cards.push(result);
                 let at = self.cards.len().saturating_sub(1);

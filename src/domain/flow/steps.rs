@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
+use super::ModelPin;
 use super::machine::{Fault, FeatureSlot, Machine, Stop};
-use super::{Column, ModelPin};
 use crate::domain::expression::operators::{self, Impossible};
+use crate::domain::expression::predicate::Source;
 use crate::domain::expression::words;
 use crate::domain::expression::{Code, Expression, ListWord};
 use crate::domain::place::Span;
@@ -87,14 +88,14 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn row(&mut self, columns: &[Column]) -> Result<Vec<Value>, (&'static str, String)> {
+    fn row(&mut self, columns: &[Source]) -> Result<Vec<Value>, (&'static str, String)> {
         let mut row = Vec::with_capacity(columns.len());
         for column in columns {
             row.push(match column {
-                Column::Input(at) => {
+                Source::Input(at) => {
                     self.facts.values.get(usize::from(*at)).cloned().unwrap_or(Value::Missing)
                 }
-                Column::Feature(at) => match self.feature(*at, Span::default()) {
+                Source::Feature(at) => match self.feature(*at, Span::default()) {
                     Ok(value) => value,
                     Err(Stop::Fault(fault)) => return Err((fault.code, fault.detail)),
                     Err(_) => Value::Missing,

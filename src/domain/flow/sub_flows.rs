@@ -10,6 +10,7 @@ use super::blocks::{STACK, STACK_LEFT};
 use super::compile::Build;
 use super::machine::{Fault, Machine, Outcome, Stop};
 use super::steps::{coerced, within};
+use super::tables::check_results;
 use super::{Flow, Pins, SubFlow};
 use crate::domain::declaration::{FlowDeclaration, SubFlowFound};
 use crate::domain::expression::Expression;
@@ -18,7 +19,6 @@ use crate::domain::expression::scope::{ScopedAnswers, ScopedFlow, ScopedSubFlow}
 use crate::domain::expression::words::Moment;
 use crate::domain::facts::{FactProblem, Facts, NeedAnswer};
 use crate::domain::place::Span;
-use crate::domain::script::limits;
 use crate::domain::value::{Field, Kind, Name, StepHandle, Value};
 use crate::domain::verdict::{Failure, RecordedBy, Step, Verdict};
 
@@ -116,11 +116,8 @@ impl<'a> Machine<'a> {
             self.sub_flows.iter().position(|result| result.flow == at && result.values == facts.values);
         let place = match known {
             Some(place) => place,
-            None if self.sub_flows.len() >= limits::RULE_SET_RESULTS => {
-                let detail = "flows are asked more than 1,000 times";
-                return Err(Fault::new("out_of_budget", detail, span).into());
-            }
             None => {
+                check_results("flows are asked", self.sub_flows.len(), span)?;
                 let result = stacker::maybe_grow(STACK_LEFT, STACK, || self.decided(at, sub, facts));
                 self.sub_flows.push(result);
                 self.sub_flows.len().saturating_sub(1)

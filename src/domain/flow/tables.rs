@@ -31,19 +31,27 @@ pub(super) struct TableResult {
     handed: Vec<Value>,
 }
 
+/// Each result of a step is kept, so a script cannot ask for any number of them.
+pub(super) fn check_results(what: &str, so_far: usize, span: Span) -> Outcome<()> {
+    if so_far < limits::RULE_SET_RESULTS {
+        return Ok(());
+    }
+    Err(Fault::new("out_of_budget", format!("{what} more than 1,000 times"), span).into())
+}
+
 impl<'a> Machine<'a> {
     /// Asks a table, once a request for the same values handed over.
     pub(super) fn table(&mut self, index: u16, takes: &'a [(u16, Expression)], span: Span) -> Outcome<Value> {
         let flow = self.flow;
         let index = usize::from(index);
         let Some(table) = flow.tables.get(index) else { return Ok(Value::Missing) };
-        let taken: Vec<(&Name, &Kind)> = table.taken().map(|column| (&column.name, &column.kind)).collect();
-        let handed = self.handed(&taken, takes, span)?;
+        let taken = table.taken().map(|column| (&column.name, &column.kind));
+        let handed = self.handed(taken, takes, span)?;
         let known = self.tables.iter().position(|result| result.table == index && result.handed == handed);
         let at = match known {
             Some(at) => at,
             None => {
-                self.check_results(self.tables.len(), span)?;
+                check_results("steps are evaluated", self.tables.len(), span)?;
                 let result = self.ask_table(index, table, handed, span)?;
                 self.tables.push(result);
                 self.tables.len().saturating_sub(1)
@@ -53,16 +61,16 @@ impl<'a> Machine<'a> {
     }
 
     /// What a call hands over, in the types that the step takes.
-    pub(super) fn handed(
+    pub(super) fn handed<'t>(
         &mut self,
-        takes: &[(&Name, &Kind)],
+        takes: impl Iterator<Item = (&'t Name, &'t Kind)> + Clone,
         handed: &'a [(u16, Expression)],
         span: Span,
     ) -> Outcome<Vec<Value>> {
-        let mut values = vec![Value::Missing; takes.len()];
+        let mut values = vec![Value::Missing; takes.clone().count()];
         for (at, expression) in handed {
             let value = self.value(expression)?;
-            let Some((name, kind)) = takes.get(usize::from(*at)) else { continue };
+            let Some((name, kind)) = takes.clone().nth(usize::from(*at)) else { continue };
             let value = super::steps::coerced(value, &expression.code, kind)
                 .map_err(|i| Fault::new(i.code, format!("`{name}`: {}", i.detail), span))?;
             if let Some(slot) = values.get_mut(usize::from(*at)) {
@@ -70,15 +78,6 @@ impl<'a> Machine<'a> {
             }
         }
         Ok(values)
-    }
-
-    /// Each result of a step is kept, so a script cannot ask for any number of them.
-    pub(super) fn check_results(&self, so_far: usize, span: Span) -> Outcome<()> {
-        if so_far < limits::RULE_SET_RESULTS {
-            return Ok(());
-        }
-        let detail = "steps are evaluated more than 1,000 times";
-        Err(Fault::new("out_of_budget", detail, span).into())
     }
 
     /// The value of a column or characteristic: there, or missing where it may be.

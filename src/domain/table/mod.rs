@@ -131,7 +131,7 @@ impl Table {
     }
 
     /// The columns that the call hands over, in their order there.
-    pub fn taken(&self) -> impl Iterator<Item = &Column> {
+    pub fn taken(&self) -> impl Iterator<Item = &Column> + Clone {
         self.columns.iter().filter(|column| matches!(column.source, Source::Taken(_)))
     }
 

@@ -200,3 +200,12 @@ fn what_is_wrong_with_asking_is_said_before_it_runs() {
     let (_, found) = Flow::compile(&twice);
     assert!(found.iter().any(|d| d.code == "T025"), "{found:#?}");
 }
+
+#[test]
+fn bounds_that_leave_nothing_are_told_of_answers_as_of_inputs() {
+    let mut swapped = asking(SCRIPT);
+    let score = &mut swapped.needs[0].of[0];
+    std::mem::swap(&mut score.min, &mut score.max);
+    let (_, found) = Flow::compile(&swapped);
+    assert!(found.iter().any(|d| d.code == "T029"), "{found:#?}");
+}
