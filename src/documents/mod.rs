@@ -7,6 +7,7 @@ pub mod definitions;
 pub mod difference;
 pub mod findings;
 pub mod grid;
+pub mod html;
 pub mod json;
 pub mod outline;
 pub mod pages;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::machine::{Fault, Machine, Outcome, Stop, wrong_type};
+use super::watch::Site;
 use crate::domain::expression::operators;
 use crate::domain::expression::words;
 use crate::domain::expression::{Code, CompiledArm, Expression, ListWord};
@@ -122,6 +123,7 @@ impl<'a> Machine<'a> {
     }
 
     pub(super) fn call(&mut self, function: u16, arguments: &'a [Expression], span: Span) -> Outcome<Value> {
+        let site = Site::Function(function);
         let Some(function) = self.flow.script.functions.get(usize::from(function)) else {
             return Ok(Value::Missing);
         };
@@ -137,7 +139,7 @@ impl<'a> Machine<'a> {
         self.depth += 1;
         // Sixteen levels of deep expressions may need more than what is left of this thread's stack.
         let result = stacker::maybe_grow(STACK_LEFT, STACK, || {
-            self.framed(values, function.frame, |m| m.evaluate(&function.body))
+            self.at_site(site, |m| m.framed(values, function.frame, |m| m.evaluate(&function.body)))
         });
         self.depth -= 1;
         match result {

@@ -12,6 +12,7 @@ use super::scorecards::CardResult;
 use super::steps::{AskedScore, ModelResult, Recorded};
 use super::sub_flows::SubFlowResult;
 use super::tables::TableResult;
+use super::watch::{Site, Watch};
 use super::{Budget, Flow, Pins};
 use crate::domain::expression::operators::{self, Impossible};
 use crate::domain::expression::words::{self, Moment};
@@ -71,6 +72,9 @@ pub(super) struct Machine<'a> {
     pub moment: Moment,
     pub budget: &'a Budget<'a>,
     pub pins: &'a Pins,
+    pub watch: Option<&'a dyn Watch>,
+    /// Where what is evaluated now stands.
+    pub(super) site: Site,
     pub ticks: u64,
     /// No tick before this one can stop the evaluation.
     quiet_until: u64,
@@ -114,6 +118,8 @@ impl<'a> Machine<'a> {
             moment,
             budget,
             pins,
+            watch: None,
+            site: Site::Script,
             ticks: 0,
             quiet_until: 0,
             stopped_at: None,
@@ -227,6 +233,14 @@ impl<'a> Machine<'a> {
     }
 
     pub(super) fn evaluate(&mut self, expression: &'a Expression) -> Outcome<Value> {
+        let result = self.evaluate_unwatched(expression);
+        if self.watch.is_some() {
+            self.show(expression, &result);
+        }
+        result
+    }
+
+    fn evaluate_unwatched(&mut self, expression: &'a Expression) -> Outcome<Value> {
         self.tick(expression.span)?;
         let impossible = |i: Impossible| Stop::from(Fault::new(i.code, i.detail, expression.span));
         Ok(match &expression.code {
@@ -381,6 +395,10 @@ impl<'a> Machine<'a> {
     ) -> Outcome<Value> {
         let result = match (self.at_hand(left), self.at_hand(right)) {
             (Some(a), Some(b)) => {
+                if self.watch.is_some() {
+                    self.show_at_hand(left, a);
+                    self.show_at_hand(right, b);
+                }
                 self.walked(a, span)?;
                 operators::comparison(operator, a, b)
             }
@@ -436,7 +454,9 @@ impl<'a> Machine<'a> {
         }
         // A chain of features, each reading the one before, may be as long as the file.
         let result = stacker::maybe_grow(STACK_LEFT, STACK, || {
-            self.framed(Vec::new(), feature.frame, |m| m.value(&feature.formula))
+            self.at_site(Site::Feature(at), |m| {
+                m.framed(Vec::new(), feature.frame, |m| m.value(&feature.formula))
+            })
         });
         let (slot, value) = match result {
             Ok(value) => (FeatureSlot::Value(value.clone()), Some(value)),

@@ -24,6 +24,7 @@ mod table_compile;
 mod table_head;
 mod tables;
 mod thresholds;
+pub mod watch;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -256,6 +257,21 @@ impl Flow {
     ) -> Verdict {
         let moment = Moment { decided_at, time_zone: self.time_zone.clone() };
         machine::Machine::new(self, facts, moment, budget, pins).run()
+    }
+
+    /// As `decide_with`, while `watch` looks on: to the same verdict, tick for tick.
+    #[must_use]
+    pub fn decide_watched(
+        &self,
+        facts: &Facts,
+        decided_at: Timestamp,
+        (budget, pins): (&Budget<'_>, &Pins),
+        watch: &dyn watch::Watch,
+    ) -> Verdict {
+        let moment = Moment { decided_at, time_zone: self.time_zone.clone() };
+        let mut machine = machine::Machine::new(self, facts, moment, budget, pins);
+        machine.watch = Some(watch);
+        machine.run()
     }
 
     /// The models that it asks, and under `flow.name` those of the flows that it asks.

@@ -3,6 +3,7 @@
 use super::Rule;
 use super::machine::{Fault, FeatureSlot, Machine, Stop};
 use super::tables::check_results;
+use super::watch::Site;
 use crate::domain::declaration::HitPolicy;
 use crate::domain::expression::Expression;
 use crate::domain::expression::predicate::Source;
@@ -54,7 +55,13 @@ impl<'a> Machine<'a> {
         for (at, rule) in set.rules.iter().enumerate() {
             let hit = match self.quick(rule) {
                 Some(hit) => Ok(hit),
-                None => self.framed(found.handed.clone(), rule.frame, |m| m.truth(&rule.condition)),
+                None => {
+                    let position = |at| u16::try_from(at).unwrap_or(u16::MAX);
+                    let site = Site::Rule { set: position(index), rule: position(at) };
+                    self.at_site(site, |m| {
+                        m.framed(found.handed.clone(), rule.frame, |m| m.truth(&rule.condition))
+                    })
+                }
             };
             let result = match hit {
                 Ok(true) => {
@@ -87,7 +94,7 @@ impl<'a> Machine<'a> {
     #[inline]
     fn quick(&mut self, rule: &Rule) -> Option<bool> {
         let (predicate, most_ticks) = rule.predicate.as_ref()?;
-        if !self.is_quiet_for(*most_ticks) {
+        if self.watch.is_some() || !self.is_quiet_for(*most_ticks) {
             return None;
         }
         let (facts, features) = (&self.facts.values, &self.features);

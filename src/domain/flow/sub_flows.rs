@@ -129,7 +129,13 @@ impl<'a> Machine<'a> {
     fn decided(&mut self, at: usize, sub: &SubFlow, facts: Facts) -> SubFlowResult {
         let Moment { decided_at, .. } = self.moment;
         let pins = self.pins.of_sub_flow(&sub.name);
+        if let Some(watch) = self.watch {
+            watch.enter(&sub.name);
+        }
         let mut verdict = self.decide_below(&sub.flow, &facts, decided_at, &pins);
+        if let Some(watch) = self.watch {
+            watch.leave();
+        }
         let strictest = sub.flow.outcomes.last();
         // What its `on_error` recorded was not found, however strict it is.
         let found = verdict.trace.iter().any(|step| {
@@ -157,6 +163,7 @@ impl<'a> Machine<'a> {
         let mut machine = Machine::new(flow, facts, moment, self.budget, pins);
         machine.ticks = self.ticks;
         machine.stopped_at = self.stopped_at;
+        machine.watch = self.watch;
         let verdict = machine.run();
         self.ticks = verdict.ticks;
         self.stopped_at = verdict.stopped_at;

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::flow::watch::{Gave, Seen, Site, Watch};
 
 /// Conditions over the inputs of the test flow, most of them short ones.
 fn conditions() -> impl Strategy<Value = String> {
@@ -63,8 +64,44 @@ proptest! {
         let facts = quick.admit(&facts(&given)).unwrap();
         let budget = Budget { alarm: None, stop_at };
         let moment = "2026-11-22T09:00:00Z".parse().unwrap();
-        prop_assert_eq!(quick.decide(&facts, moment, &budget), slow.decide(&facts, moment, &budget));
+        let verdict = quick.decide(&facts, moment, &budget);
+        prop_assert_eq!(&verdict, &slow.decide(&facts, moment, &budget));
+        let watch = Everything::default();
+        prop_assert_eq!(&verdict, &quick.decide_watched(&facts, moment, (&budget, &Pins::default()), &watch));
+        let seen = watch.0.into_inner();
+        let results = verdict.trace.iter().find_map(|step| match step {
+            Step::Rules { rules, .. } => Some(rules.results.clone()),
+            _ => None,
+        });
+        for (at, result) in results.unwrap_or_default().into_iter().enumerate() {
+            let site = Site::Rule { set: 0, rule: u16::try_from(at).unwrap() };
+            let last = seen.iter().rev().find(|(there, _)| *there == site);
+            let expected = match result {
+                RuleResult::Hit => Some(Value::Boolean(true)),
+                RuleResult::Miss => Some(Value::Boolean(false)),
+                RuleResult::Failed => None,
+            };
+            prop_assert_eq!(last.and_then(|(_, gave)| gave.clone()), expected);
+        }
     }
+}
+
+/// Keeps all that it is shown; `None` for what gave no value.
+#[derive(Default)]
+struct Everything(std::cell::RefCell<Vec<(Site, Option<Value>)>>);
+
+impl Watch for Everything {
+    fn seen(&self, seen: Seen<'_>) {
+        let gave = match seen.gave {
+            Gave::Value(value) => Some(value.clone()),
+            Gave::Failed(_) | Gave::Left => None,
+        };
+        self.0.borrow_mut().push((seen.site, gave));
+    }
+
+    fn enter(&self, _: &Name) {}
+
+    fn leave(&self) {}
 }
 
 /// One condition as a rule, as a script's branch and as a feature: hit, miss or failed.
