@@ -13,7 +13,7 @@ use crate::documents::yaml::shape::{Keys, Shape};
 use crate::documents::yaml::{Content, Literal, Node, read};
 use crate::domain::declaration::{
     FeatureDeclaration, FlowDeclaration, ModelUseDeclaration, OnErrorDeclaration, OnInvalid,
-    ReasonDeclaration, ThresholdDeclaration, ThresholdLiteral, UnknownInputs,
+    ReasonDeclaration, StandInDeclaration, ThresholdDeclaration, ThresholdLiteral, UnknownInputs,
 };
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::place::{Located, Place, Span};
@@ -217,17 +217,43 @@ fn long_model_use(
     shape: &mut Shape<'_>,
     node: &Node,
     name: &str,
-) -> (Option<Located<String>>, Option<Located<f64>>) {
+) -> (Option<Located<String>>, Option<StandInDeclaration>) {
     let Some(mut keys) = shape.keys(node, format!("model `{name}`")) else { return (None, None) };
     let reference = keys.required("use", shape).and_then(|node| shape.text(node));
-    let fallback = keys.optional("if_it_fails").and_then(|node| {
-        let mut keys = shape.keys(node, "`if_it_fails`")?;
-        let probability = keys.required("probability", shape).and_then(|node| probability(shape, node));
-        keys.finish(shape);
-        probability
-    });
+    let fallback = keys.optional("if_it_fails").and_then(|node| stand_in(shape, node));
     keys.finish(shape);
     (reference, fallback)
+}
+
+fn stand_in(shape: &mut Shape<'_>, node: &Node) -> Option<StandInDeclaration> {
+    let mut keys = shape.keys(node, "`if_it_fails`")?;
+    let probability = keys.optional("probability").map(|node| probability(shape, node));
+    let score = keys.optional("score").map(|node| finite(shape, node));
+    let reasons = keys.optional("reasons").map(|node| texts(shape, node)).unwrap_or_default();
+    keys.finish(shape);
+    if probability.is_none() && score.is_none() {
+        let message = "`if_it_fails` says neither `probability` nor `score`";
+        shape.report(Diagnostic::error("Y010", node.place, message).help("write `{ probability: 0.5 }`"));
+        return None;
+    }
+    Some(StandInDeclaration {
+        probability: probability.flatten(),
+        score: score.flatten(),
+        reasons,
+        place: node.place,
+    })
+}
+
+/// A number that is one.
+pub(super) fn finite(shape: &mut Shape<'_>, node: &Node) -> Option<Located<f64>> {
+    let text = shape.number(node)?;
+    match text.value.parse::<f64>() {
+        Ok(value) if value.is_finite() => Some(Located::new(value, text.place)),
+        _ => {
+            shape.report(Diagnostic::error("B007", text.place, "a score is a number"));
+            None
+        }
+    }
 }
 
 /// A number from 0 to 1.

@@ -116,8 +116,34 @@ pub struct ModelUseDeclaration {
     pub reference: Located<String>,
     /// The version that the reference resolved to; `None` when that failed (and was reported).
     pub model: Option<Arc<Model>>,
-    /// Probability to use when the model cannot answer.
-    pub if_it_fails: Option<Located<f64>>,
+    /// What stands in when the model cannot answer.
+    pub if_it_fails: Option<StandInDeclaration>,
+}
+
+/// `if_it_fails: { probability: 0.5, score: 0, reasons: [R900] }`; a probability or a score is there.
+#[derive(Debug, Clone)]
+pub struct StandInDeclaration {
+    /// From 0 to 1.
+    pub probability: Option<Located<f64>>,
+    /// In the unit of the model's score.
+    pub score: Option<Located<f64>>,
+    pub reasons: Vec<Located<String>>,
+    pub place: Place,
+}
+
+impl StandInDeclaration {
+    /// `0.5`, `score 480`, `0.5 because of R900`: what it says, in short.
+    #[must_use]
+    pub fn said(&self) -> String {
+        let probability = self.probability.as_ref().map(|p| p.value.to_string());
+        let score = self.score.as_ref().map(|s| format!("score {}", s.value));
+        let mut said: Vec<String> = probability.into_iter().chain(score).collect();
+        if !self.reasons.is_empty() {
+            let codes: Vec<&str> = self.reasons.iter().map(|code| code.value.as_str()).collect();
+            said.push(format!("reasons {}", codes.join(", ")));
+        }
+        said.join(", ")
+    }
 }
 
 #[derive(Debug, Clone)]

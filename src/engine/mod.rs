@@ -296,7 +296,7 @@ fn evaluate(question: &Question<'_>, facts: Facts) -> Evaluated {
     let flow = &question.flow.flow;
     let (decision_id, decided_at) = question.stamp;
     let started = Instant::now();
-    let verdict = run(flow, &facts, decided_at, Guard::Clock);
+    let verdict = run(flow, &facts, decided_at, Guard::Clock, question.trace);
     let elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     let languages: Vec<&str> = question.languages.iter().map(String::as_str).collect();
     let decision = Decision {
@@ -336,15 +336,20 @@ enum Guard {
     Recorded(Option<u64>),
 }
 
-/// Evaluates under the guards: the clock's, and one against defects of our own.
-fn run(flow: &Flow, facts: &Facts, decided_at: Timestamp, guard: Guard) -> Verdict {
+/// Evaluates under the guards: the clock's, and one against defects of our own. For a full trace models explain
+/// themselves.
+fn run(flow: &Flow, facts: &Facts, decided_at: Timestamp, guard: Guard, trace: TraceLevel) -> Verdict {
     let started = Instant::now();
     let late = move || started.elapsed() > WALL_CLOCK_GUARD;
     let budget = match guard {
         Guard::Clock => Budget { alarm: Some(&late), stop_at: None },
         Guard::Recorded(stop_at) => Budget { alarm: None, stop_at },
     };
-    catch_unwind(AssertUnwindSafe(|| flow.decide(facts, decided_at, &budget))).unwrap_or_else(|_| {
+    let decided = || match trace {
+        TraceLevel::Full => flow.decide_explained(facts, decided_at, &budget),
+        TraceLevel::None | TraceLevel::Summary => flow.decide(facts, decided_at, &budget),
+    };
+    catch_unwind(AssertUnwindSafe(decided)).unwrap_or_else(|_| {
         tracing::error!(flow = &*flow.name, "the evaluation panicked; on_error was recorded");
         flow.given_up(facts, decided_at, "the evaluation could not be finished")
     })

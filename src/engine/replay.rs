@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{Engine, Guard, LANGUAGE, run};
+use super::{Engine, Guard, LANGUAGE, TraceLevel, run};
 use crate::audit::{
     Difference, ReadError, Record, RevisionFile, Unreadable, canonical_verdict, compare_verdicts,
     masked_names,
@@ -82,7 +82,7 @@ impl Engine {
             };
             // Where the clock stopped a run on one revision says nothing of another.
             let guard = if is_own { Guard::Recorded(record.stopped_at()?) } else { Guard::Clock };
-            let verdict = run(&flow.flow, &facts, answer.decided_at, guard);
+            let verdict = run(&flow.flow, &facts, answer.decided_at, guard, TraceLevel::None);
             if let Some(asked) = verdict.needs.first() {
                 notes.push(format!("asks the caller for `{}`, which the record does not have", asked.name));
                 return Ok(stopped(record, wanted, notes));

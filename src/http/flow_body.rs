@@ -7,9 +7,10 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value as Json, json};
 
 use crate::domain::declaration::{
-    FlowDeclaration, InputDeclaration, NeedDeclaration, OutputDeclaration, Personal, ThresholdLiteral,
-    UnknownInputs,
+    FlowDeclaration, InputDeclaration, NeedDeclaration, OutputDeclaration, Personal, StandInDeclaration,
+    ThresholdLiteral, UnknownInputs,
 };
+use crate::domain::place::Located;
 use crate::domain::value::{Field, Kind};
 
 /// The inputs of a flow as a JSON Schema (2020-12). Every property carries its `type` inline: no `$ref`, no `anyOf`.
@@ -178,10 +179,21 @@ pub fn models(flow: &FlowDeclaration) -> Json {
             "model": model.map(|m| m.name.to_string()),
             "version": model.map(|m| m.version),
             "digest": model.map(|m| m.digest.to_string()),
-            "if_it_fails": used.if_it_fails.as_ref().map(|p| p.value),
+            "if_it_fails": used.if_it_fails.as_ref().map(stand_in),
         })
     };
     flow.models.iter().map(|used| (used.name.value.clone(), shown(used))).collect::<Map<_, _>>().into()
+}
+
+/// What stands in for a model that fails: the bare probability where nothing else is said.
+fn stand_in(declared: &StandInDeclaration) -> Json {
+    let number = |number: &Option<Located<f64>>| number.as_ref().map(|number| number.value);
+    let (probability, score) = (number(&declared.probability), number(&declared.score));
+    if score.is_none() && declared.reasons.is_empty() {
+        return json!(probability);
+    }
+    let reasons: Vec<&str> = declared.reasons.iter().map(|code| code.value.as_str()).collect();
+    json!({ "probability": probability, "score": score, "reasons": reasons })
 }
 
 #[cfg(test)]

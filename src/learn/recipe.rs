@@ -17,10 +17,11 @@ pub use features::{Missing, Numbers, RecipeFeature, Trend, Unseen};
 use super::codes;
 use crate::documents::{Source, yaml};
 use crate::domain::diagnostic::Diagnostic;
-use crate::domain::model::MAX_DECIMALS;
+use crate::domain::model::{ExplainWhen, MAX_DECIMALS};
 use crate::domain::place::{Place, Span};
 use crate::domain::value::Name;
 use written::Written;
+pub(super) use written::{BeyondWritten, ExplainWritten};
 
 /// What a model is fitted from, and how.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +36,8 @@ pub struct Recipe {
     pub decimals: u32,
     /// Above this probability a flow would not approve: what the card counts approvals by.
     pub cut_off: Option<f64>,
+    /// When the model explains its answers, beside the times that somebody asks.
+    pub explain: ExplainWhen,
     /// The algorithm used when none is asked for.
     pub algorithm: String,
     pub algorithms: BTreeMap<String, Candidates>,
@@ -169,6 +172,7 @@ fn shape(written: Written, findings: &mut Findings<'_>) -> Recipe {
         cross_validation: written.cv,
         decimals: written.decimals,
         cut_off: written.cut_off,
+        explain: written.explain.into(),
         algorithm: written.algorithm,
         algorithms: shaped,
         features,

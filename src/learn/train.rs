@@ -197,7 +197,7 @@ pub fn fit_version(
     });
     let (algorithm, tried) = choose::choose(&recipe, candidates, &sample, &split.train, progress)?;
     progress(Progress::Fitting { algorithm: name.to_owned() });
-    let fitted = candidate::fit(&recipe, algorithm, &sample, &split.train)?;
+    let fitted = candidate::fit(&recipe, algorithm, &sample, &split.train)?.within_ranges(&recipe, &sample);
     let artefact = store(&recipe, algorithm, &fitted, &sample, &split)?;
     // The bytes, not what they were made from: reading them back is part of what is verified.
     let model = artefact::load(&artefact, recipe.model.clone(), 0)?;
@@ -273,6 +273,7 @@ fn store(
         golden,
         background,
         reasons: &reasons,
+        explains: recipe.explain,
     })?)
 }
 

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use rust_decimal::Decimal;
 
 use super::blocks::{STACK, STACK_LEFT};
+use super::model_steps::ModelResult;
 use super::rule_sets::SetResult;
 use super::scorecards::CardResult;
-use super::steps::{AskedScore, ModelResult, Recorded};
+use super::steps::{AskedScore, Recorded};
 use super::sub_flows::SubFlowResult;
 use super::tables::TableResult;
 use super::watch::{Site, Watch};
@@ -73,6 +74,8 @@ pub(super) struct Machine<'a> {
     pub budget: &'a Budget<'a>,
     pub pins: &'a Pins,
     pub watch: Option<&'a dyn Watch>,
+    /// Every model is explained, whether the script asks or not.
+    pub(super) explains: bool,
     /// Where what is evaluated now stands.
     pub(super) site: Site,
     pub ticks: u64,
@@ -119,6 +122,7 @@ impl<'a> Machine<'a> {
             budget,
             pins,
             watch: None,
+            explains: false,
             site: Site::Script,
             ticks: 0,
             quiet_until: 0,

@@ -7,6 +7,7 @@ mod compile;
 mod ending;
 mod lists;
 mod machine;
+mod model_steps;
 mod models;
 mod names;
 mod needs;
@@ -135,8 +136,8 @@ pub struct ModelUse {
     /// As written: `german_credit@champion`.
     pub reference: String,
     pub model: Arc<Model>,
-    /// Probability to use when the model cannot answer.
-    pub if_it_fails: Option<f64>,
+    /// What stands in when the model cannot answer.
+    pub if_it_fails: Option<Arc<StandIn>>,
     pub(super) columns: Vec<Source>,
 }
 
@@ -233,10 +234,23 @@ pub struct Pins {
     pub lists: BTreeMap<Name, Arc<List>>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum ModelPin {
     Probability(f64),
+    Answer(Arc<StandIn>),
     Fails,
+}
+
+/// What stands in for a model's answer: what the flow declares for the case that it fails, or what a case pins.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct StandIn {
+    /// From 0 to 1.
+    pub probability: Option<f64>,
+    /// What `.score` gives; of a model that gives no probability the answer.
+    pub score: Option<f64>,
+    pub reasons: Vec<Name>,
+    /// By the model's inputs; empty where nothing is said of them.
+    pub contributions: BTreeMap<Name, f64>,
 }
 
 impl Flow {
@@ -259,6 +273,16 @@ impl Flow {
         machine::Machine::new(self, facts, moment, budget, pins).run()
     }
 
+    /// As `decide`, and every model that answers explains itself in the trace.
+    #[must_use]
+    pub fn decide_explained(&self, facts: &Facts, decided_at: Timestamp, budget: &Budget<'_>) -> Verdict {
+        let moment = Moment { decided_at, time_zone: self.time_zone.clone() };
+        let pins = Pins::default();
+        let mut machine = machine::Machine::new(self, facts, moment, budget, &pins);
+        machine.explains = true;
+        machine.run()
+    }
+
     /// As `decide_with`, while `watch` looks on: to the same verdict, tick for tick.
     #[must_use]
     pub fn decide_watched(
@@ -271,6 +295,7 @@ impl Flow {
         let moment = Moment { decided_at, time_zone: self.time_zone.clone() };
         let mut machine = machine::Machine::new(self, facts, moment, budget, pins);
         machine.watch = Some(watch);
+        machine.explains = watch.explains_models();
         machine.run()
     }
 

@@ -164,6 +164,7 @@ impl<'a> Machine<'a> {
         machine.ticks = self.ticks;
         machine.stopped_at = self.stopped_at;
         machine.watch = self.watch;
+        machine.explains = self.explains;
         let verdict = machine.run();
         self.ticks = verdict.ticks;
         self.stopped_at = verdict.stopped_at;

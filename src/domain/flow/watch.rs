@@ -12,6 +12,10 @@ pub trait Watch {
     /// Another flow is asked: what is shown until `leave` stands in that one.
     fn enter(&self, flow: &Name);
     fn leave(&self);
+    /// Whether every model that answers is to explain itself in the trace, which costs what explaining costs.
+    fn explains_models(&self) -> bool {
+        false
+    }
 }
 
 /// One expression and what it gave.

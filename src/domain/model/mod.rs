@@ -1,6 +1,7 @@
 //! A fitted model as it is served: flattened, validated, and asked one row at a time.
 //! No fitting, no files, no serde: `learn` makes these.
 
+mod answer;
 mod boosted;
 mod characteristics;
 mod encode;
@@ -16,8 +17,10 @@ mod trees;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use answer::{Answer, ExplainWhen, MOST_REASONS};
 pub use boosted::{BaseComes, Boosted, BoostedParts, Branch, MAX_CATEGORIES, Missing, Rule, Side, Width};
 pub use characteristics::{Adverse, Attribute, Characteristic, Characteristics, Compare, Condition};
+pub use encode::noted::{Beyond, InputNote, InputProblem, Range, Taken};
 pub use encode::{Bins, Encoding, Fallback, Feature, as_number};
 pub use explain::{Background, Contributions, ReasonCode, Space};
 pub use forest::Forest;
@@ -55,6 +58,7 @@ pub struct Model {
     explainer: Arc<Explainer>,
     /// The code that each input stands for when it speaks against somebody, in the order of `inputs`.
     reason_codes: Box<[Option<Name>]>,
+    explains: ExplainWhen,
 }
 
 /// What a model is made of; `Model::new` checks that it fits together.
@@ -125,8 +129,8 @@ impl ModelInput {
 /// Why a model could not answer; the text names the input, never its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelFailure {
-    /// `missing_value`, `unknown_category`, `wrong_type`, `not_finite`, `wrong_row`, `no_attribute` or
-    /// `not_explainable`.
+    /// `missing_value`, `unknown_category`, `wrong_type`, `not_finite`, `out_of_range`, `wrong_row`, `no_attribute`
+    /// or `not_explainable`.
     pub code: &'static str,
     pub detail: String,
 }
@@ -205,6 +209,7 @@ impl Model {
             predictor,
             explainer,
             reason_codes,
+            explains: ExplainWhen::Asked,
         })
     }
 
@@ -240,6 +245,14 @@ impl Model {
     /// When an input is missing, unknown or of another type and its feature does not say what then, or when the
     /// numbers are so large that no answer is left.
     pub fn predict(&self, row: &[Value]) -> Result<f64, ModelFailure> {
+        self.answer(row).map(|answer| answer.value)
+    }
+
+    /// As [`Model::predict`], and whether there is something to say about the inputs.
+    ///
+    /// # Errors
+    /// As [`Model::predict`].
+    pub fn answer(&self, row: &[Value]) -> Result<Answer, ModelFailure> {
         match self.columns {
             0..=63 => self.predict_within::<64>(row),
             64..=255 => self.predict_within::<256>(row),
@@ -248,11 +261,11 @@ impl Model {
         }
     }
 
-    fn predict_within<const WIDTH: usize>(&self, row: &[Value]) -> Result<f64, ModelFailure> {
+    fn predict_within<const WIDTH: usize>(&self, row: &[Value]) -> Result<Answer, ModelFailure> {
         let mut columns = [0.0; WIDTH];
-        self.write(row, &mut columns)?;
+        let is_noted = self.write(row, &mut columns)?;
         let of = columns.get(..self.columns).unwrap_or_default();
-        let answer = match &self.predictor {
+        let value = match &self.predictor {
             Predictor::Logistic(logistic) => logistic.probability(of),
             Predictor::Forest(forest) => forest.probability(&mut columns),
             Predictor::Scorecard(scorecard) => scorecard.probability(of),
@@ -260,7 +273,7 @@ impl Model {
             Predictor::Characteristics(card) => card.points(of).ok_or_else(no_attribute)?,
             Predictor::Graph(graph) => graph.answer(of),
         };
-        if answer.is_finite() { Ok(answer) } else { Err(too_large()) }
+        if value.is_finite() { Ok(Answer { value, is_noted }) } else { Err(too_large()) }
     }
 
     /// As [`Model::predict`] for many rows: trees go over blocks of rows, which is several times as quick.
@@ -291,8 +304,8 @@ impl Model {
         Ok(columns)
     }
 
-    fn write(&self, row: &[Value], columns: &mut [f64]) -> Result<(), ModelFailure> {
-        encode::write(&self.encoders, row, columns)?;
+    fn write(&self, row: &[Value], columns: &mut [f64]) -> Result<bool, ModelFailure> {
+        let is_noted = encode::write(&self.encoders, row, columns)?;
         let is_single = match &self.predictor {
             Predictor::Boosted(trees) => trees.width() == Width::Single,
             Predictor::Graph(_) => true,
@@ -300,7 +313,7 @@ impl Model {
         };
         // What is no 32-bit float would be an infinity to the model, which the libraries refuse too.
         let lost = |x: &f64| x.is_finite() && !(*x as f32).is_finite();
-        if is_single && columns.iter().take(self.columns).any(lost) { Err(too_large()) } else { Ok(()) }
+        if is_single && columns.iter().take(self.columns).any(lost) { Err(too_large()) } else { Ok(is_noted) }
     }
 
     /// The input that a column belongs to.
