@@ -88,8 +88,12 @@ fn models() -> Json {
             (
                 "if_it_fails",
                 object(
-                    "what stands in for an answer that does not come",
-                    &[("probability!", json!({"type": "number", "minimum": 0, "maximum": 1}))],
+                    "what stands in for an answer that does not come; a probability or a score must be there",
+                    &[
+                        ("probability", json!({"type": "number", "minimum": 0, "maximum": 1})),
+                        ("score", json!({"type": "number", "description": "what `.score` gives"})),
+                        ("reasons", list("what `.reasons` gives", text("a declared reason"))),
+                    ],
                 ),
             ),
         ],

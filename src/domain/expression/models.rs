@@ -49,7 +49,8 @@ impl Compiler<'_> {
             }
             "score" => self.check_fallback_score(model, gives, name.span),
             "reasons" | "contributions" => {
-                if let Some(why) = gives.not_explainable {
+                let is_wanted = name.text == "contributions" || !gives.reasons.is_empty();
+                if let Some(why) = gives.not_explainable.filter(|_| is_wanted) {
                     let message = format!("the model `{model}` ({}) cannot be explained", gives.version);
                     self.error("T123", name.span, message).help = Some(why.to_owned());
                 } else if name.text == "reasons" {
@@ -77,8 +78,11 @@ impl Compiler<'_> {
     fn check_reasons(&mut self, model: &Name, gives: &ModelGives, span: Span) {
         let scope = self.scope;
         if gives.reasons.is_empty() {
-            let message = format!("the model `{model}` ({}) has no reason for any input", gives.version);
-            self.error("T121", span, message).help = Some(
+            let message = format!(
+                "the model `{model}` ({}) has no reason for any input: this list is empty",
+                gives.version
+            );
+            self.warning("T121", span, message).help = Some(
                 "say `reason: R205` for the inputs in its `train.yaml` and train a new version, or under `reasons:` of \
                  the columns file and import it again"
                     .to_owned(),

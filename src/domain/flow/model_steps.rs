@@ -158,6 +158,8 @@ impl Machine<'_> {
                     inputs.map(|input| (input.name.clone(), number(&input.name))).collect();
                 Ok(Value::Map(Arc::new(all)))
             }
+            // `check` has warned of it; an older version that is promoted again must not stop the flow.
+            ("reasons", AnswerSource::Row(_)) if !used.model.has_reasons() => Ok(texts([].iter())),
             ("reasons" | "contributions", AnswerSource::Row(_)) => {
                 let explanation =
                     self.explained(at).map_err(|(code, detail)| Fault::new(code, detail, span))?;

@@ -93,6 +93,14 @@ impl Model {
         }
     }
 
+    /// Whether any input has a reason.
+    #[must_use]
+    pub fn has_reasons(&self) -> bool {
+        let of_attributes = matches!(&self.predictor, Predictor::Characteristics(card)
+            if card.characteristics.iter().flat_map(|one| &one.attributes).any(|one| one.reason.is_some()));
+        of_attributes || self.reason_codes.iter().any(Option::is_some)
+    }
+
     /// Every code that the model may give as a reason.
     #[must_use]
     pub fn reason_codes(&self) -> BTreeSet<Name> {

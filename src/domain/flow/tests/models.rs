@@ -240,7 +240,12 @@ fn what_a_model_cannot_give_is_found_before_anything_runs() {
     let probability = r#"if model("risk").probability > 1 { decline("R1", "R2"); } else { approve(); }"#;
     check(number(), probability, "T120", "gives number, not a probability / read `.score`");
     let reasons = r#"if age > 3 { decline(model("risk").reasons); } else { approve(); }"#;
-    check(number(), reasons, "T123", "`--rows`");
+    check(number(), reasons, "T121", "has no reason for any input: this list is empty");
+    let mapped = || number().with_reasons(&[("score".into(), Name::from("R1"))].into()).unwrap();
+    check(mapped(), reasons, "T123", "`--rows`");
+    let contributions =
+        r#"if model("risk").contributions.score > 1 { decline("R1", "R2"); } else { approve(); }"#;
+    check(number(), contributions, "T123", "`--rows`");
     let bare = model(
         vec![column("score", Kind::Number)],
         Predictor::Logistic(Logistic::new(0.0, vec![1.0]).unwrap()),
