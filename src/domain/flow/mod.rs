@@ -285,6 +285,22 @@ impl Flow {
         own.chain(below).collect()
     }
 
+    /// Everything that a failure can name: `feature burden`, `rule heavy in knockout`, `model default_risk`, `table
+    /// pricing`, `scorecard application`, `flow.rhai`.
+    #[must_use]
+    pub fn steps_that_may_fail(&self) -> Vec<String> {
+        let rules = self
+            .rule_sets
+            .iter()
+            .flat_map(|set| set.rules.iter().map(|rule| format!("rule {} in {}", rule.id, set.name)));
+        let features = self.features.iter().map(|feature| format!("feature {}", feature.name));
+        let models = self.models.iter().map(|used| format!("model {}", used.name));
+        let tables = self.tables.iter().map(|table| format!("table {}", table.name));
+        let cards = self.scorecards.iter().map(|card| format!("scorecard {}", card.name));
+        let all = features.chain(rules).chain(models).chain(tables).chain(cards);
+        all.chain(["flow.rhai".to_owned()]).collect()
+    }
+
     /// The flows that it asks, and those that they ask.
     #[must_use]
     pub fn all_sub_flows(&self) -> Vec<Name> {
