@@ -11,6 +11,7 @@ mod models;
 mod names;
 mod needs;
 mod paths;
+pub mod properties;
 mod protected;
 mod reasons;
 mod rule_sets;
@@ -72,6 +73,8 @@ pub struct Flow {
     pub outcomes: Vec<Name>,
     pub reasons: Vec<Reason>,
     pub outputs: Vec<Output>,
+    /// What it claims of all its answers.
+    pub properties: Vec<properties::Property>,
     pub on_error: Fallback,
     /// `None`: facts out of range are refused.
     pub on_invalid: Option<Fallback>,
