@@ -20,3 +20,4 @@ pub mod telemetry;
     reason = "generated: it looks as its generator likes"
 )]
 pub mod wire;
+pub mod trial;
