@@ -12,7 +12,7 @@ use super::{Budget, Flow, Pins, StandIn};
 use crate::domain::expression::words::Moment;
 use crate::domain::facts::Facts;
 use crate::domain::model::Model;
-use crate::domain::model::remote::Fetch;
+use crate::domain::model::remote::{Fetch, Hole};
 use crate::domain::value::{Name, Value};
 use crate::domain::verdict::{GatheredTrace, RecordedBy, Step, Verdict};
 
@@ -196,7 +196,9 @@ fn sendable(model: &Model, mut row: Vec<Value>) -> Result<Box<[Value]>, Unanswer
                 let detail = format!("reads `{}`, which was not given", input.name);
                 return Err(("missing_value", detail));
             };
-            *value = stands.clone();
+            if let Hole::Value(stands) = stands {
+                *value = stands.clone();
+            }
         }
     }
     Ok(row.into())

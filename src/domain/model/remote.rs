@@ -100,7 +100,15 @@ pub enum Layout {
 pub struct Sent {
     pub datatype: Datatype,
     /// `None`: without it the model is not asked.
-    pub if_missing: Option<Value>,
+    pub if_missing: Option<Hole>,
+}
+
+/// What is sent for an input that is missing.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Hole {
+    Value(Value),
+    /// Not a number: what many models take for missing.
+    Nan,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
