@@ -13,3 +13,10 @@ pub mod learn;
 pub mod release;
 pub mod store;
 pub mod telemetry;
+#[expect(
+    clippy::allow_attributes_without_reason,
+    clippy::large_enum_variant,
+    clippy::too_many_lines,
+    reason = "generated: it looks as its generator likes"
+)]
+pub mod wire;
