@@ -3,6 +3,7 @@
 
 mod files;
 mod reference;
+mod remote;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use serde::Deserialize;
 
 pub use files::{FilesRead, ModelPart, part_of, read_files, read_models};
 pub use reference::ResolveError;
+pub use remote::RemoteModel;
 
 use super::artefact;
 use super::codes;
@@ -52,6 +54,8 @@ pub struct LibraryModel {
     pub serve: Option<VersionPolicy>,
     /// In order of number; one that cannot serve is here without its model.
     pub versions: BTreeMap<u32, LibraryVersion>,
+    /// It answers on other servers: then it has no versions here.
+    pub remote: Option<RemoteModel>,
 }
 
 /// One numbered version.
@@ -185,6 +189,7 @@ impl ModelLibrary {
             match part {
                 ModelPart::Artefact(number) => numbers.entry(*number).or_default().0 = Some((*path, *bytes)),
                 ModelPart::Card(number) => numbers.entry(*number).or_default().1 = Some((*path, *bytes)),
+                ModelPart::Remote => model.remote = Some(self.read_remote(path, bytes)),
                 ModelPart::Aliases | ModelPart::Recipe => {}
             }
         }
@@ -202,6 +207,9 @@ impl ModelLibrary {
                 }
             }
         }
+        if model.remote.is_some() {
+            self.check_alone(files);
+        }
         for (part, path, bytes) in files {
             if *part == ModelPart::Aliases {
                 model.serve = None;
@@ -209,6 +217,23 @@ impl ModelLibrary {
             }
         }
         model
+    }
+
+    fn read_remote(&mut self, path: &str, bytes: &[u8]) -> RemoteModel {
+        remote::read_remote(path, bytes, &mut self.findings)
+    }
+
+    /// A name means one thing: what answers elsewhere has no versions and no aliases of versions here.
+    fn check_alone(&mut self, files: &[Part<'_>]) {
+        for (part, path, _) in files {
+            if matches!(part, ModelPart::Artefact(_) | ModelPart::Aliases) {
+                let message =
+                    "the model answers on other servers, as its `remote.yaml` says, and not by this";
+                let help =
+                    "remove one of the two; the aliases of what answers elsewhere stand in `remote.yaml`";
+                self.error(path, codes::REMOTE_AND_VERSIONS, message.to_owned(), help);
+            }
+        }
     }
 
     fn read_version(
@@ -311,6 +336,11 @@ impl ModelLibrary {
             let nearest = nearest(name, self.models.keys().map(AsRef::as_ref)).map(str::to_owned);
             ResolveError::UnknownModel { name: name.to_owned(), nearest }
         })?;
+        if let Some(remote) = &model.remote {
+            let version = reference::version_elsewhere(name, which, &remote.aliases)?;
+            let broken = |why| ResolveError::BrokenRemote { name: name.to_owned(), why };
+            return remote.asked(&Name::from(name), version.as_deref()).map_err(broken);
+        }
         let number = reference::number(name, which, model)?;
         let version = model.versions.get(&number).ok_or_else(|| ResolveError::UnknownVersion {
             name: name.to_owned(),

@@ -385,7 +385,7 @@ impl<'d> Build<'d> {
         found.and_then(|at| u16::try_from(at).ok())
     }
 
-    fn fallback(
+    pub(super) fn fallback(
         &mut self,
         outcome: &Located<String>,
         reason: &Located<String>,
