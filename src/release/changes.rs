@@ -44,7 +44,7 @@ impl Changes {
         let (sender, told) = mpsc::channel();
         let tell = sender.clone();
         // Without events the folders are looked at now and then, which finds the same a little later.
-        let events = events(&[&rules, &models], move || {
+        let events = events(&[rules.clone(), models.clone()], move || {
             // Nobody listens any more: nobody has to know.
             let _ = tell.send(());
         });

@@ -234,6 +234,9 @@ impl Told<'_> {
                 RecordedBy::Verb => self.verb(*line, &what),
                 RecordedBy::SubFlow(name) => self.sub_flow(name, &what),
                 RecordedBy::OnError => self.say(format!("`on_error` recorded {what}, because a step failed")),
+                RecordedBy::IfItFails(model) => {
+                    self.say(format!("`if_it_fails` of the model `{model}` recorded {what}"));
+                }
                 RecordedBy::OnInvalid => {
                     self.say(format!("`on_invalid` recorded {what}: a fact is out of its range"));
                 }

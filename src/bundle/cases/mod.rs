@@ -6,6 +6,7 @@ mod deciding;
 mod file;
 mod markets;
 mod pins;
+mod prepared;
 mod report;
 mod run;
 
@@ -16,6 +17,7 @@ use jiff::Timestamp;
 
 pub use deciding::Deciding;
 pub(super) use file::read_cases;
+pub use prepared::{Prepared, prepared};
 pub use report::{CasesSummary, FailedCase, rendered, rendered_one, summary};
 pub use run::{Coverage, Lot, Running, run, run_all};
 
@@ -30,6 +32,8 @@ use crate::domain::value::Name;
 #[derive(Debug, Clone, Default)]
 pub struct CaseFiles {
     pub cases: Vec<Case>,
+    /// The named sets of facts of `cases/_facts.yaml`.
+    pub sets: BTreeMap<String, Given>,
     /// What is wrong in the files; a case with an error is not among `cases`.
     pub diagnostics: Vec<Diagnostic>,
 }
