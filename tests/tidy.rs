@@ -19,6 +19,8 @@ const ROOMS: &[&str] = &[
     "http",
     "engine",
     "release",
+    "wire",
+    "trial",
     "audit",
     "store",
     "bundle",

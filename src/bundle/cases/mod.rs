@@ -16,7 +16,7 @@ use jiff::Timestamp;
 
 pub(super) use file::read_cases;
 pub use prepared::{Prepared, prepared};
-pub use report::{CasesSummary, FailedCase, rendered, summary};
+pub use report::{CasesSummary, CoverageSummary, FailedCase, rendered, summary};
 pub use run::{Coverage, run};
 
 use crate::domain::diagnostic::Diagnostic;
