@@ -124,7 +124,9 @@ pub struct Feature {
     pub typed: Typed,
     /// Inputs, thresholds and earlier features that the formula names.
     pub reads: Arc<[Name]>,
-    pub(super) formula: Expression,
+    /// The formula as written.
+    pub written: Arc<str>,
+    pub(in crate::domain) formula: Expression,
     pub(super) frame: u16,
 }
 
@@ -137,7 +139,7 @@ pub struct ModelUse {
     pub model: Arc<Model>,
     /// Probability to use when the model cannot answer.
     pub if_it_fails: Option<f64>,
-    pub(super) columns: Vec<Source>,
+    pub(in crate::domain) columns: Vec<Source>,
 }
 
 #[derive(Debug, Clone)]
@@ -200,6 +202,8 @@ pub(in crate::domain) struct Script {
     pub functions: Vec<CompiledFunction>,
     /// Offset at which each line begins.
     pub lines: Vec<u32>,
+    /// As written.
+    pub text: Arc<str>,
 }
 
 impl Script {
