@@ -13,3 +13,4 @@ pub mod learn;
 pub mod release;
 pub mod store;
 pub mod telemetry;
+pub mod trial;

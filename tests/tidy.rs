@@ -19,6 +19,7 @@ const ROOMS: &[&str] = &[
     "http",
     "engine",
     "release",
+    "trial",
     "audit",
     "store",
     "bundle",

@@ -94,7 +94,11 @@ impl<'c> Where<'c> {
         }
         let mut reads = Vec::new();
         self.reads(expression, node, &mut reads);
-        let shown = if parts.is_empty() { self.leaf(expression, node, &text, &reads) } else { self.joined(expression, &parts) };
+        let shown = if parts.is_empty() {
+            self.leaf(expression, node, &text, &reads)
+        } else {
+            self.joined(expression, &parts)
+        };
         Condition { text, shown, truth, decided: false, reads, parts }
     }
 
@@ -165,7 +169,12 @@ impl<'c> Where<'c> {
     pub fn reads(&self, expression: &Expression, node: Option<&Evaluated>, found: &mut Vec<Read>) {
         let is_constant = matches!(expression.code, Code::Constant(_) | Code::Literal { .. });
         let is_read = match &expression.code {
-            Code::Input(_) | Code::Feature(_) | Code::Local(_) | Code::Named { .. } | Code::Today | Code::DecidedAt => true,
+            Code::Input(_)
+            | Code::Feature(_)
+            | Code::Local(_)
+            | Code::Named { .. }
+            | Code::Today
+            | Code::DecidedAt => true,
             Code::Property { .. } => true,
             Code::Constant(_) | Code::Literal { .. } => !is_literal(&self.written(expression)),
             _ => false,

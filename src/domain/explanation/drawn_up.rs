@@ -76,7 +76,12 @@ impl Asked<'_> {
         let verdict = self.flow.decide_watched(self.facts, self.decided_at, with, &recorder);
         let level = recorder.finish();
         let mut teller = Teller::new(
-            Flowing { flow: self.flow, declaration: self.declaration, values: &self.facts.values, pins: self.pins },
+            Flowing {
+                flow: self.flow,
+                declaration: self.declaration,
+                values: &self.facts.values,
+                pins: self.pins,
+            },
             &self.hidden,
             (&verdict.trace, &verdict.outcome),
         );
@@ -118,11 +123,7 @@ pub(super) struct Teller<'f> {
 }
 
 impl<'f> Teller<'f> {
-    pub fn new(
-        on: Flowing<'f>,
-        hidden: &BTreeSet<Name>,
-        (trace, outcome): (&'f [Step], &'f Name),
-    ) -> Self {
+    pub fn new(on: Flowing<'f>, hidden: &BTreeSet<Name>, (trace, outcome): (&'f [Step], &'f Name)) -> Self {
         let mut expressions = BTreeMap::new();
         let flow = on.flow;
         let rules = flow.rule_sets.iter().flat_map(|set| &set.rules).map(|rule| &rule.condition);
@@ -270,11 +271,13 @@ impl<'f> Teller<'f> {
             self.hidden.locals.insert(local);
         }
         // What is one condition is told as one: `let is_known_good = score >= 650`.
-        if matches!(shown, Some(Shown::Value(Value::Step(_))) | None) || matches!(value.code, Code::If { .. }) {
+        if matches!(shown, Some(Shown::Value(Value::Step(_))) | None) || matches!(value.code, Code::If { .. })
+        {
             return;
         }
         let line = self.line(at.span);
-        let text = text.strip_prefix("let ").or_else(|| text.strip_prefix("const ")).unwrap_or(&text).to_owned();
+        let text =
+            text.strip_prefix("let ").or_else(|| text.strip_prefix("const ")).unwrap_or(&text).to_owned();
         self.add(Told::Computed { line, text, value: shown.unwrap_or(Shown::Hidden) });
     }
 }

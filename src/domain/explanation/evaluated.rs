@@ -127,7 +127,16 @@ impl Level {
             Gave::Failed(code) => Given::Failed(code),
             Gave::Left => Given::Left,
         };
-        self.pending.push(Evaluated { id: expression.id(), span: expression.span, site, calls, gave, steps, below, asked });
+        self.pending.push(Evaluated {
+            id: expression.id(),
+            span: expression.span,
+            site,
+            calls,
+            gave,
+            steps,
+            below,
+            asked,
+        });
     }
 }
 

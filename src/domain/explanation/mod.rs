@@ -58,22 +58,68 @@ pub struct Read {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Told {
     /// A feature was computed.
-    Feature { name: Name, formula: String, reads: Vec<Read>, value: Option<Shown> },
-    Rules { name: Name, rules: Vec<RuleTold>, not_asked: usize, points: i64 },
+    Feature {
+        name: Name,
+        formula: String,
+        reads: Vec<Read>,
+        value: Option<Shown>,
+    },
+    Rules {
+        name: Name,
+        rules: Vec<RuleTold>,
+        not_asked: usize,
+        points: i64,
+    },
     Model(ModelTold),
-    Scorecard { name: Name, base_points: i64, points: i64, characteristics: Vec<CharacteristicTold> },
-    Table { name: Name, columns: Vec<Read>, rows: Vec<u32>, output: Vec<Read>, missed: Vec<RowMissed> },
+    Scorecard {
+        name: Name,
+        base_points: i64,
+        points: i64,
+        characteristics: Vec<CharacteristicTold>,
+    },
+    Table {
+        name: Name,
+        columns: Vec<Read>,
+        rows: Vec<u32>,
+        output: Vec<Read>,
+        missed: Vec<RowMissed>,
+    },
     /// Something was looked up.
-    List { name: Name, value: Shown, is_listed: bool },
-    SubFlow { name: Name, outcome: Name, reasons: Vec<Name>, degraded: bool, steps: Vec<Told> },
+    List {
+        name: Name,
+        value: Shown,
+        is_listed: bool,
+    },
+    SubFlow {
+        name: Name,
+        outcome: Name,
+        reasons: Vec<Name>,
+        degraded: bool,
+        steps: Vec<Told>,
+    },
     /// The caller was asked; `answer` is `None` where that is still to come or cannot be had.
-    Need { name: Name, with: Shown, answer: Option<Shown> },
+    Need {
+        name: Name,
+        with: Shown,
+        answer: Option<Shown>,
+    },
     /// The script asked a condition, in this line of `flow.rhai`.
-    Branch { line: u32, condition: Condition },
+    Branch {
+        line: u32,
+        condition: Condition,
+    },
     /// The script chose by a value: `switch`.
-    Switch { line: u32, on: Read, arm: Option<u32> },
+    Switch {
+        line: u32,
+        on: Read,
+        arm: Option<u32>,
+    },
     /// The script worked something out.
-    Computed { line: u32, text: String, value: Shown },
+    Computed {
+        line: u32,
+        text: String,
+        value: Shown,
+    },
     Record(RecordTold),
     Failed(Failure),
 }
@@ -188,4 +234,3 @@ impl Truth {
         }
     }
 }
-

@@ -7,13 +7,13 @@ use super::drawn_up::{Flowing, Teller};
 use super::evaluated::Evaluated;
 use super::words::{asked, shown};
 use super::{
-    CharacteristicTold, Condition, ContributionsTold, ModelTold, Read, RecordTold, RowMissed, RuleTold, Shown,
-    Told, Truth,
+    CharacteristicTold, Condition, ContributionsTold, ModelTold, Read, RecordTold, RowMissed, RuleTold,
+    Shown, Told, Truth,
 };
 use crate::domain::expression::predicate::Source as ModelSource;
 use crate::domain::expression::{Code, Expression};
-use crate::domain::flow::watch::Site;
 use crate::domain::flow::ModelUse;
+use crate::domain::flow::watch::Site;
 use crate::domain::table::{Row, Source, Table, Test};
 use crate::domain::value::{Kind, Name, Value};
 use crate::domain::verdict::{BinTrace, RuleResult, Step};
@@ -47,7 +47,8 @@ impl<'f> Teller<'f> {
             }
             Step::Need { asked, answer } => {
                 let is_hidden = self.hidden.holds(&asked.name);
-                let seen = |value: &Value| if is_hidden { Shown::Hidden } else { Shown::Value(value.clone()) };
+                let seen =
+                    |value: &Value| if is_hidden { Shown::Hidden } else { Shown::Value(value.clone()) };
                 let (with, answer) = (seen(&asked.with), answer.as_ref().map(seen));
                 Some(Told::Need { name: asked.name.clone(), with, answer })
             }
@@ -79,8 +80,7 @@ impl<'f> Teller<'f> {
         let is_hidden = self.hidden.holds(name);
         let reads = reads.iter().filter_map(|name| self.named(name)).collect();
         let formula = feature.written.split_whitespace().collect::<Vec<_>>().join(" ");
-        let value =
-            value.map(|value| if is_hidden { Shown::Hidden } else { Shown::Value(value.clone()) });
+        let value = value.map(|value| if is_hidden { Shown::Hidden } else { Shown::Value(value.clone()) });
         Some(Told::Feature { name: name.clone(), formula, reads, value })
     }
 
@@ -193,7 +193,9 @@ impl<'f> Teller<'f> {
 
     fn taken(&self, at: u16, by: By<'_, '_>) -> Option<(Option<Value>, bool)> {
         let (expression, node) = by?;
-        let (Code::Table { takes, .. } | Code::Scorecard { takes, .. }) = &expression.code else { return None };
+        let (Code::Table { takes, .. } | Code::Scorecard { takes, .. }) = &expression.code else {
+            return None;
+        };
         let (_, given) = takes.iter().find(|(to, _)| *to == at)?;
         Some((node.of(given).and_then(Evaluated::value).cloned(), self.place(node.site).hides(given)))
     }
@@ -244,7 +246,13 @@ impl<'f> Teller<'f> {
             let value = if is_hidden { Shown::Hidden } else { Shown::Value(value.clone()) };
             Read { name: name.clone(), value }
         });
-        Some(Told::Table { name: name.clone(), columns, rows: rows.to_vec(), output: output.collect(), missed })
+        Some(Told::Table {
+            name: name.clone(),
+            columns,
+            rows: rows.to_vec(),
+            output: output.collect(),
+            missed,
+        })
     }
 
     /// What a cell asks: as written, and with the values of the thresholds that it names.
@@ -297,7 +305,9 @@ impl<'f> Teller<'f> {
         (trace, outcome): (&'f [Step], &'f Name),
         by: By<'f, '_>,
     ) -> Vec<Told> {
-        let Some(sub) = self.on.flow.sub_flows.iter().find(|sub| sub.name == *name) else { return Vec::new() };
+        let Some(sub) = self.on.flow.sub_flows.iter().find(|sub| sub.name == *name) else {
+            return Vec::new();
+        };
         let Some((expression, node)) = by else { return Vec::new() };
         let (Code::SubFlow { takes, .. }, Some(level)) = (&expression.code, node.asked.first()) else {
             return Vec::new();
@@ -307,8 +317,11 @@ impl<'f> Teller<'f> {
         let handed = inputs.filter(|(at, _)| u16::try_from(*at).is_ok_and(|at| handed.contains(&at)));
         let prefix = format!("{name}.");
         let own = self.hidden_below.iter().filter_map(|hidden| hidden.strip_prefix(&prefix)).map(Name::from);
-        let hidden: BTreeSet<Name> =
-            handed.map(|(_, input)| input.name.clone()).chain(self.hidden.names().cloned()).chain(own).collect();
+        let hidden: BTreeSet<Name> = handed
+            .map(|(_, input)| input.name.clone())
+            .chain(self.hidden.names().cloned())
+            .chain(own)
+            .collect();
         let pins = self.on.pins.of_sub_flow(name);
         let on = Flowing { flow: &sub.flow, declaration: None, values: &level.values, pins: &pins };
         let mut inner = Teller::new(on, &hidden, (trace, outcome));

@@ -115,7 +115,11 @@ impl<'f> Teller<'f> {
                 gone.extend(table.map(|table| Gone::Row(TableId::of(table), *row)));
             }
             RecordedBy::SubFlow(flow) => {
-                let asked = self.below.iter().rev().find(|(name, outcome, _)| name == flow && *outcome == told.outcome);
+                let asked = self
+                    .below
+                    .iter()
+                    .rev()
+                    .find(|(name, outcome, _)| name == flow && *outcome == told.outcome);
                 let all = asked.map(|(_, _, all)| all.iter().filter(|inner| inner.outcome == told.outcome));
                 within = all.into_iter().flatten().cloned().collect();
                 let all_can_go = !within.is_empty() && within.iter().all(|inner| !inner.gone.is_empty());
@@ -157,7 +161,10 @@ impl<'f> Teller<'f> {
             _ => None,
         });
         let found = self.on.flow.tables.iter().find(|known| known.name == *table);
-        found.zip(columns).map(|(table, columns)| self.row_conditions(table, row, columns)).unwrap_or_default()
+        found
+            .zip(columns)
+            .map(|(table, columns)| self.row_conditions(table, row, columns))
+            .unwrap_or_default()
     }
 }
 

@@ -28,7 +28,8 @@ pub fn shown(value: &Value) -> String {
             format!("[{}]", items.join(", "))
         }
         Value::Map(entries) => {
-            let entries: Vec<String> = entries.iter().map(|(name, v)| format!("{name}: {}", shown(v))).collect();
+            let entries: Vec<String> =
+                entries.iter().map(|(name, v)| format!("{name}: {}", shown(v))).collect();
             format!("#{{ {} }}", entries.join(", "))
         }
         Value::Step(_) => "what the step gave".to_owned(),
@@ -78,7 +79,8 @@ pub(super) fn asked(test: &Test) -> String {
         Test::Range { low: Some(low), high: None } => format!("{} {}", sign(low, ">"), shown(&low.value)),
         Test::Range { low: None, high: Some(high) } => format!("{} {}", sign(high, "<"), shown(&high.value)),
         Test::Range { low: Some(low), high: Some(high) } => {
-            let (open, close) = (if low.is_inclusive { '[' } else { '(' }, if high.is_inclusive { ']' } else { ')' });
+            let (open, close) =
+                (if low.is_inclusive { '[' } else { '(' }, if high.is_inclusive { ']' } else { ')' });
             format!("{open}{}..{}{close}", shown(&low.value), shown(&high.value))
         }
     }
@@ -126,5 +128,7 @@ fn unbalanced(text: &str) -> (usize, usize) {
 /// Whether a text stands for itself: a number, a text in quotes, `true`.
 pub(super) fn is_literal(text: &str) -> bool {
     let number = text.trim_start_matches('-').trim_start().starts_with(|c: char| c.is_ascii_digit());
-    number && !text.contains([' ', '(']) || text.starts_with(['"', '`', '[', '#']) || matches!(text, "true" | "false" | "()")
+    number && !text.contains([' ', '('])
+        || text.starts_with(['"', '`', '[', '#'])
+        || matches!(text, "true" | "false" | "()")
 }

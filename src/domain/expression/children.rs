@@ -41,10 +41,9 @@ impl Expression {
             | Code::Apply(of)
             | Code::Set { value: of, .. }
             | Code::Return(Some(of)) => vec![of],
-            Code::Arithmetic(_, sides)
-            | Code::Compare(_, sides)
-            | Code::In(sides)
-            | Code::Index(sides) => sides.iter().collect(),
+            Code::Arithmetic(_, sides) | Code::Compare(_, sides) | Code::In(sides) | Code::Index(sides) => {
+                sides.iter().collect()
+            }
             Code::Range { from, to, .. } => vec![from, to],
             Code::OverList { list, of, .. } => std::iter::once(&**list).chain(of.as_deref()).collect(),
             Code::RuleSet { takes, .. }
