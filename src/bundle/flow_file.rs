@@ -9,11 +9,12 @@ use super::models::Models;
 use super::names::{check_id, check_readable, check_unique};
 use super::needs;
 use super::parts::Beside;
+use super::properties;
 use crate::documents::yaml::shape::{Keys, Shape};
 use crate::documents::yaml::{Content, Literal, Node, read};
 use crate::domain::declaration::{
-    FeatureDeclaration, FlowDeclaration, ModelUseDeclaration, OnErrorDeclaration, OnInvalid,
-    ReasonDeclaration, StandInDeclaration, ThresholdDeclaration, ThresholdLiteral, UnknownInputs,
+    AnswerDeclaration, FeatureDeclaration, FlowDeclaration, IfItFails, ModelUseDeclaration,
+    OnErrorDeclaration, OnInvalid, ReasonDeclaration, ThresholdDeclaration, ThresholdLiteral, UnknownInputs,
 };
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::place::{Located, Place, Span};
@@ -68,6 +69,8 @@ pub(super) fn flow(
     let languages = keys.optional("languages").map(|node| languages(shape, node)).unwrap_or_default();
     let is_market_required =
         keys.optional("market").and_then(|node| shape.word(node, &[("required", true)])).unwrap_or_default();
+    let properties =
+        keys.optional("properties").map(|node| properties::properties(shape, node)).unwrap_or_default();
     later_keys(shape, &mut keys);
     keys.finish(shape);
     let (outcome, reason) = on_error?;
@@ -100,6 +103,7 @@ pub(super) fn flow(
         languages,
         market: None,
         is_market_required,
+        properties,
         script,
     })
 }
@@ -217,31 +221,43 @@ fn long_model_use(
     shape: &mut Shape<'_>,
     node: &Node,
     name: &str,
-) -> (Option<Located<String>>, Option<StandInDeclaration>) {
+) -> (Option<Located<String>>, Option<IfItFails>) {
     let Some(mut keys) = shape.keys(node, format!("model `{name}`")) else { return (None, None) };
     let reference = keys.required("use", shape).and_then(|node| shape.text(node));
-    let fallback = keys.optional("if_it_fails").and_then(|node| stand_in(shape, node));
+    let fallback = keys.optional("if_it_fails").and_then(|node| if_it_fails(shape, node));
     keys.finish(shape);
     (reference, fallback)
 }
 
-fn stand_in(shape: &mut Shape<'_>, node: &Node) -> Option<StandInDeclaration> {
-    let mut keys = shape.keys(node, "`if_it_fails`")?;
+/// `{ probability: 0.5, score: 0, reasons: [R900] }`, `{ model: backup }`, or `{ outcome: review, reason: R900 }`.
+pub(super) fn if_it_fails(shape: &mut Shape<'_>, node: &Node) -> Option<IfItFails> {
+    let what = "`if_it_fails`";
+    if let Content::Map(entries) = &node.content
+        && entries.iter().any(|entry| matches!(entry.key.value.as_str(), "outcome" | "reason"))
+    {
+        let (outcome, reason) = outcome_and_reason(shape, node, what)?;
+        return Some(IfItFails::Refer { outcome, reason });
+    }
+    let mut keys = shape.keys(node, what)?;
+    let fallback = match keys.optional("model") {
+        Some(node) => shape.text(node).map(IfItFails::Model),
+        None => answer(shape, &mut keys, node).map(IfItFails::Answer),
+    };
+    keys.finish(shape);
+    fallback
+}
+
+fn answer(shape: &mut Shape<'_>, keys: &mut Keys<'_>, node: &Node) -> Option<AnswerDeclaration> {
     let probability = keys.optional("probability").map(|node| probability(shape, node));
     let score = keys.optional("score").map(|node| finite(shape, node));
     let reasons = keys.optional("reasons").map(|node| texts(shape, node)).unwrap_or_default();
-    keys.finish(shape);
     if probability.is_none() && score.is_none() {
-        let message = "`if_it_fails` says neither `probability` nor `score`";
+        let message = "`if_it_fails` says no `probability`, `score`, `model` or `outcome`";
         shape.report(Diagnostic::error("Y010", node.place, message).help("write `{ probability: 0.5 }`"));
         return None;
     }
-    Some(StandInDeclaration {
-        probability: probability.flatten(),
-        score: score.flatten(),
-        reasons,
-        place: node.place,
-    })
+    let (probability, score) = (probability.flatten(), score.flatten());
+    Some(AnswerDeclaration { probability, score, reasons, place: node.place })
 }
 
 /// A number that is one.

@@ -53,6 +53,8 @@ pub struct FlowDeclaration {
     pub market: Option<Located<String>>,
     /// `market: required`: a request has to name one.
     pub is_market_required: bool,
+    /// What must be true of all its answers.
+    pub properties: Vec<PropertyDeclaration>,
     /// The text of `flow.rhai`; its place starts at byte 0 of that file.
     pub script: Located<String>,
 }
@@ -116,13 +118,24 @@ pub struct ModelUseDeclaration {
     pub reference: Located<String>,
     /// The version that the reference resolved to; `None` when that failed (and was reported).
     pub model: Option<Arc<Model>>,
-    /// What stands in when the model cannot answer.
-    pub if_it_fails: Option<StandInDeclaration>,
+    /// What stands in for an answer that does not come.
+    pub if_it_fails: Option<IfItFails>,
 }
 
-/// `if_it_fails: { probability: 0.5, score: 0, reasons: [R900] }`; a probability or a score is there.
+/// What stands in for a model's answer that does not come.
 #[derive(Debug, Clone)]
-pub struct StandInDeclaration {
+pub enum IfItFails {
+    /// This answer.
+    Answer(AnswerDeclaration),
+    /// What another of the flow's models answers, by the name that the flow gives it.
+    Model(Located<String>),
+    /// Nothing: this outcome is recorded, and the script ends where it reads the answer.
+    Refer { outcome: Located<String>, reason: Located<String> },
+}
+
+/// `{ probability: 0.5, score: 0, reasons: [R900] }`; a probability or a score is there.
+#[derive(Debug, Clone)]
+pub struct AnswerDeclaration {
     /// From 0 to 1.
     pub probability: Option<Located<f64>>,
     /// In the unit of the model's score.
@@ -131,10 +144,29 @@ pub struct StandInDeclaration {
     pub place: Place,
 }
 
-impl StandInDeclaration {
-    /// `0.5`, `score 480`, `0.5 because of R900`: what it says, in short.
+impl IfItFails {
+    /// Where it was written.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        match self {
+            Self::Answer(answer) => answer.place,
+            Self::Model(name) | Self::Refer { outcome: name, .. } => name.place,
+        }
+    }
+
+    /// In short, for people: `0.5`, `score 480, reasons R900`, `model backup`, `review with R900`.
     #[must_use]
     pub fn said(&self) -> String {
+        match self {
+            Self::Answer(answer) => answer.said(),
+            Self::Model(model) => format!("model {}", model.value),
+            Self::Refer { outcome, reason } => format!("{} with {}", outcome.value, reason.value),
+        }
+    }
+}
+
+impl AnswerDeclaration {
+    fn said(&self) -> String {
         let probability = self.probability.as_ref().map(|p| p.value.to_string());
         let score = self.score.as_ref().map(|s| format!("score {}", s.value));
         let mut said: Vec<String> = probability.into_iter().chain(score).collect();
@@ -344,6 +376,36 @@ pub struct NeedDeclaration {
     pub optional: bool,
 }
 
+/// `properties: [{ more: monthly_income, never: stricter }]`: one line of it.
+#[derive(Debug, Clone)]
+pub struct PropertyDeclaration {
+    pub claim: ClaimDeclaration,
+    /// Why it must be so, for whoever meets a violation.
+    pub why: Option<String>,
+    /// The whole line.
+    pub place: Place,
+}
+
+#[derive(Debug, Clone)]
+pub enum ClaimDeclaration {
+    /// `{ more: monthly_income, never: stricter }`: of an input, a field, a need's field or a model's answer.
+    Monotone { more: Located<String>, never: NeverDeclaration },
+    /// `{ when: age < min_age, always: outcome == "decline" }`
+    Always { when: Option<Located<String>>, always: Located<String> },
+    /// `{ ignores: [foreign_worker] }`
+    Ignores(Vec<Located<String>>),
+}
+
+/// What more of something never makes of the answer.
+#[derive(Debug, Clone)]
+pub enum NeverDeclaration {
+    Stricter,
+    Milder,
+    /// `{ higher: apr }`
+    Higher(Located<String>),
+    Lower(Located<String>),
+}
+
 /// Another flow of the bundle, as this one's script may call it with `flow("NAME")`.
 #[derive(Debug, Clone)]
 pub struct SubFlowDeclaration {
@@ -398,6 +460,7 @@ impl FlowDeclaration {
             languages: Vec::new(),
             market: None,
             is_market_required: false,
+            properties: Vec::new(),
             script: text(""),
         }
     }

@@ -11,6 +11,7 @@ use super::trace_body::{Detail, Named, Steps, summary_of_recorded};
 use crate::audit::Durability;
 use crate::domain::value::Name;
 use crate::engine::{Decision, DecisionOutput, DecisionTrace, Origin, TraceLevel};
+use crate::trial::explain;
 
 /// What a request for a decision is answered: `state` says which.
 #[derive(Debug, Serialize, ToSchema)]
@@ -54,6 +55,10 @@ pub(super) struct NeedsBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<Object>>)]
     trace: Option<TraceBody<'a>>,
+    /// With `trace: full`: why, step by step, and what stood in the way of a milder outcome.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    explanation: Option<serde_json::Value>,
 }
 
 /// Facts that a decision waits for.
@@ -114,6 +119,10 @@ pub(super) struct DecisionBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<Object>>)]
     trace: Option<TraceBody<'a>>,
+    /// With `trace: full`: why, step by step, and what stood in the way of a milder outcome.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    explanation: Option<serde_json::Value>,
 }
 
 /// Why, in the caller's language.
@@ -194,12 +203,7 @@ fn shown<S: Serializer>(time: &jiff::Timestamp, serializer: S) -> Result<S::Ok, 
 /// # Errors
 /// None that a decision can cause: its numbers are finite.
 pub fn render(decision: &Decision, level: TraceLevel) -> Result<Vec<u8>, serde_json::Error> {
-    let detail = match level {
-        TraceLevel::None => None,
-        TraceLevel::Summary => Some(Detail::Summary),
-        TraceLevel::Full => Some(Detail::Full),
-    };
-    let trace = detail.map(|detail| TraceBody { trace: &decision.trace, detail });
+    let trace = trace_body(decision, level);
     let body = if decision.needs.is_empty() {
         AnswerBody::Decided(decided(decision, trace))
     } else {
@@ -208,6 +212,26 @@ pub fn render(decision: &Decision, level: TraceLevel) -> Result<Vec<u8>, serde_j
     let mut bytes = Vec::with_capacity(768);
     serde_json::to_writer(&mut bytes, &body)?;
     Ok(bytes)
+}
+
+/// The trace alone, as a list of steps; `None` where none was asked for.
+///
+/// # Errors
+/// None that a decision can cause.
+pub fn trace_json(
+    decision: &Decision,
+    level: TraceLevel,
+) -> Result<Option<serde_json::Value>, serde_json::Error> {
+    trace_body(decision, level).map(serde_json::to_value).transpose()
+}
+
+fn trace_body(decision: &Decision, level: TraceLevel) -> Option<TraceBody<'_>> {
+    let detail = match level {
+        TraceLevel::None => return None,
+        TraceLevel::Summary => Detail::Summary,
+        TraceLevel::Full => Detail::Full,
+    };
+    Some(TraceBody { trace: &decision.trace, detail })
 }
 
 fn needs<'a>(decision: &'a Decision, trace: Option<TraceBody<'a>>) -> NeedsBody<'a> {
@@ -226,6 +250,7 @@ fn needs<'a>(decision: &'a Decision, trace: Option<TraceBody<'a>>) -> NeedsBody<
         durable: decision.durable.map_or("none", Durability::word),
         dry_run: decision.origin == Origin::DryRun,
         trace,
+        explanation: decision.explanation.as_deref().map(explain::json),
     }
 }
 
@@ -248,6 +273,7 @@ fn decided<'a>(decision: &'a Decision, trace: Option<TraceBody<'a>>) -> Decision
         durable: decision.durable.map_or("none", Durability::word),
         dry_run: decision.origin == Origin::DryRun,
         trace,
+        explanation: decision.explanation.as_deref().map(explain::json),
     }
 }
 
@@ -277,6 +303,7 @@ mod tests {
             degraded: false,
             durable: Some(Durability::Local),
             trace: DecisionTrace::Steps(vec![]),
+            explanation: None,
             origin: Origin::Decided,
         }
     }

@@ -7,8 +7,8 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value as Json, json};
 
 use crate::domain::declaration::{
-    FlowDeclaration, InputDeclaration, NeedDeclaration, OutputDeclaration, Personal, StandInDeclaration,
-    ThresholdLiteral, UnknownInputs,
+    AnswerDeclaration, FlowDeclaration, IfItFails, InputDeclaration, NeedDeclaration, OutputDeclaration,
+    Personal, ThresholdLiteral, UnknownInputs,
 };
 use crate::domain::place::Located;
 use crate::domain::value::{Field, Kind};
@@ -179,14 +179,22 @@ pub fn models(flow: &FlowDeclaration) -> Json {
             "model": model.map(|m| m.name.to_string()),
             "version": model.map(|m| m.version),
             "digest": model.map(|m| m.digest.to_string()),
-            "if_it_fails": used.if_it_fails.as_ref().map(stand_in),
+            "if_it_fails": used.if_it_fails.as_ref().map(if_it_fails),
         })
     };
     flow.models.iter().map(|used| (used.name.value.clone(), shown(used))).collect::<Map<_, _>>().into()
 }
 
-/// What stands in for a model that fails: the bare probability where nothing else is said.
-fn stand_in(declared: &StandInDeclaration) -> Json {
+fn if_it_fails(fallback: &IfItFails) -> Json {
+    match fallback {
+        IfItFails::Answer(answer) => given_answer(answer),
+        IfItFails::Model(model) => json!({"model": model.value}),
+        IfItFails::Refer { outcome, reason } => json!({"outcome": outcome.value, "reason": reason.value}),
+    }
+}
+
+/// The bare probability where nothing else is said.
+fn given_answer(declared: &AnswerDeclaration) -> Json {
     let number = |number: &Option<Located<f64>>| number.as_ref().map(|number| number.value);
     let (probability, score) = (number(&declared.probability), number(&declared.score));
     if score.is_none() && declared.reasons.is_empty() {

@@ -28,6 +28,10 @@ pub(super) use written::{BeyondWritten, ExplainWritten};
 pub struct Recipe {
     pub model: Name,
     pub title: Option<String>,
+    /// Features that this flow declares are computed on the rows of the data as it computes them.
+    pub flow: Option<String>,
+    /// The column that says when each row was decided, for features that depend on it.
+    pub at: Option<String>,
     pub data: DataFile,
     pub target: Target,
     pub split: SplitRecipe,
@@ -166,6 +170,8 @@ fn shape(written: Written, findings: &mut Findings<'_>) -> Recipe {
     Recipe {
         model: Arc::from(written.model),
         title: written.title,
+        flow: written.flow,
+        at: written.at,
         data: written.data,
         target: written.target,
         split: written.split,
@@ -203,6 +209,10 @@ fn check_numbers(written: &Written, findings: &mut Findings<'_>) {
     }
     if written.data.separator.is_some_and(|separator| !separator.is_ascii()) {
         findings.add("data", "`separator` is not an ASCII character".to_owned(), "`,` or `;` are usual");
+    }
+    if written.at.is_some() && written.flow.is_none() {
+        let help = "`flow: NAME` says whose features are computed, or leave it out";
+        findings.add("at", "`at` is for a flow's features, and no flow is named".to_owned(), help);
     }
     if written.target.bad == written.target.good {
         findings.add(

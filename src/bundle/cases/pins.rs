@@ -8,7 +8,7 @@ use crate::bundle::flow_file::{finite, probability};
 use crate::documents::yaml::shape::Shape;
 use crate::documents::yaml::{Content, Entry, Node};
 use crate::domain::diagnostic::Diagnostic;
-use crate::domain::flow::{ModelPin, StandIn};
+use crate::domain::flow::{GivenAnswer, ModelPin};
 use crate::domain::list::{Entries, List};
 use crate::domain::place::Located;
 use crate::domain::value::Name;
@@ -55,7 +55,7 @@ impl CaseReader<'_> {
         }
         let value = |number: Option<Option<Located<f64>>>| number.flatten().map(|number| number.value);
         let (probability, score) = (value(probability), value(score));
-        Some(ModelPin::Answer(Arc::new(StandIn { probability, score, reasons, contributions })))
+        Some(ModelPin::Answer(Arc::new(GivenAnswer { probability, score, reasons, contributions })))
     }
 
     /// `lists: { blocked_phones: ["0900 1234"] }`: these entries and no others, matched as the list declares.

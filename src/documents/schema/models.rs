@@ -117,6 +117,11 @@ pub(super) fn train() -> Json {
         ("model!", plain("the name of the folder")),
         ("title", plain("for people")),
         (
+            "flow",
+            plain("the flow whose features are computed on the rows, as it computes them when it decides"),
+        ),
+        ("at", plain("the column that says when a row was decided, for features that depend on it")),
+        (
             "data!",
             object(
                 "where the rows are",
@@ -185,6 +190,7 @@ pub(super) fn train() -> Json {
 fn recipe_example() -> Json {
     json!({
         "model": "german_credit", "title": "Risk of default",
+        "flow": "personal_loan", "at": "decided_on",
         "data": {"file": "data/german_credit.csv", "separator": ","},
         "target": {"column": "outcome", "bad": "bad", "good": "good"},
         "split": {"test_fraction": 0.3, "seed": 7},

@@ -219,7 +219,7 @@ fn model(found: &mut Found, was: &ModelUseDeclaration, is: &ModelUseDeclaration)
     let digest = |used: &ModelUseDeclaration| used.model.as_ref().map(|model| Said::plain(&*model.digest));
     found.field(&about, "digest", digest(was), digest(is));
     let fails =
-        |used: &ModelUseDeclaration| used.if_it_fails.as_ref().map(|stand_in| Said::plain(stand_in.said()));
+        |used: &ModelUseDeclaration| used.if_it_fails.as_ref().map(|fallback| Said::plain(fallback.said()));
     found.field(&about, "if_it_fails", fails(was), fails(is));
 }
 

@@ -2,6 +2,7 @@
 //! evaluator (`flow::machine`) serve conditions, features and scripts.
 
 pub mod calls;
+mod children;
 pub mod compile;
 pub mod functions;
 pub mod list_words;
@@ -33,6 +34,17 @@ use crate::domain::value::{Name, Value};
 pub struct Expression {
     pub span: Span,
     pub code: Code,
+}
+
+/// Tells one node from every other for as long as its flow lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ExpressionId(usize);
+
+impl Expression {
+    #[must_use]
+    pub fn id(&self) -> ExpressionId {
+        ExpressionId(std::ptr::from_ref(self).addr())
+    }
 }
 
 /// What a node does.

@@ -39,6 +39,27 @@ impl Compiler<'_> {
         let Some((model, gives)) = found.and_then(|model| Some((&model.name, model.gives.as_ref()?))) else {
             return Ok(Static::given(typed));
         };
+        self.check_given(model, gives, name);
+        // What stands in may stand in for another one; a circle is an error of its own.
+        let mut behind = gives;
+        for _ in &scope.models {
+            let FallbackGives::Model(other) = &behind.fallback else { break };
+            let found = scope.models.iter().find(|model| model.name == *other);
+            let Some((other, gives)) = found.and_then(|model| Some((&model.name, model.gives.as_ref()?)))
+            else {
+                break;
+            };
+            self.check_given(other, gives, name);
+            behind = gives;
+        }
+        if name.text == "contributions" {
+            return Ok(Static::given(Typed::Map(Some(gives.contributions.clone()))));
+        }
+        Ok(Static::given(typed))
+    }
+
+    /// What the very version can give.
+    fn check_given(&mut self, model: &Name, gives: &ModelGives, name: &Word) {
         match name.text.as_str() {
             "probability" if !gives.is_probability => {
                 let message = format!(
@@ -59,14 +80,10 @@ impl Compiler<'_> {
             }
             _ => {}
         }
-        if name.text == "contributions" {
-            return Ok(Static::given(Typed::Map(Some(gives.contributions.clone()))));
-        }
-        Ok(Static::given(typed))
     }
 
     fn check_fallback_score(&mut self, model: &Name, gives: &ModelGives, span: Span) {
-        if let Some(FallbackGives { has_score: false, .. }) = gives.fallback {
+        if let FallbackGives::Answer { has_score: false, .. } = gives.fallback {
             let message = format!("`if_it_fails` of the model `{model}` says no score, which is read here");
             self.error("T124", span, message).help = Some(format!(
                 "add one to `if_it_fails` in flow.yaml: `score: …` ({})",
@@ -104,7 +121,7 @@ impl Compiler<'_> {
                 Some("declare each under `reasons:` in flow.yaml, with its text".to_owned());
         }
         self.usage.reasons.extend(gives.reasons.iter().cloned());
-        if let Some(FallbackGives { has_reasons: false, .. }) = gives.fallback {
+        if let FallbackGives::Answer { has_reasons: false, .. } = gives.fallback {
             let message = format!("when the model `{model}` fails, what stands in for it has no reasons");
             self.warning("T125", span, message).help =
                 Some("add one to `if_it_fails` in flow.yaml: `reasons: [R900]`".to_owned());

@@ -50,14 +50,20 @@ pub struct ModelGives {
     pub reasons: BTreeSet<Name>,
     /// Why its answers cannot be explained, if they cannot.
     pub not_explainable: Option<&'static str>,
-    /// What `if_it_fails` says beside the answer, if it says anything.
-    pub fallback: Option<FallbackGives>,
+    pub fallback: FallbackGives,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FallbackGives {
-    pub has_score: bool,
-    pub has_reasons: bool,
+/// What can be read of what stands in for a model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FallbackGives {
+    /// Nothing stands in, or the script ends where it reads the answer.
+    Nothing,
+    Answer {
+        has_score: bool,
+        has_reasons: bool,
+    },
+    /// Whatever this model gives.
+    Model(Name),
 }
 
 /// A scorecard as scripts call it.

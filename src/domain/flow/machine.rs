@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 
 use super::blocks::{STACK, STACK_LEFT};
 use super::model_steps::ModelResult;
+use super::remote::{Known, ModelAsked};
 use super::rule_sets::SetResult;
 use super::scorecards::CardResult;
 use super::steps::{AskedScore, Recorded};
@@ -36,6 +37,10 @@ pub(super) enum Stop {
     Return(Value),
     /// The caller has to give this first. Nothing catches it, and nothing has failed.
     Needs(Box<NeedAsked>),
+    /// Other servers have to answer first. Nothing catches it, and nothing has failed.
+    Gathers,
+    /// A model did not answer, and what is recorded then is recorded: the script ends. Nothing catches it.
+    Referred,
 }
 
 /// Something that could not be evaluated, and where.
@@ -76,6 +81,11 @@ pub(super) struct Machine<'a> {
     pub watch: Option<&'a dyn Watch>,
     /// Every model is explained, whether the script asks or not.
     pub(super) explains: bool,
+    pub known: Known<'a>,
+    /// What has to be asked of other servers.
+    pub wanted: Vec<ModelAsked>,
+    /// Something stood in for an answer from another server.
+    pub fell_back: bool,
     /// Where what is evaluated now stands.
     pub(super) site: Site,
     pub ticks: u64,
@@ -123,6 +133,9 @@ impl<'a> Machine<'a> {
             pins,
             watch: None,
             explains: false,
+            known: Known::Offline,
+            wanted: Vec::new(),
+            fell_back: false,
             site: Site::Script,
             ticks: 0,
             quiet_until: 0,
@@ -239,7 +252,7 @@ impl<'a> Machine<'a> {
     pub(super) fn evaluate(&mut self, expression: &'a Expression) -> Outcome<Value> {
         let result = self.evaluate_unwatched(expression);
         if self.watch.is_some() {
-            self.show(expression, &result);
+            return self.show(expression, result);
         }
         result
     }
@@ -364,8 +377,12 @@ impl<'a> Machine<'a> {
             Code::InList { item, list } => return self.in_list(item, *list, expression.span),
             Code::Apply(of) => {
                 let of = self.value(of)?;
+                if self.is_silent(expression) {
+                    return Ok(Value::Missing);
+                }
                 return self.apply(&of, expression.span);
             }
+            Code::Verb { .. } if self.is_silent(expression) => Value::Missing,
             Code::Verb { outcome, reasons, output } => {
                 return self.verb(*outcome, reasons, output, expression.span);
             }

@@ -4,6 +4,7 @@
 mod admit;
 mod blocks;
 mod compile;
+pub mod derive;
 mod ending;
 mod lists;
 mod machine;
@@ -11,9 +12,12 @@ mod model_steps;
 mod models;
 mod names;
 mod needs;
+pub mod parts;
 mod paths;
+pub mod properties;
 mod protected;
 mod reasons;
+pub mod remote;
 mod rule_sets;
 mod scorecard_compile;
 mod scorecards;
@@ -73,6 +77,8 @@ pub struct Flow {
     pub outcomes: Vec<Name>,
     pub reasons: Vec<Reason>,
     pub outputs: Vec<Output>,
+    /// What it claims of all its answers.
+    pub properties: Vec<properties::Property>,
     pub on_error: Fallback,
     /// `None`: facts out of range are refused.
     pub on_invalid: Option<Fallback>,
@@ -125,7 +131,9 @@ pub struct Feature {
     pub typed: Typed,
     /// Inputs, thresholds and earlier features that the formula names.
     pub reads: Arc<[Name]>,
-    pub(super) formula: Expression,
+    /// The formula as written.
+    pub written: Arc<str>,
+    pub(in crate::domain) formula: Expression,
     pub(super) frame: u16,
 }
 
@@ -136,9 +144,20 @@ pub struct ModelUse {
     /// As written: `german_credit@champion`.
     pub reference: String,
     pub model: Arc<Model>,
-    /// What stands in when the model cannot answer.
-    pub if_it_fails: Option<Arc<StandIn>>,
-    pub(super) columns: Vec<Source>,
+    /// What stands in for an answer that does not come.
+    pub if_it_fails: Option<StandIn>,
+    pub(in crate::domain) columns: Vec<Source>,
+}
+
+/// What stands in for a model's answer that does not come.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StandIn {
+    /// This answer.
+    Answer(Arc<GivenAnswer>),
+    /// What another model answers: index into the flow's models.
+    Model(u16),
+    /// This is recorded, and the script ends where it reads the answer.
+    Refer { outcome: u16, reason: Name },
 }
 
 #[derive(Debug, Clone)]
@@ -201,6 +220,8 @@ pub(in crate::domain) struct Script {
     pub functions: Vec<CompiledFunction>,
     /// Offset at which each line begins.
     pub lines: Vec<u32>,
+    /// As written.
+    pub text: Arc<str>,
 }
 
 impl Script {
@@ -237,13 +258,13 @@ pub struct Pins {
 #[derive(Debug, Clone, PartialEq)]
 pub enum ModelPin {
     Probability(f64),
-    Answer(Arc<StandIn>),
+    Answer(Arc<GivenAnswer>),
     Fails,
 }
 
-/// What stands in for a model's answer: what the flow declares for the case that it fails, or what a case pins.
+/// What is given in the place of a model's answer: by the flow for the case that it fails, or by a case that pins it.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct StandIn {
+pub struct GivenAnswer {
     /// From 0 to 1.
     pub probability: Option<f64>,
     /// What `.score` gives; of a model that gives no probability the answer.
@@ -308,6 +329,22 @@ impl Flow {
             names.map(|name| format!("{}.{name}", sub.name))
         });
         own.chain(below).collect()
+    }
+
+    /// Everything that a failure can name: `feature burden`, `rule heavy in knockout`, `model default_risk`, `table
+    /// pricing`, `scorecard application`, `flow.rhai`.
+    #[must_use]
+    pub fn steps_that_may_fail(&self) -> Vec<String> {
+        let rules = self
+            .rule_sets
+            .iter()
+            .flat_map(|set| set.rules.iter().map(|rule| format!("rule {} in {}", rule.id, set.name)));
+        let features = self.features.iter().map(|feature| format!("feature {}", feature.name));
+        let models = self.models.iter().map(|used| format!("model {}", used.name));
+        let tables = self.tables.iter().map(|table| format!("table {}", table.name));
+        let cards = self.scorecards.iter().map(|card| format!("scorecard {}", card.name));
+        let all = features.chain(rules).chain(models).chain(tables).chain(cards);
+        all.chain(["flow.rhai".to_owned()]).collect()
     }
 
     /// The flows that it asks, and those that they ask.

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::machine::{Fault, Machine, Outcome, Stop};
+use super::remote::Unanswered;
 use super::steps::AskedScore;
-use super::{ModelPin, ModelUse, StandIn};
+use super::{GivenAnswer, ModelPin, ModelUse};
 use crate::domain::expression::predicate::Source;
 use crate::domain::model::{ExplainWhen, InputNote, MOST_REASONS};
 use crate::domain::place::Span;
@@ -29,21 +30,30 @@ pub(super) struct ModelResult {
 enum AnswerSource {
     /// The model, for this row.
     Row(Vec<Value>),
-    StandIn(Arc<StandIn>),
+    Given(Arc<GivenAnswer>),
+    /// Another model of the flow stands in.
+    Other(u16),
+    /// Another server.
+    Elsewhere,
     Failed,
 }
 
 /// An answer before it is rounded and noted.
-struct Answered {
+pub(super) struct ModelAnswer {
     raw: f64,
     source: AnswerSource,
     notes: Box<[InputNote]>,
 }
 
-type ModelFault = (&'static str, String);
+impl ModelResult {
+    pub(super) fn failed(&self) -> bool {
+        self.score.is_none()
+    }
+}
 
 impl Machine<'_> {
-    /// Asks a model, once a request.
+    /// Asks a model, once a request. On another server: where its answer is not known yet, nothing is noted but that it
+    /// is wanted.
     pub fn model(&mut self, index: u16) {
         let at = usize::from(index);
         if self.models.get(at).is_none_or(Option::is_some) {
@@ -51,7 +61,8 @@ impl Machine<'_> {
         }
         let flow = self.flow;
         let Some(used) = flow.models.get(at) else { return };
-        let (answered, fallback) = match self.answer(used) {
+        let Some(answer) = self.answer(at, used) else { return };
+        let (answered, fallback) = match answer {
             Ok(answered) => (Some(answered), false),
             Err((code, detail)) => {
                 let failure = Failure { code, step: format!("model {}", used.name), line: 0, detail };
@@ -60,7 +71,8 @@ impl Machine<'_> {
                 if used.if_it_fails.is_none() {
                     self.failures.push(failure);
                 }
-                (used.if_it_fails.as_ref().and_then(|stand_in| stood_in(stand_in).ok()), true)
+                let Some(stood) = self.stand_in(at) else { return };
+                (stood, true)
             }
         };
         let score = answered
@@ -84,23 +96,28 @@ impl Machine<'_> {
         }
     }
 
-    fn answer(&mut self, used: &ModelUse) -> Result<Answered, ModelFault> {
-        match self.pins.models.get(&used.name) {
-            Some(ModelPin::Probability(pinned)) => {
-                stood_in(&Arc::new(StandIn { probability: Some(*pinned), ..StandIn::default() }))
-            }
-            Some(ModelPin::Answer(stand_in)) => stood_in(stand_in),
+    /// `None`: another server has to be asked first.
+    fn answer(&mut self, at: usize, used: &ModelUse) -> Option<Result<ModelAnswer, Unanswered>> {
+        Some(match self.pins.models.get(&used.name) {
+            Some(ModelPin::Probability(pinned)) => ModelAnswer::given(&Arc::new(GivenAnswer {
+                probability: Some(*pinned),
+                ..GivenAnswer::default()
+            })),
+            Some(ModelPin::Answer(given)) => ModelAnswer::given(given),
             Some(ModelPin::Fails) => Err(("model_failed", "the case pins it to fail".to_owned())),
-            None => {
-                let row = self.row(&used.columns)?;
+            None if used.model.remote().is_some() => {
+                let answer = self.answer_from_elsewhere(at)?;
+                answer.map(|raw| ModelAnswer { raw, source: AnswerSource::Elsewhere, notes: [].into() })
+            }
+            None => self.row(&used.columns).and_then(|row| {
                 let answer = used.model.answer(&row).map_err(|failure| (failure.code, failure.detail))?;
                 let notes = if answer.is_noted { used.model.notes(&row).into() } else { [].into() };
-                Ok(Answered { raw: answer.value, source: AnswerSource::Row(row), notes })
-            }
-        }
+                Ok(ModelAnswer { raw: answer.value, source: AnswerSource::Row(row), notes })
+            }),
+        })
     }
 
-    fn row(&mut self, columns: &[Source]) -> Result<Vec<Value>, ModelFault> {
+    pub(super) fn row(&mut self, columns: &[Source]) -> Result<Vec<Value>, Unanswered> {
         let mut row = Vec::with_capacity(columns.len());
         for column in columns {
             row.push(match column {
@@ -119,6 +136,7 @@ impl Machine<'_> {
 
     /// `.probability`, `.score`, `.reasons`, `.contributions` and `.failed`.
     pub(super) fn model_property(&mut self, index: u16, name: &Name, span: Span) -> Outcome<Value> {
+        self.readable(index, name)?;
         let flow = self.flow;
         let at = usize::from(index);
         let (Some(used), Some(Some(result))) = (flow.models.get(at), self.models.get(at)) else {
@@ -132,12 +150,24 @@ impl Machine<'_> {
             return Err(Fault::new("failed_step", detail, span).into());
         };
         match (&**name, &result.source) {
+            ("score" | "reasons", AnswerSource::Other(other)) => {
+                let other = *other;
+                self.model_property(other, name, span)
+            }
+            ("contributions", AnswerSource::Other(other)) => {
+                let other = *other;
+                let Value::Map(found) = self.model_property(other, name, span)? else {
+                    return Ok(Value::Missing);
+                };
+                let added = |name: &Name| found.get(name).cloned().unwrap_or(Value::Missing);
+                Ok(used.by_input(added))
+            }
             ("score", AnswerSource::Row(row)) => {
                 let raw = used.model.score(row);
                 let raw = raw.map_err(|failure| Fault::new(failure.code, failure.detail, span))?;
                 Ok(Value::Number(rounded(raw, used.model.decimals)))
             }
-            ("score", AnswerSource::StandIn(stand_in)) => match stand_in.score {
+            ("score", AnswerSource::Given(given)) => match given.score {
                 Some(raw) => Ok(Value::Number(rounded(raw, used.model.decimals))),
                 None => {
                     let detail = format!(
@@ -147,16 +177,10 @@ impl Machine<'_> {
                     Err(Fault::new("missing_value", detail, span).into())
                 }
             },
-            ("reasons", AnswerSource::StandIn(stand_in)) => Ok(texts(stand_in.reasons.iter())),
-            ("contributions", AnswerSource::StandIn(stand_in)) => {
-                // What it does not say stands here as missing, so that it can be asked for.
-                let number = |name: &Name| {
-                    stand_in.contributions.get(name).copied().map_or(Value::Missing, Value::Number)
-                };
-                let inputs = used.model.inputs.iter();
-                let all: BTreeMap<Name, Value> =
-                    inputs.map(|input| (input.name.clone(), number(&input.name))).collect();
-                Ok(Value::Map(Arc::new(all)))
+            ("reasons", AnswerSource::Given(given)) => Ok(texts(given.reasons.iter())),
+            ("contributions", AnswerSource::Given(given)) => {
+                let added = |name: &Name| given.contributions.get(name).copied().map(Value::Number);
+                Ok(used.by_input(|name| added(name).unwrap_or(Value::Missing)))
             }
             // `check` has warned of it; an older version that is promoted again must not stop the flow.
             ("reasons", AnswerSource::Row(_)) if !used.model.has_reasons() => Ok(texts([].iter())),
@@ -177,7 +201,7 @@ impl Machine<'_> {
     }
 
     /// Why a model that answered did so, found out once and then in the trace.
-    fn explained(&mut self, at: usize) -> Result<Arc<Explanation>, ModelFault> {
+    fn explained(&mut self, at: usize) -> Result<Arc<Explanation>, Unanswered> {
         let unknown = || ("not_explainable", "the model's answer cannot be explained".to_owned());
         let flow = self.flow;
         let (Some(used), Some(Some(result))) = (flow.models.get(at), self.models.get_mut(at)) else {
@@ -227,11 +251,26 @@ impl Machine<'_> {
     }
 }
 
-/// What stands in for an answer: its probability, or its score where the model gives no probability.
-fn stood_in(stand_in: &Arc<StandIn>) -> Result<Answered, ModelFault> {
-    let raw = stand_in.probability.or(stand_in.score);
-    let raw = raw.ok_or_else(|| ("model_failed", "what stands in for it has no answer".to_owned()))?;
-    Ok(Answered { raw, source: AnswerSource::StandIn(Arc::clone(stand_in)), notes: [].into() })
+impl ModelAnswer {
+    /// What is given in the place of an answer: a probability, or a score where the model gives no probability.
+    pub(super) fn given(given: &Arc<GivenAnswer>) -> Result<Self, Unanswered> {
+        let raw = given.probability.or(given.score);
+        let raw = raw.ok_or_else(|| ("model_failed", "what stands in for it has no answer".to_owned()))?;
+        Ok(Self { raw, source: AnswerSource::Given(Arc::clone(given)), notes: [].into() })
+    }
+
+    /// What another model of the flow answers.
+    pub(super) fn by_another(raw: f64, index: u16) -> Self {
+        Self { raw, source: AnswerSource::Other(index), notes: [].into() }
+    }
+}
+
+impl ModelUse {
+    /// A value for each input. What is not known of one stands there as missing, so that it can be asked for.
+    fn by_input(&self, value: impl Fn(&Name) -> Value) -> Value {
+        let inputs = self.model.inputs.iter();
+        Value::Map(Arc::new(inputs.map(|input| (input.name.clone(), value(&input.name))).collect()))
+    }
 }
 
 fn texts<'n>(codes: impl Iterator<Item = &'n Name>) -> Value {

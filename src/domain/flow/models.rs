@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::compile::Build;
-use super::{ModelUse, StandIn};
-use crate::domain::declaration::{ModelUseDeclaration, StandInDeclaration};
+use super::remote::in_a_circle;
+use super::{GivenAnswer, ModelUse, StandIn};
+use crate::domain::declaration::{AnswerDeclaration, IfItFails, ModelUseDeclaration};
 use crate::domain::expression::predicate::Source;
 use crate::domain::expression::scope::{FallbackGives, ModelGives, ScopedModel, position};
 use crate::domain::expression::typed::Typed;
@@ -16,7 +17,15 @@ use crate::domain::value::{Field, Kind, Name};
 impl Build<'_> {
     pub(super) fn models(&mut self) -> Vec<ModelUse> {
         let declaration = self.declaration;
-        declaration.models.iter().filter_map(|used| self.model(used)).collect()
+        let models: Vec<ModelUse> = declaration.models.iter().filter_map(|used| self.model(used)).collect();
+        let stand_ins: Vec<_> = models.iter().map(|used| used.if_it_fails.clone()).collect();
+        for at in in_a_circle(&stand_ins) {
+            let Some(used) = declaration.models.get(at) else { continue };
+            let message = format!("what stands in for `{}` is, in the end, itself", used.name.value);
+            let help = "let the last of them have a probability or an outcome".to_owned();
+            self.error("T129", &used.name, message, Some(help));
+        }
+        models
     }
 
     pub(super) fn model(&mut self, used: &ModelUseDeclaration) -> Option<ModelUse> {
@@ -48,18 +57,88 @@ impl Build<'_> {
             }
             columns.push(column);
         }
-        let if_it_fails = used.if_it_fails.as_ref().map(|declared| self.stand_in(&model, declared));
+        let if_it_fails = match &used.if_it_fails {
+            None => None,
+            Some(fallback) => Some(self.stand_in(&model, fallback)?),
+        };
         Some(ModelUse {
             name: Name::from(used.name.value.as_str()),
             reference: used.reference.value.clone(),
             model,
-            if_it_fails: if_it_fails.map(Arc::new),
+            if_it_fails,
             columns,
         })
     }
+}
 
-    fn stand_in(&mut self, model: &Model, declared: &StandInDeclaration) -> StandIn {
-        let StandInDeclaration { probability, score, reasons, place } = declared;
+/// The model as scripts ask it.
+pub(super) fn scoped(used: &ModelUseDeclaration) -> ScopedModel {
+    let fallback = used.if_it_fails.as_ref();
+    let stands_in = matches!(fallback, Some(IfItFails::Answer(_) | IfItFails::Model(_)));
+    let gives = used.model.as_ref().map(|model| {
+        // When something else stands in, nothing is known of any input.
+        let field = Field { kind: Kind::Number, optional: stands_in };
+        ModelGives {
+            version: format!("{} version {}", model.name, model.version),
+            is_probability: model.gives_probability(),
+            score: model.space().word(),
+            contributions: Arc::new(
+                model.inputs.iter().map(|input| (input.name.clone(), field.clone())).collect(),
+            ),
+            reasons: model.reason_codes(),
+            not_explainable: model.not_explainable(),
+            fallback: match fallback {
+                None | Some(IfItFails::Refer { .. }) => FallbackGives::Nothing,
+                Some(IfItFails::Model(name)) => FallbackGives::Model(Name::from(name.value.as_str())),
+                Some(IfItFails::Answer(answer)) => FallbackGives::Answer {
+                    has_score: answer.score.is_some(),
+                    has_reasons: !answer.reasons.is_empty(),
+                },
+            },
+        }
+    });
+    ScopedModel { name: Name::from(used.name.value.as_str()), gives }
+}
+
+impl Build<'_> {
+    fn stand_in(&mut self, model: &Model, fallback: &IfItFails) -> Option<StandIn> {
+        match fallback {
+            IfItFails::Answer(answer) => Some(StandIn::Answer(Arc::new(self.given_answer(model, answer)))),
+            IfItFails::Model(name) => {
+                let known: Vec<&str> =
+                    self.declaration.models.iter().map(|m| m.name.value.as_str()).collect();
+                let Some(at) = known.iter().position(|model| *model == name.value) else {
+                    let help = match nearest(&name.value, known.iter().copied()) {
+                        Some(near) => format!("this flow has a model `{near}`"),
+                        None => "declare it under `models:` too".to_owned(),
+                    };
+                    let message = format!("`if_it_fails` names an unknown model `{}`", name.value);
+                    self.error("T004", name, message, Some(help));
+                    return None;
+                };
+                let other = self.declaration.models.get(at).and_then(|used| used.model.as_ref());
+                if other.is_some_and(|other| other.gives_probability() != model.gives_probability()) {
+                    let message = format!(
+                        "`{}` cannot stand in for it: one gives a probability, the other does not",
+                        name.value
+                    );
+                    self.error("T126", name, message, None);
+                }
+                self.usage.models.insert(Name::from(name.value.as_str()));
+                u16::try_from(at).ok().map(StandIn::Model)
+            }
+            IfItFails::Refer { outcome, reason } => {
+                let found = self.fallback(outcome, reason, "if_it_fails")?;
+                let reason = Name::from(reason.value.as_str());
+                Some(StandIn::Refer { outcome: found.outcome, reason })
+            }
+        }
+    }
+}
+
+impl Build<'_> {
+    fn given_answer(&mut self, model: &Model, declared: &AnswerDeclaration) -> GivenAnswer {
+        let AnswerDeclaration { probability, score, reasons, place } = declared;
         let lacks = match (model.gives_probability(), probability, score) {
             (true, None, _) => Some("`probability`: the model gives one".to_owned()),
             (false, Some(_), _) | (false, None, None) => {
@@ -82,37 +161,13 @@ impl Build<'_> {
             }
             self.usage.reasons.insert(Name::from(code.value.as_str()));
         }
-        StandIn {
+        GivenAnswer {
             probability: probability.as_ref().map(|p| p.value),
             score: score.as_ref().map(|s| s.value),
             reasons: reasons.iter().map(|code| Name::from(code.value.as_str())).collect(),
             contributions: std::collections::BTreeMap::new(),
         }
     }
-}
-
-/// The model as scripts ask it.
-pub(super) fn scoped(used: &ModelUseDeclaration) -> ScopedModel {
-    let fallback = used.if_it_fails.as_ref();
-    let gives = used.model.as_ref().map(|model| {
-        // When something else stands in, nothing is known of any input.
-        let field = Field { kind: Kind::Number, optional: fallback.is_some() };
-        ModelGives {
-            version: format!("{} version {}", model.name, model.version),
-            is_probability: model.gives_probability(),
-            score: model.space().word(),
-            contributions: Arc::new(
-                model.inputs.iter().map(|input| (input.name.clone(), field.clone())).collect(),
-            ),
-            reasons: model.reason_codes(),
-            not_explainable: model.not_explainable(),
-            fallback: fallback.map(|stand_in| FallbackGives {
-                has_score: stand_in.score.is_some(),
-                has_reasons: !stand_in.reasons.is_empty(),
-            }),
-        }
-    });
-    ScopedModel { name: Name::from(used.name.value.as_str()), gives }
 }
 
 /// Why a value of this type cannot be a model's input, if it cannot.

@@ -45,7 +45,7 @@ impl Model {
         match &self.predictor {
             Predictor::Logistic(_) => Space::LogOdds,
             Predictor::Scorecard(_) | Predictor::Characteristics(_) => Space::Points,
-            Predictor::Forest(_) => Space::Probability,
+            Predictor::Forest(_) | Predictor::Remote(_) => Space::Probability,
             Predictor::Boosted(trees) => match trees.link() {
                 Link::Identity if self.gives_probability() => Space::Probability,
                 link => Space::before(link),
@@ -79,7 +79,9 @@ impl Model {
                 Some((CoreStep::Trees(trees), _)) => trees.margin(&graph.core_columns(&columns)),
                 None => graph.answer(&columns),
             },
-            Predictor::Forest(_) | Predictor::Characteristics(_) => self.predict(row)?,
+            Predictor::Forest(_) | Predictor::Characteristics(_) | Predictor::Remote(_) => {
+                self.predict(row)?
+            }
         };
         if score.is_finite() { Ok(score) } else { Err(super::too_large()) }
     }

@@ -295,15 +295,7 @@ pub(super) fn write(encoders: &[Encoder], row: &[Value], columns: &mut [f64]) ->
     }
     let mut is_noted = false;
     for (encoder, value) in encoders.iter().zip(row) {
-        let cell = match (value, encoder.missing) {
-            (Value::Missing, Some(absent)) => {
-                is_noted = true;
-                set(columns, absent.flag.map(|at| (at, 1.0)));
-                absent.cell
-            }
-            _ => encoder.place(value, &mut is_noted).map_err(|refusal| encoder.failure(refusal))?,
-        };
-        set(columns, cell);
+        is_noted |= encoder.write(value, columns)?;
     }
     Ok(is_noted)
 }
@@ -332,6 +324,22 @@ enum Refusal {
 }
 
 impl Encoder {
+    /// Writes what one value sets into a row's columns, which are all 0. Says whether there is something to note.
+    #[inline]
+    pub(super) fn write(&self, value: &Value, columns: &mut [f64]) -> Result<bool, ModelFailure> {
+        let mut is_noted = false;
+        let cell = match (value, self.missing) {
+            (Value::Missing, Some(absent)) => {
+                is_noted = true;
+                set(columns, absent.flag.map(|at| (at, 1.0)));
+                absent.cell
+            }
+            _ => self.place(value, &mut is_noted).map_err(|refusal| self.failure(refusal))?,
+        };
+        set(columns, cell);
+        Ok(is_noted)
+    }
+
     /// Which column the value sets, and to what; `None` leaves all of them 0.
     fn place(&self, value: &Value, is_noted: &mut bool) -> Result<Option<(usize, f64)>, Refusal> {
         let worth = |worth: Option<&f64>| worth.map(|worth| (self.at, *worth));

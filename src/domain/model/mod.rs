@@ -2,6 +2,7 @@
 //! No fitting, no files, no serde: `learn` makes these.
 
 mod answer;
+mod batch;
 mod boosted;
 mod characteristics;
 mod encode;
@@ -10,6 +11,7 @@ mod forest;
 mod graph;
 mod link;
 mod logistic;
+pub mod remote;
 mod scorecard;
 mod shap;
 mod trees;
@@ -18,6 +20,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use answer::{Answer, ExplainWhen, MOST_REASONS};
+pub use batch::BatchFailure;
 pub use boosted::{BaseComes, Boosted, BoostedParts, Branch, MAX_CATEGORIES, Missing, Rule, Side, Width};
 pub use characteristics::{Adverse, Attribute, Characteristic, Characteristics, Compare, Condition};
 pub use encode::noted::{Beyond, InputNote, InputProblem, Range, Taken};
@@ -81,6 +84,8 @@ pub enum Predictor {
     Boosted(Boosted),
     Characteristics(Characteristics),
     Graph(Graph),
+    /// On another server: what it answers is gathered before or while a flow decides.
+    Remote(Arc<remote::Remote>),
 }
 
 impl Predictor {
@@ -94,13 +99,14 @@ impl Predictor {
             Self::Boosted(trees) => trees.columns(),
             Self::Characteristics(card) => card.columns,
             Self::Graph(graph) => graph.columns(),
+            Self::Remote(_) => 0,
         }
     }
 
     fn holes(&self) -> Holes {
         match self {
             Self::Logistic(_) | Self::Forest(_) | Self::Scorecard(_) => Holes::Refused,
-            Self::Boosted(_) | Self::Characteristics(_) | Self::Graph(_) => Holes::Kept,
+            Self::Boosted(_) | Self::Characteristics(_) | Self::Graph(_) | Self::Remote(_) => Holes::Kept,
         }
     }
 }
@@ -108,7 +114,7 @@ impl Predictor {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelInput {
     pub name: Name,
-    /// `Choice`, `Integer`, `Decimal` (taken as its nearest f64), `Number` or `Boolean`.
+    /// `Choice`, `Integer`, `Decimal` (taken as its nearest f64), `Number` or `Boolean`; `Text` too on another server.
     pub kind: Kind,
 }
 
@@ -120,7 +126,7 @@ impl ModelInput {
         match &self.kind {
             Kind::Number => matches!(given, Kind::Integer | Kind::Decimal | Kind::Number),
             Kind::Decimal => matches!(given, Kind::Integer | Kind::Decimal),
-            Kind::Choice(_) => matches!(given, Kind::Choice(_) | Kind::Text),
+            Kind::Choice(_) | Kind::Text => matches!(given, Kind::Choice(_) | Kind::Text),
             own => own == given,
         }
     }
@@ -213,6 +219,31 @@ impl Model {
         })
     }
 
+    /// Of parts that were checked, without encodings.
+    fn assembled(
+        (name, version, digest): (Name, u32, Arc<str>),
+        inputs: Vec<ModelInput>,
+        decimals: u32,
+        predictor: Predictor,
+    ) -> Self {
+        let reason_codes = vec![None; inputs.len()].into();
+        let explainer = Arc::new(Explainer::elsewhere());
+        let encoders = Vec::new().into();
+        Self {
+            name,
+            version,
+            digest,
+            inputs,
+            decimals,
+            encoders,
+            columns: 0,
+            predictor,
+            explainer,
+            reason_codes,
+            explains: ExplainWhen::Asked,
+        }
+    }
+
     /// With what explanations need to know of the rows that the model was fitted on.
     ///
     /// # Errors
@@ -254,7 +285,9 @@ impl Model {
     /// As [`Model::predict`].
     pub fn answer(&self, row: &[Value]) -> Result<Answer, ModelFailure> {
         match self.columns {
-            0..=63 => self.predict_within::<64>(row),
+            // No model here is without a column.
+            0 => Err(elsewhere()),
+            1..=63 => self.predict_within::<64>(row),
             64..=255 => self.predict_within::<256>(row),
             256..=1023 => self.predict_within::<1024>(row),
             _ => self.predict_within::<4096>(row),
@@ -272,6 +305,7 @@ impl Model {
             Predictor::Boosted(trees) => trees.answer(of),
             Predictor::Characteristics(card) => card.points(of).ok_or_else(no_attribute)?,
             Predictor::Graph(graph) => graph.answer(of),
+            Predictor::Remote(_) => return Err(elsewhere()),
         };
         if value.is_finite() { Ok(Answer { value, is_noted }) } else { Err(too_large()) }
     }
@@ -306,6 +340,11 @@ impl Model {
 
     fn write(&self, row: &[Value], columns: &mut [f64]) -> Result<bool, ModelFailure> {
         let is_noted = encode::write(&self.encoders, row, columns)?;
+        self.check_width(columns)?;
+        Ok(is_noted)
+    }
+
+    fn check_width(&self, columns: &[f64]) -> Result<(), ModelFailure> {
         let is_single = match &self.predictor {
             Predictor::Boosted(trees) => trees.width() == Width::Single,
             Predictor::Graph(_) => true,
@@ -313,7 +352,7 @@ impl Model {
         };
         // What is no 32-bit float would be an infinity to the model, which the libraries refuse too.
         let lost = |x: &f64| x.is_finite() && !(*x as f32).is_finite();
-        if is_single && columns.iter().take(self.columns).any(lost) { Err(too_large()) } else { Ok(is_noted) }
+        if is_single && columns.iter().take(self.columns).any(lost) { Err(too_large()) } else { Ok(()) }
     }
 
     /// The input that a column belongs to.
@@ -329,6 +368,7 @@ impl Model {
             Predictor::Boosted(trees) => trees.link().gives_probability(),
             Predictor::Characteristics(_) => false,
             Predictor::Graph(graph) => graph.parts().is_probability,
+            Predictor::Remote(_) => true,
         }
     }
 
@@ -347,6 +387,11 @@ impl Model {
     pub fn predictor(&self) -> &Predictor {
         &self.predictor
     }
+}
+
+fn elsewhere() -> ModelFailure {
+    let detail = "the model answers on another server, and nothing was gathered from there".to_owned();
+    ModelFailure { code: "not_gathered", detail }
 }
 
 fn too_large() -> ModelFailure {

@@ -237,7 +237,7 @@ fn model_note(used: &ModelUseDeclaration) -> String {
     let fallback = used
         .if_it_fails
         .as_ref()
-        .map(|stand_in| format!(", {} if it fails", stand_in.said()))
+        .map(|fallback| format!(", {} if it fails", fallback.said()))
         .unwrap_or_default();
     format!("{}{version}{fallback}", used.reference.value)
 }

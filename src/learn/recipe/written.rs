@@ -13,6 +13,8 @@ use super::{CrossValidation, DataFile, SplitRecipe, Target, Trend};
 pub(super) struct Written {
     pub model: String,
     pub title: Option<String>,
+    pub flow: Option<String>,
+    pub at: Option<String>,
     pub data: DataFile,
     pub target: Target,
     pub split: SplitRecipe,

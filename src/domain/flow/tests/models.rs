@@ -58,10 +58,11 @@ fn using(model: Model, script: &str) -> FlowDeclaration {
     FlowDeclaration { models: vec![used], ..declaration(script) }
 }
 
-fn stand_in(probability: Option<f64>, score: Option<f64>, reasons: &[&str]) -> Option<StandInDeclaration> {
+fn given(probability: Option<f64>, score: Option<f64>, reasons: &[&str]) -> Option<IfItFails> {
     let reasons = reasons.iter().map(|code| text(code)).collect();
     let (probability, score) = (probability.map(at), score.map(at));
-    Some(StandInDeclaration { probability, score, reasons, place: Place::default() })
+    let place = Place::default();
+    Some(IfItFails::Answer(AnswerDeclaration { probability, score, reasons, place }))
 }
 
 #[track_caller]
@@ -187,7 +188,7 @@ fn what_stands_in_for_a_failed_model_has_what_it_declares() {
         else { approve(); }
     "#;
     let mut declared = FlowDeclaration { script: text(script), ..optional() };
-    declared.models[0].if_it_fails = stand_in(Some(0.8), Some(1.5), &["R3"]);
+    declared.models[0].if_it_fails = given(Some(0.8), Some(1.5), &["R3"]);
     let verdict = without(&declared);
     assert_eq!((&*verdict.outcome, verdict.degraded), ("decline", false), "{verdict:#?}");
     assert_eq!(verdict.reasons, ["R3".into(), Name::from("R1")]);
@@ -272,14 +273,45 @@ fn what_stands_in_must_have_what_is_read() {
         let said = said(&declared, code);
         assert!(said.contains(says), "{said}");
     };
-    let half = || stand_in(Some(0.5), None, &[]);
+    let half = || given(Some(0.5), None, &[]);
     let score = r#"if model("risk").score > 1 { decline("R1", "R2"); } else { approve(); }"#;
     check(half(), logistic(), score, "T124", "`score: …` (log-odds)");
     let reasons = r#"if age > 3 { decline(model("risk").reasons, "R3"); } else { approve(); }"#;
     check(half(), logistic(), reasons, "T125", "`reasons: [R900]`");
     check(half(), number(), score, "T126", "only `score`");
-    check(stand_in(None, Some(1.0), &[]), logistic(), score, "T126", "`probability`");
-    check(stand_in(Some(0.5), None, &["R30"]), logistic(), reasons, "T015", "this flow has no reason `R30`");
+    check(given(None, Some(1.0), &[]), logistic(), score, "T126", "`probability`");
+    check(given(Some(0.5), None, &["R30"]), logistic(), reasons, "T015", "this flow has no reason `R30`");
+}
+
+#[test]
+fn another_model_stands_in_with_its_own_score_reasons_and_contributions() {
+    let script = r#"
+        let answer = model("risk");
+        if answer.score > 1 && is_missing(answer.contributions.phone_risk) { decline(answer.reasons, "R3"); }
+        else { approve(); }
+    "#;
+    let asking = |backup: Model| {
+        let lacking = column("phone_risk", Kind::Number);
+        let first = model(vec![lacking], Predictor::Logistic(Logistic::new(0.0, vec![1.0]).unwrap()));
+        let mut declared =
+            using(first.with_reasons(&[("phone_risk".into(), Name::from("R3"))].into()).unwrap(), script);
+        declared.inputs.push(input("phone_risk", Kind::Number, true));
+        declared.models[0].if_it_fails = Some(IfItFails::Model(text("backup")));
+        let mut second = declared.models[0].clone();
+        (second.name, second.model, second.if_it_fails) = (text("backup"), Some(Arc::new(backup)), None);
+        declared.models.push(second);
+        declared
+    };
+    let verdict = decide(&compiled(&asking(logistic())), &facts(&overdrawn()));
+    assert_eq!((&*verdict.outcome, verdict.degraded), ("decline", false), "{verdict:#?}");
+    assert_eq!(verdict.reasons, ["R1".into(), "R2".into(), Name::from("R3")]);
+    let explained: Vec<String> = verdict.explanations().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(explained, ["backup"], "the model that answered explains itself");
+
+    // What is read is checked of what stands in as well.
+    let codes = logistic().with_reasons(&[("age".into(), Name::from("R77"))].into()).unwrap();
+    assert!(said(&asking(codes), "T122").contains("`backup` (credit version 3) may give `R77`"));
+    assert!(said(&asking(number()), "T126").contains("`backup` cannot stand in"));
 }
 
 #[test]
@@ -290,7 +322,7 @@ fn a_pinned_model_gives_what_is_pinned_and_nothing_of_its_own() {
         let pins = Pins { models: [("risk".into(), pin)].into(), ..Pins::default() };
         flow.decide_with(&admitted, "2026-11-22T09:00:00Z".parse().unwrap(), &Budget::default(), &pins)
     };
-    let whole = StandIn {
+    let whole = GivenAnswer {
         probability: Some(0.99),
         score: Some(4.6),
         reasons: vec!["R2".into()],
