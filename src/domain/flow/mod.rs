@@ -10,6 +10,7 @@ mod machine;
 mod models;
 mod names;
 mod needs;
+pub mod parts;
 mod paths;
 mod protected;
 mod reasons;

@@ -1,6 +1,7 @@
 //! A fitted model as it is served: flattened, validated, and asked one row at a time.
 //! No fitting, no files, no serde: `learn` makes these.
 
+mod batch;
 mod boosted;
 mod characteristics;
 mod encode;
@@ -17,6 +18,7 @@ mod trees;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use batch::BatchFailure;
 pub use boosted::{BaseComes, Boosted, BoostedParts, Branch, MAX_CATEGORIES, Missing, Rule, Side, Width};
 pub use characteristics::{Adverse, Attribute, Characteristic, Characteristics, Compare, Condition};
 pub use encode::{Bins, Encoding, Fallback, Feature, as_number};
@@ -324,6 +326,10 @@ impl Model {
 
     fn write(&self, row: &[Value], columns: &mut [f64]) -> Result<(), ModelFailure> {
         encode::write(&self.encoders, row, columns)?;
+        self.check_width(columns)
+    }
+
+    fn check_width(&self, columns: &[f64]) -> Result<(), ModelFailure> {
         let is_single = match &self.predictor {
             Predictor::Boosted(trees) => trees.width() == Width::Single,
             Predictor::Graph(_) => true,
