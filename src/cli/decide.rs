@@ -8,10 +8,12 @@ use jiff::Timestamp;
 
 use super::check;
 use super::say::{Say, Trouble};
+use crate::bundle::Bundle;
 use crate::config::Settings;
 use crate::documents::json::{self, JsonLimits};
 use crate::domain::value::Name;
-use crate::engine::{self, DecideError, DecideRequest, TraceLevel};
+use crate::engine::{self, DecideError, DecideRequest, Decision, TraceLevel};
+use crate::gather::Remotes;
 use crate::http::{decision_json, problem::Problem};
 
 /// One decision, no server; nothing is recorded.
@@ -31,6 +33,9 @@ pub(super) struct Decide {
     /// What is shown of how it came about
     #[arg(long, value_enum, default_value_t = Trace::None)]
     trace: Trace,
+    /// Ask no other server: models that answer elsewhere fail, as their flow says
+    #[arg(long)]
+    offline: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -42,7 +47,7 @@ enum Trace {
 
 impl Decide {
     pub(super) fn run(self, settings: &Settings, say: &Say) -> Result<ExitCode, Trouble> {
-        let facts = self.read_facts()?;
+        let (facts, offline) = (self.read_facts()?, self.offline);
         let given_in = if self.facts == "-" { "stdin".to_owned() } else { format!("`{}`", self.facts) };
         let built = check::read(settings)?;
         let trace = match self.trace {
@@ -62,7 +67,7 @@ impl Decide {
             trace,
             languages: Vec::new(),
         };
-        match engine::decide_once(&built.bundle, &request, Timestamp::now()) {
+        match decided(&built.bundle, &request, offline)? {
             Ok(decision) => {
                 let bytes = decision_json(&decision, trace)
                     .map_err(|error| Trouble::because("the decision cannot be shown", &error))?;
@@ -103,6 +108,23 @@ impl Decide {
         json::parse(&bytes.map_err(unread)?, JsonLimits::default())
             .map_err(|error| Trouble::because(&format!("`{}` is not JSON", self.facts), &error))
     }
+}
+
+/// Decides here; where the flow asks models on other servers, they are asked.
+fn decided(
+    bundle: &Bundle,
+    request: &DecideRequest,
+    offline: bool,
+) -> Result<Result<Decision, DecideError>, Trouble> {
+    let flows = bundle.flow(&request.flow).into_iter();
+    let mut variants = flows.flat_map(|flow| std::iter::once(flow).chain(flow.markets.values()));
+    if offline || !variants.any(|variant| variant.flow.asks_elsewhere()) {
+        return Ok(engine::decide_once(bundle, request, Timestamp::now()));
+    }
+    super::wait(async {
+        let remotes = Remotes::new(tokio::runtime::Handle::current());
+        Ok(engine::decide_asking(bundle, request, Timestamp::now(), Some(&remotes)).await)
+    })
 }
 
 fn text(decision: &serde_json::Value) -> String {

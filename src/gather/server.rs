@@ -29,7 +29,10 @@ use crate::domain::value::Name;
 /// How long a failure makes a server second choice.
 const SHUNNED: Duration = Duration::from_secs(5);
 /// Over what time what was measured loses its weight.
-const DECAY_NS: f64 = 10e9;
+const DECAY_NS: f64 = 5e9;
+/// What a server that has not answered yet counts as: quick, so that one that came back is tried at once. What it has
+/// to do counts too, so it is not overrun.
+const UNKNOWN: Duration = Duration::from_micros(100);
 
 /// One question on its way to some server.
 #[derive(Debug, Clone)]
@@ -233,9 +236,7 @@ pub(super) struct Weighed {
 impl Weighed {
     pub fn new(server: Server) -> Self {
         let standing = Arc::clone(&server.standing);
-        // Until it has answered, a server counts as slow as may be.
-        let first = server.remote.attempt;
-        Self { inner: PeakEwma::new(server, first, DECAY_NS, CompleteOnResponse::default()), standing }
+        Self { inner: PeakEwma::new(server, UNKNOWN, DECAY_NS, CompleteOnResponse::default()), standing }
     }
 }
 
