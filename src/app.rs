@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use crate::audit::{Audit, OpenError, QueueLimits, StoreError, StoreSettings};
 use crate::config::{RequireCases, Settings};
 use crate::engine::{self, Engine};
+use crate::gather::Remotes;
 use crate::http::access::{Guard, Reach};
 use crate::http::{self, Doors, Service};
 use crate::release::{Release, ReleaseSettings, Watching};
@@ -215,8 +216,11 @@ async fn open(settings: &Settings, audit: Arc<Audit>) -> Result<Service, StartEr
     let release = Release::start(release_settings(settings), engine::journal(&audit))
         .await
         .map_err(StartError::Release)?;
-    let engine = Engine::new(Arc::clone(&release), Arc::clone(&audit), settings.durable, settings.open_for);
+    let remotes = Arc::new(Remotes::new(tokio::runtime::Handle::current()));
+    let engine = Engine::new(Arc::clone(&release), Arc::clone(&audit), settings.durable, settings.open_for)
+        .asking(Arc::clone(&remotes));
     let engine = Arc::new(engine);
+    tokio::spawn(engine::look_after(Arc::downgrade(&release), remotes));
     Ok(Service { engine, audit, release })
 }
 
