@@ -29,12 +29,12 @@ mod table_file;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use build::{Built, FlowReport, Kept, build};
+pub use build::{Built, FlowReport, Kept, build, models_of};
 pub use difference::{
     FlowDifference, Flows, MarketDifference, Side, flow_difference, flows_difference, market_difference,
 };
 pub use findings::{Analysis, Findings, Left, Part};
-pub use folder::{Documents, fingerprint, read_folder};
+pub use folder::{Documents, fingerprint, fingerprint_of_models, read_folder, read_models_folder};
 pub use list_file::{ListFile, read_list};
 pub use lists::KnownLists;
 pub use rebuild::{Expected, RebuildError, rebuild};

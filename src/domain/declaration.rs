@@ -116,8 +116,31 @@ pub struct ModelUseDeclaration {
     pub reference: Located<String>,
     /// The version that the reference resolved to; `None` when that failed (and was reported).
     pub model: Option<Arc<Model>>,
-    /// Probability to use when the model cannot answer.
-    pub if_it_fails: Option<Located<f64>>,
+    /// What stands in for an answer that does not come.
+    pub if_it_fails: Option<IfItFails>,
+}
+
+/// What stands in for a model's answer that does not come.
+#[derive(Debug, Clone)]
+pub enum IfItFails {
+    /// This probability.
+    Probability(Located<f64>),
+    /// What another of the flow's models answers, by the name that the flow gives it.
+    Model(Located<String>),
+    /// Nothing: this outcome is recorded, and the script ends where it reads the answer.
+    Refer { outcome: Located<String>, reason: Located<String> },
+}
+
+impl IfItFails {
+    /// In short, for people: `0.5`, `model backup`, `review with R900`.
+    #[must_use]
+    pub fn said(&self) -> String {
+        match self {
+            Self::Probability(probability) => probability.value.to_string(),
+            Self::Model(model) => format!("model {}", model.value),
+            Self::Refer { outcome, reason } => format!("{} with {}", outcome.value, reason.value),
+        }
+    }
 }
 
 #[derive(Debug, Clone)]

@@ -46,6 +46,7 @@ pub(in crate::bundle) fn read_cases(
         read_files.cases.extend(cases);
         read_files.diagnostics.extend(reader.shape.findings);
     }
+    read_files.sets = sets;
     read_files
 }
 

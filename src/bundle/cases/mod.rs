@@ -5,6 +5,7 @@ mod compare;
 mod file;
 mod markets;
 mod pins;
+mod prepared;
 mod report;
 mod run;
 
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 pub(super) use file::read_cases;
+pub use prepared::{Prepared, prepared};
 pub use report::{CasesSummary, FailedCase, rendered, summary};
 pub use run::{Coverage, run};
 
@@ -28,6 +30,8 @@ use crate::domain::value::Name;
 #[derive(Debug, Clone, Default)]
 pub struct CaseFiles {
     pub cases: Vec<Case>,
+    /// The named sets of facts of `cases/_facts.yaml`.
+    pub sets: BTreeMap<String, Given>,
     /// What is wrong in the files; a case with an error is not among `cases`.
     pub diagnostics: Vec<Diagnostic>,
 }

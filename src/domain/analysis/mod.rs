@@ -11,6 +11,7 @@ mod line;
 mod order;
 mod region;
 mod rule_sets;
+pub mod same;
 mod scorecards;
 mod space;
 mod tables;

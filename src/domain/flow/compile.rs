@@ -52,6 +52,16 @@ impl Flow {
         let broken = diagnostics.iter().any(|d| d.severity == Severity::Error);
         (flow.filter(|_| !broken), diagnostics)
     }
+
+    /// As `compile`, without looking for what can never happen: for flows that are tried and thrown away.
+    #[must_use]
+    pub fn compile_unanalysed(declaration: &FlowDeclaration) -> Option<Flow> {
+        stacker::maybe_grow(STACK_LEFT, STACK, || {
+            let mut build = Build::new(declaration);
+            let flow = build.flow();
+            flow.filter(|_| !build.diagnostics.iter().any(|d| d.severity == Severity::Error))
+        })
+    }
 }
 
 pub(super) struct Build<'d> {
@@ -375,7 +385,7 @@ impl<'d> Build<'d> {
         found.and_then(|at| u16::try_from(at).ok())
     }
 
-    fn fallback(
+    pub(super) fn fallback(
         &mut self,
         outcome: &Located<String>,
         reason: &Located<String>,

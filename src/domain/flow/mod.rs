@@ -10,9 +10,11 @@ mod machine;
 mod models;
 mod names;
 mod needs;
+pub mod parts;
 mod paths;
 mod protected;
 mod reasons;
+pub mod remote;
 mod rule_sets;
 mod scorecard_compile;
 mod scorecards;
@@ -135,9 +137,22 @@ pub struct ModelUse {
     /// As written: `german_credit@champion`.
     pub reference: String,
     pub model: Arc<Model>,
-    /// Probability to use when the model cannot answer.
-    pub if_it_fails: Option<f64>,
+    /// What stands in for an answer that does not come.
+    pub if_it_fails: Option<StandIn>,
     pub(super) columns: Vec<Source>,
+}
+
+/// What stands in for a model's answer that does not come.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StandIn {
+    Probability(f64),
+    /// What another model answers: index into the flow's models.
+    Model(u16),
+    /// This is recorded, and the script ends where it reads the answer.
+    Refer {
+        outcome: u16,
+        reason: Name,
+    },
 }
 
 #[derive(Debug, Clone)]
