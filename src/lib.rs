@@ -14,6 +14,7 @@ pub mod predict;
 pub mod release;
 pub mod store;
 pub mod telemetry;
+pub mod trial;
 #[expect(
     clippy::allow_attributes_without_reason,
     clippy::large_enum_variant,
@@ -21,4 +22,3 @@ pub mod telemetry;
     reason = "generated: it looks as its generator likes"
 )]
 pub mod wire;
-pub mod trial;

@@ -10,7 +10,7 @@ use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::{App, web};
 use serde_json::Value as Json;
 
-use super::access::{Guard, Permission, Reach};
+use super::access::{Guard, ModelDoors, Permission, Reach};
 use super::routes::{ROUTES, configure};
 use super::{Doors, HttpSettings};
 use crate::store::{KeyRing, Keys, Role};
@@ -35,7 +35,7 @@ async fn doors(roles: &[Role]) -> (Arc<Doors>, Vec<String>) {
     }
     let doors = closed();
     let ring = KeyRing::open(keys).await.unwrap();
-    doors.admit_keys(Guard { ring, reach: Reach::Loopback });
+    doors.admit_keys(Guard { ring, reach: Reach::Loopback, model_doors: ModelDoors::Keyed });
     (Arc::new(doors), made)
 }
 
