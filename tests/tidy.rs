@@ -21,6 +21,7 @@ const ROOMS: &[&str] = &[
     "engine",
     "release",
     "wire",
+    "trial",
     "audit",
     "store",
     "bundle",

@@ -132,6 +132,15 @@ pub enum IfItFails {
 }
 
 impl IfItFails {
+    /// Where it was written.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        match self {
+            Self::Probability(probability) => probability.place,
+            Self::Model(name) | Self::Refer { outcome: name, .. } => name.place,
+        }
+    }
+
     /// In short, for people: `0.5`, `model backup`, `review with R900`.
     #[must_use]
     pub fn said(&self) -> String {

@@ -1,7 +1,7 @@
 //! Many rows at once, column by column: encoded into one matrix, then answered by the fitted part in one go.
 //! The same arithmetic in the same order as one row at a time, so the same bits. No threads.
 
-use super::{Encoder, Model, ModelFailure, Predictor, no_attribute, too_large};
+use super::{Encoder, Model, ModelFailure, Predictor, elsewhere, no_attribute, too_large};
 use crate::domain::value::Value;
 
 /// Why a batch has no answers.
@@ -59,6 +59,7 @@ impl Model {
             Predictor::Characteristics(card) => {
                 each(cells, width, into, |of| card.points(of).ok_or_else(no_attribute))?;
             }
+            Predictor::Remote(_) => return Err(BatchFailure { row: 0, failure: elsewhere() }),
         }
         match answers.iter().position(|answer| !answer.is_finite()) {
             Some(row) => Err(BatchFailure { row, failure: too_large() }),
