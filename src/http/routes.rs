@@ -83,7 +83,7 @@ const fn route(
 
 /// A route of the process itself.
 const fn of_process(method: Method, path: &'static str, run: fn(Asked) -> Answer) -> Route {
-    Route { family: Family::Process, ..route(method, path, Permission::Anyone, run) }
+    route(method, path, Permission::Anyone, run).belongs(Family::Process, "")
 }
 
 /// A route by which models are asked directly.
@@ -94,7 +94,7 @@ const fn of_models(
     about: &'static str,
     run: fn(Asked) -> Answer,
 ) -> Route {
-    Route { family: Family::Models, about, ..route(method, path, permission, run) }
+    route(method, path, permission, run).belongs(Family::Models, about)
 }
 
 const fn tensorflow(method: Method, path: &'static str, about: &'static str) -> Route {
@@ -113,6 +113,12 @@ const fn open_inference(
 impl Route {
     const fn takes(mut self, query: &'static [&'static str]) -> Self {
         self.query = query;
+        self
+    }
+
+    const fn belongs(mut self, family: Family, about: &'static str) -> Self {
+        self.family = family;
+        self.about = about;
         self
     }
 }
@@ -161,10 +167,8 @@ pub static ROUTES: &[Route] = &[
     route(Method::GET, "/v1/revisions/{a}/diff/{b}", FLOW_READERS, |asked| Box::pin(meanings::diff(asked)))
         .takes(&["flow"]),
     route(Method::POST, "/v1/check", CHECKERS, |asked| Box::pin(checking::check(asked))),
-    Route {
-        family: Family::Process,
-        ..route(Method::GET, "/v1/models", MODEL_READERS, |asked| Box::pin(models::list(asked)))
-    },
+    route(Method::GET, "/v1/models", MODEL_READERS, |asked| Box::pin(models::list(asked)))
+        .belongs(Family::Process, ""),
     tensorflow(
         Method::POST,
         "/v1/models/{model}/labels/{label}:predict",
@@ -306,12 +310,8 @@ pub static ROUTES: &[Route] = &[
     of_process(Method::GET, "/livez", |asked| Box::pin(operations::livez(asked))),
     of_process(Method::GET, "/readyz", |asked| Box::pin(operations::readyz(asked))),
     of_process(Method::GET, "/metrics", |asked| Box::pin(operations::metrics(asked))),
-    Route {
-        about: "As `/metrics`: where TensorFlow Serving has it.",
-        ..of_process(Method::GET, "/monitoring/prometheus/metrics", |asked| {
-            Box::pin(operations::metrics(asked))
-        })
-    },
+    of_process(Method::GET, "/monitoring/prometheus/metrics", |asked| Box::pin(operations::metrics(asked)))
+        .belongs(Family::Process, "As `/metrics`: where TensorFlow Serving has it."),
     of_process(Method::GET, "/openapi.json", |asked| Box::pin(operations::openapi(asked))),
     of_process(Method::GET, "/docs/errors/{code}", |asked| Box::pin(operations::error_page(asked))),
 ];

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::fmt;
 
 use data_encoding::BASE64;
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::domain::model::{Model, ModelInput};
 use crate::domain::value::Value;

@@ -75,27 +75,28 @@ fn explained(servable: &Servable, body: &[u8]) -> Result<Vec<Explanation>, Predi
 }
 
 fn render(servable: &Servable, explained: &[Explanation]) -> String {
-    let names = || servable.inputs.iter().map(|input| &*input.name);
-    let row = |explanation| {
-        let Explanation { answer, contributions, reasons } = explanation;
-        RowExplained {
-            answer: *answer,
-            base: contributions.base,
-            contributions: names().zip(contributions.inputs.iter().copied()).collect(),
-            reasons: reasons
-                .iter()
-                .zip(1..)
-                .map(|(reason, rank)| Reason { code: &reason.code, rank, weight: reason.weight })
-                .collect(),
-        }
-    };
     let space = explained.first().map_or("", |explanation| explanation.contributions.space.word());
     let body = Explained {
         model: &servable.name,
         version: servable.version,
         digest: &servable.digest,
         space,
-        explanations: explained.iter().map(row).collect(),
+        explanations: explained.iter().map(|row| row_explained(servable, row)).collect(),
     };
     serde_json::to_string(&body).unwrap_or_default()
+}
+
+fn row_explained<'a>(servable: &'a Servable, row: &'a Explanation) -> RowExplained<'a> {
+    let names = servable.inputs.iter().map(|input| &*input.name);
+    let reason = |(reason, rank): (&'a crate::domain::model::ReasonCode, usize)| Reason {
+        code: &reason.code,
+        rank,
+        weight: reason.weight,
+    };
+    RowExplained {
+        answer: row.answer,
+        base: row.contributions.base,
+        contributions: names.zip(row.contributions.inputs.iter().copied()).collect(),
+        reasons: row.reasons.iter().zip(1..).map(reason).collect(),
+    }
 }
