@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use crate::audit::{Audit, OpenError, QueueLimits, StoreError, StoreSettings};
 use crate::config::{RequireCases, Settings};
 use crate::engine::{self, Engine};
+use crate::grpc;
 use crate::http::access::{Guard, Reach};
 use crate::http::{self, Doors, Service};
 use crate::release::{Release, ReleaseSettings, Watching};
@@ -26,6 +27,8 @@ pub(crate) const SHIPPING: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Application {
     address: SocketAddr,
+    grpc: Option<grpc::Running>,
+    grace: Duration,
     doors: Arc<Doors>,
     service: Service,
     server: ServerHandle,
@@ -85,6 +88,8 @@ pub enum StartError {
 pub enum RunError {
     #[error("the HTTP server failed")]
     Server(#[source] std::io::Error),
+    #[error("the gRPC server failed")]
+    Grpc(#[source] std::io::Error),
 }
 
 /// Asks an application to stop, from anywhere.
@@ -111,23 +116,33 @@ impl Application {
         let url = settings.database_url.as_ref().map(|url| url.expose());
         let keys = Keys::open(&settings.data, url).await.map_err(StartError::OpenKeys)?;
         let ring = KeyRing::open(keys).await.map_err(StartError::Keys)?;
-        let bound = |source| StartError::Bind { address: settings.http, source };
         let is_unguarded = ring.is_empty();
-        if is_unguarded && !settings.http.ip().is_loopback() {
-            return Err(StartError::NoKeys { address: settings.http });
+        let beyond = std::iter::once(settings.http).chain(settings.grpc).find(|a| !a.ip().is_loopback());
+        if let Some(address) = beyond.filter(|_| is_unguarded) {
+            return Err(StartError::NoKeys { address });
         }
-        let listener = TcpListener::bind(settings.http).map_err(bound)?;
-        let address = listener.local_addr().map_err(bound)?;
+        let (listener, address) = bind(settings.http)?;
+        let grpc_listener = settings.grpc.map(bind).transpose()?;
         let doors = Arc::new(Doors::new(settings.http_settings(), metrics.render()));
         let reach = if address.ip().is_loopback() { Reach::Loopback } else { Reach::Beyond };
         doors.admit_keys(Guard { ring: ring.clone(), reach });
-        let server = http::serve(listener, Arc::clone(&doors)).map_err(bound)?;
+        let failed = |address| move |source| StartError::Bind { address, source };
+        let server = http::serve(listener, Arc::clone(&doors)).map_err(failed(address))?;
+        let grpc = match grpc_listener {
+            Some((listener, address)) => {
+                Some(grpc::serve(listener, Arc::clone(&doors)).map_err(failed(address))?)
+            }
+            None => None,
+        };
         let handle = server.handle();
         let serving = tokio::spawn(server);
         let service = match open(&settings, audit).await {
             Ok(service) => service,
             Err(error) => {
                 handle.stop(false).await;
+                if let Some(grpc) = grpc {
+                    grpc.stop(Duration::ZERO).await;
+                }
                 return Err(error);
             }
         };
@@ -141,13 +156,20 @@ impl Application {
         let watching = service.release.watch();
         doors.open(service.clone());
         let (stop, _) = watch::channel(StopStage::Run);
-        Ok(Self { address, doors, service, server: handle, serving, tasks, watching, stop })
+        let grace = settings.shutdown_grace;
+        Ok(Self { address, grpc, grace, doors, service, server: handle, serving, tasks, watching, stop })
     }
 
     /// Where it listens: the port that was picked, when 0 was asked for.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it listens for gRPC, if it does.
+    #[must_use]
+    pub fn grpc_address(&self) -> Option<SocketAddr> {
+        self.grpc.as_ref().map(grpc::Running::address)
     }
 
     #[must_use]
@@ -158,7 +180,8 @@ impl Application {
     /// What scripts wait for on stderr.
     #[must_use]
     pub fn ready_line(&self) -> String {
-        format!("listening http={} grpc=-", self.address)
+        let grpc = self.grpc_address().map_or_else(|| "-".to_owned(), |address| address.to_string());
+        format!("listening http={} grpc={grpc}", self.address)
     }
 
     /// From now on SIGTERM and SIGINT stop it.
@@ -184,6 +207,9 @@ impl Application {
                 let result = ended.unwrap_or_else(|error| Err(std::io::Error::other(error)));
                 return result.map(|()| Ended::Finished).map_err(RunError::Server);
             }
+            ended = grpc_ended(self.grpc.as_mut()) => {
+                return ended.map(|()| Ended::Finished).map_err(RunError::Grpc);
+            }
         }
         tracing::info!("stopping: no new requests, finishing those that came");
         self.doors.begin_to_stop();
@@ -191,22 +217,44 @@ impl Application {
         let at_once = asked.wait_for(|stage| *stage == StopStage::AtOnce);
         tokio::select! {
             _ = at_once => Ok(Ended::AtOnce),
-            finished = Self::finish(&self.server, &self.service, &self.tasks) => finished,
+            finished = Self::finish((&self.server, self.grpc, self.grace), &self.service, &self.tasks) => {
+                finished
+            }
         }
     }
 
     async fn finish(
-        server: &ServerHandle,
+        (server, grpc, grace): (&ServerHandle, Option<grpc::Running>, Duration),
         service: &Service,
         tasks: &[JoinHandle<()>],
     ) -> Result<Ended, RunError> {
-        server.stop(true).await;
+        let grpc_stopped = async {
+            if let Some(grpc) = grpc {
+                grpc.stop(grace).await;
+            }
+        };
+        tokio::join!(server.stop(true), grpc_stopped);
         for task in tasks {
             task.abort();
         }
         service.audit.close(SHIPPING).await;
         tracing::info!("stopped");
         Ok(Ended::Finished)
+    }
+}
+
+fn bind(wanted: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Bind { address: wanted, source };
+    let listener = TcpListener::bind(wanted).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}
+
+/// When gRPC ends by itself; never, if there is none.
+async fn grpc_ended(grpc: Option<&mut grpc::Running>) -> std::io::Result<()> {
+    match grpc {
+        Some(grpc) => grpc.ended().await,
+        None => std::future::pending().await,
     }
 }
 

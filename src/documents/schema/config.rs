@@ -32,7 +32,7 @@ fn example() -> Json {
 pub(super) fn config() -> Json {
     let keys = [
         ("http", text("address of the REST API; port 0 picks a free one")),
-        ("grpc", text("address for gRPC; not used yet")),
+        ("grpc", text("address for gRPC; `off` for none")),
         ("data", text("the folder of the record")),
         ("rules", text("the folder of the flows")),
         ("models", text("the folder of the models")),
