@@ -90,7 +90,7 @@ async fn a_decision_is_the_same_over_both_doors_and_its_record_too() {
             rest["reasons"].as_array().unwrap().iter().map(|r| r["code"].clone()).collect();
         assert_eq!(codes, expected);
         assert_eq!(grpc.scores["default_risk"], rest["scores"]["default_risk"].as_f64().unwrap());
-        assert_eq!(grpc.output.unwrap(), wire_struct(&rest["output"]));
+        assert_eq!(grpc.output.clone().unwrap(), wire_struct(&rest["output"]));
         assert_eq!((grpc.state(), grpc.durable()), (v1::State::Decided, v1::Durable::Local));
         assert!(!grpc.trace.unwrap().values.is_empty());
         let request = v1::GetRequest { decision_id: grpc.decision_id.clone() };
@@ -201,7 +201,7 @@ async fn keys_open_the_same_things_at_both_doors() {
     let facts = applicants().swap_remove(0).facts;
     let bare = client.decide(question(&facts)).await.unwrap_err();
     assert_eq!((bare.code(), told_by(&bare).0.as_str()), (Code::Unauthenticated, "unauthenticated"));
-    let mut with = |key: &Json, message: v1::DecideRequest| {
+    let with = |key: &Json, message: v1::DecideRequest| {
         let mut request = Request::new(message);
         let bearer = format!("Bearer {}", key["key"].as_str().unwrap());
         request.metadata_mut().insert("authorization", bearer.parse().unwrap());
