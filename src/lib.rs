@@ -11,9 +11,11 @@ pub mod engine;
 pub mod grpc;
 pub mod http;
 pub mod learn;
+pub mod predict;
 pub mod release;
 pub mod store;
 pub mod telemetry;
+pub mod trial;
 #[expect(
     clippy::allow_attributes_without_reason,
     clippy::large_enum_variant,

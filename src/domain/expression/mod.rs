@@ -2,6 +2,7 @@
 //! evaluator (`flow::machine`) serve conditions, features and scripts.
 
 pub mod calls;
+mod children;
 pub mod compile;
 pub mod functions;
 pub mod list_words;
