@@ -17,6 +17,8 @@ use crate::store::Role;
 #[derive(Debug, Clone)]
 pub struct Caller {
     pub asker: Result<Asker, Problem>,
+    /// Models may be asked by whoever can reach the address.
+    pub model_doors_open: bool,
     pub request_id: Arc<str>,
 }
 

@@ -21,12 +21,18 @@ use super::caller::Caller;
 use super::decisions::DecisionsDoor;
 use super::flows::{self, Contracts, FlowCall};
 use super::health::{HealthDoor, service_names};
+use super::inference::InferenceDoor;
+use super::models::MESSAGE_LIMIT;
 use super::reflection;
+use super::tensorflow::TensorflowDoor;
 use crate::bundle::Bundle;
 use crate::http::Doors;
 use crate::http::access::{self, Credentials, Guard, Reach};
 use crate::http::problem::Problem;
 use crate::http::tracing_ids::{TraceContext, request_id_text};
+use crate::wire::inference::grpc_inference_service_server::GrpcInferenceServiceServer;
+use crate::wire::tensorflow::serving::model_service_server::ModelServiceServer;
+use crate::wire::tensorflow::serving::prediction_service_server::PredictionServiceServer;
 use crate::wire::tollgate::v1::decisions_server::DecisionsServer;
 
 /// Everything that connections share. Cheap to clone: each connection has one.
@@ -51,8 +57,15 @@ impl Door {
         let limit = doors.settings().body_limit;
         let decisions = DecisionsDoor { doors: Arc::clone(&doors), stopped: stopped.clone() };
         let health = HealthDoor { doors: Arc::clone(&doors), services: Arc::new(service_names(&contracts)) };
+        let inference = InferenceDoor { doors: Arc::clone(&doors), stopped: stopped.clone() };
+        let tensorflow = TensorflowDoor { doors: Arc::clone(&doors) };
         let routes = Routes::new(DecisionsServer::new(decisions).max_decoding_message_size(limit))
             .add_service(HealthServer::new(health))
+            .add_service(GrpcInferenceServiceServer::new(inference).max_decoding_message_size(MESSAGE_LIMIT))
+            .add_service(
+                PredictionServiceServer::new(tensorflow.clone()).max_decoding_message_size(MESSAGE_LIMIT),
+            )
+            .add_service(ModelServiceServer::new(tensorflow))
             .prepare();
         let methods = methods(&contracts);
         Self {
@@ -136,7 +149,8 @@ impl Shared {
             }
             None => Err(Problem::starting()),
         };
-        Caller { asker, request_id: Arc::from(id) }
+        let model_doors_open = false;
+        Caller { asker, model_doors_open, request_id: Arc::from(id) }
     }
 
     /// A path as metrics name it: what nobody declared is one of them.

@@ -7,8 +7,11 @@ mod decisions;
 mod door;
 pub mod flows;
 mod health;
+mod inference;
+mod models;
 mod reflection;
 mod status;
+mod tensorflow;
 mod values;
 
 use std::net::{SocketAddr, TcpListener};
