@@ -6,6 +6,8 @@ mod check;
 mod decide;
 mod declared;
 mod diff;
+mod explained;
+mod facts;
 mod import;
 mod init;
 mod keys;

@@ -2,6 +2,7 @@
 //! Absent on purpose: running them (the bundle's).
 
 mod chosen;
+mod coverage;
 mod found;
 mod junit;
 mod watch;
@@ -15,6 +16,7 @@ use clap::Args;
 use jiff::Timestamp;
 
 use self::chosen::Chosen;
+use self::coverage::CoverageArgs;
 use self::found::Found;
 use super::say::{Say, Trouble};
 use super::{Format, check, settings};
@@ -31,6 +33,7 @@ use crate::documents::findings::{self, Colour};
   tollgate test --filter cases/knockout.yaml:12
   tollgate test --watch
   tollgate test --format junit > cases.xml
+  tollgate test --coverage-html coverage.html --coverage-min 90
 
 Exit codes: 0 every case holds, 1 a case fails or a flow does not check, 2 could not run")]
 pub(super) struct Test {
@@ -51,6 +54,8 @@ pub(super) struct Test {
     /// How many threads run cases; as many as there are processors if left out
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
+    #[command(flatten)]
+    coverage: CoverageArgs,
 }
 
 impl Test {
@@ -80,7 +85,9 @@ impl Test {
             threads: self.threads(),
             told: Some(&built.sources),
         };
-        Ok(look(&chosen, &running))
+        let mut found = look(&chosen, &running);
+        found.covered = self.coverage.look(&chosen, running.now)?;
+        Ok(found)
     }
 
     fn threads(&self) -> NonZeroUsize {
@@ -108,5 +115,6 @@ fn look(chosen: &Chosen<'_>, running: &Running<'_>) -> Found {
         errors: chosen.errors.len(),
         elapsed,
         is_part: chosen.is_part,
+        covered: None,
     }
 }

@@ -1,6 +1,7 @@
 //! The story: decide = gather → decide → record; replay; and what a release leaves in the log. HTTP, SQL and
 //! files are elsewhere; the clock and the ids of decisions enter here and nowhere below.
 
+mod explain;
 mod journal;
 mod meters;
 mod parts;
@@ -16,6 +17,7 @@ use jiff::Timestamp;
 use moka::sync::Cache;
 use uuid::Uuid;
 
+pub use explain::Explained;
 pub use journal::journal;
 pub use parts::{ContinueError, ContinueRequest, MayContinue, NotContinued};
 pub use replay::{Replay, ReplayError};
@@ -215,7 +217,14 @@ impl Engine {
         self.confirm(record.local()).await?;
         let answer = record.answer().map_err(|e| unreadable(&e))?;
         let trace = recorded_trace(request.trace, || record.show(Sight::Plain));
-        Ok(Decision::repeated(answer, request.reference.clone(), trace.map_err(|e| unreadable(&e))?))
+        let trace = trace.map_err(|e| unreadable(&e))?;
+        let mut decision = Decision::repeated(answer, request.reference.clone(), trace);
+        if request.trace == TraceLevel::Full {
+            // Whoever repeats a request has sent its facts. Of a record whose revision is gone there is no explanation.
+            let explained = self.explain(&record, Sight::Plain).await.ok();
+            decision.explanation = explained.map(|explained| Box::new(explained.explanation));
+        }
+        Ok(decision)
     }
 
     /// What is wrong with these facts, when the rest of the request is already refused.
@@ -276,6 +285,7 @@ fn evaluate_first(
         reference: request.reference.as_deref(),
         languages: &request.languages,
         trace: request.trace,
+        sight: Sight::Plain,
         stamp: stamp(now),
     };
     Ok(evaluate(&question, facts))
@@ -288,6 +298,8 @@ struct Question<'q> {
     reference: Option<&'q str>,
     languages: &'q [String],
     trace: TraceLevel,
+    /// Whether who asks may see personal values again.
+    sight: Sight,
     /// The decision's id and time.
     stamp: (Uuid, Timestamp),
 }
@@ -299,6 +311,10 @@ fn evaluate(question: &Question<'_>, facts: Facts) -> Evaluated {
     let verdict = run(flow, &facts, decided_at, Guard::Clock);
     let elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     let languages: Vec<&str> = question.languages.iter().map(String::as_str).collect();
+    let explanation = match question.trace {
+        TraceLevel::Full => explain::explained(question.flow, (&facts, decided_at), &verdict, question.sight),
+        TraceLevel::None | TraceLevel::Summary => None,
+    };
     let decision = Decision {
         decision_id,
         flow: flow.name.clone(),
@@ -323,6 +339,7 @@ fn evaluate(question: &Question<'_>, facts: Facts) -> Evaluated {
             TraceLevel::None => Vec::new(),
             _ => verdict.trace.clone(),
         }),
+        explanation,
         origin: Origin::DryRun,
     };
     Evaluated { facts, verdict, decision }

@@ -11,7 +11,7 @@ use super::{
     DecideError, Decision, Engine, Evaluated, Question, ReplayError, TraceLevel, evaluate, not_recorded,
     recorded_trace, unreadable,
 };
-use crate::audit::{AnsweredPart, AppendError, OpenDecision, Record, StoppedPart};
+use crate::audit::{AnsweredPart, AppendError, OpenDecision, Record, Sight, StoppedPart};
 use crate::bundle::FlowRevision;
 use crate::domain::facts::{FactProblem, Given, NeedAnswer};
 use crate::domain::value::Name;
@@ -137,6 +137,7 @@ impl Engine {
             reference: open.reference.as_deref(),
             languages: &request.languages,
             trace: request.trace,
+            sight: if *request.caller == *open.caller { Sight::Plain } else { Sight::Masked },
             stamp: (open.decision_id, open.decided_at),
         };
         let evaluated = evaluate(&question, facts);

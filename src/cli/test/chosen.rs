@@ -11,6 +11,7 @@ use crate::domain::value::Name;
 
 /// What a run looks at.
 pub(super) struct Chosen<'b> {
+    pub built: &'b Built,
     pub flows: Vec<ChosenFlow<'b>>,
     /// Flows that do not check: their cases cannot run.
     pub broken: Vec<String>,
@@ -40,7 +41,7 @@ impl<'b> Chosen<'b> {
             return Err(Trouble::new(what).help(format!("flows here: {}", names.join(", "))));
         }
         let is_part = !filters.is_empty();
-        let mut chosen = Self { flows: Vec::new(), broken: Vec::new(), errors: Vec::new(), is_part };
+        let mut chosen = Self { built, flows: Vec::new(), broken: Vec::new(), errors: Vec::new(), is_part };
         for (name, report) in built.flows.iter().filter(|(name, _)| wanted(name)) {
             let errors = report.diagnostics.iter().filter(|found| found.severity == Severity::Error);
             chosen.errors.extend(errors.cloned());

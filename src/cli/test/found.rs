@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::bundle::cases::{self, CaseResult, CasesSummary};
+use super::coverage::Covered;
+use crate::bundle::cases::{self, CaseResult, CasesSummary, CoverageSummary, FailedCase};
+use crate::trial::coverage::CoverageBody;
 
 /// What one run found.
 pub(super) struct Found {
@@ -19,27 +21,52 @@ pub(super) struct Found {
     pub elapsed: Duration,
     /// Not all cases were run.
     pub is_part: bool,
+    /// What the cases reach, if that was asked.
+    pub covered: Option<Covered>,
 }
 
 /// `{"cases", "failed", "generated", "failures", "coverage", "broken", "elapsed_us"}`
 #[derive(Serialize)]
 pub(super) struct Body<'a> {
-    #[serde(flatten)]
-    summary: &'a CasesSummary,
+    cases: usize,
+    failed: usize,
+    /// Of `cases`, those that nobody has confirmed.
+    generated: usize,
+    failures: &'a [FailedCase],
+    coverage: CoverageJson<'a>,
     broken: &'a [String],
     /// Microseconds that running the cases took, without reading the files.
     elapsed_us: u64,
 }
 
+/// The rules that were hit, and with `--coverage` everything else that was reached.
+#[derive(Serialize)]
+struct CoverageJson<'a> {
+    #[serde(flatten)]
+    rules: &'a CoverageSummary,
+    #[serde(flatten)]
+    more: Option<&'a CoverageBody>,
+}
+
 impl Found {
     /// Whether there is nothing to do for anybody.
     pub(super) fn is_fine(&self) -> bool {
-        self.summary.failed == 0 && self.errors == 0 && self.broken.is_empty()
+        let is_covered = self.covered.as_ref().is_none_or(|covered| covered.is_enough);
+        self.summary.failed == 0 && self.errors == 0 && self.broken.is_empty() && is_covered
     }
 
     pub(super) fn body(&self) -> Body<'_> {
-        let elapsed_us = u64::try_from(self.elapsed.as_micros()).unwrap_or(u64::MAX);
-        Body { summary: &self.summary, broken: &self.broken, elapsed_us }
+        let CasesSummary { cases, failed, generated, failures, coverage } = &self.summary;
+        let more = self.covered.as_ref().map(|covered| &covered.body);
+        Body {
+            cases: *cases,
+            failed: *failed,
+            generated: *generated,
+            failures,
+            coverage: CoverageJson { rules: coverage, more },
+            broken: &self.broken,
+            elapsed_us: u64::try_from(self.elapsed.as_micros()).unwrap_or(u64::MAX),
+        }
     }
 
     pub(super) fn text(&self) -> String {
@@ -67,6 +94,9 @@ impl Found {
         }
         if !self.broken.is_empty() {
             text.push_str(&format!("\nnot run, because they do not check: {}", self.broken.join(", ")));
+        }
+        if let Some(covered) = &self.covered {
+            text.push_str(&format!("\n\n{}", covered.text));
         }
         text
     }
