@@ -11,12 +11,13 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::audit::{Audit, OpenError, QueueLimits, StoreError, StoreSettings};
-use crate::config::{RequireCases, Settings};
+use crate::config::{RequireCases, Serving, Settings};
 use crate::engine::{self, Engine};
 use crate::grpc;
-use crate::http::access::{Guard, Reach};
+use crate::http::access::{Guard, ModelDoors, Reach};
 use crate::http::{self, Doors, Service};
-use crate::release::{Release, ReleaseSettings, Watching};
+use crate::predict::Models;
+use crate::release::{ModelFolder, ModelSource, Release, ReleaseSettings, Watching};
 use crate::store::{KeyRing, Keys};
 use crate::telemetry::{self, TelemetryError};
 
@@ -30,7 +31,9 @@ pub struct Application {
     grpc: Option<grpc::Running>,
     grace: Duration,
     doors: Arc<Doors>,
-    service: Service,
+    /// What closes at the end; nothing where only models are served.
+    audit: Option<Arc<Audit>>,
+    models: Arc<Models>,
     server: ServerHandle,
     serving: JoinHandle<std::io::Result<()>>,
     tasks: Vec<JoinHandle<()>>,
@@ -112,20 +115,27 @@ impl Application {
     /// What kept it from starting; nothing is left running.
     pub async fn build(settings: Settings) -> Result<Self, StartError> {
         let metrics = telemetry::start_metrics()?;
-        let audit = Arc::new(Audit::open(store_settings(&settings)).await.map_err(StartError::Audit)?);
+        let audit = match settings.serving {
+            Serving::Everything => {
+                let audit = Audit::open(store_settings(&settings)).await.map_err(StartError::Audit)?;
+                Some(Arc::new(audit))
+            }
+            Serving::ModelsOnly => None,
+        };
         let url = settings.database_url.as_ref().map(|url| url.expose());
         let keys = Keys::open(&settings.data, url).await.map_err(StartError::OpenKeys)?;
         let ring = KeyRing::open(keys).await.map_err(StartError::Keys)?;
         let is_unguarded = ring.is_empty();
+        let is_open = settings.serving == Serving::ModelsOnly && settings.model_doors == ModelDoors::Open;
         let beyond = std::iter::once(settings.http).chain(settings.grpc).find(|a| !a.ip().is_loopback());
-        if let Some(address) = beyond.filter(|_| is_unguarded) {
+        if let Some(address) = beyond.filter(|_| is_unguarded && !is_open) {
             return Err(StartError::NoKeys { address });
         }
         let (listener, address) = bind(settings.http)?;
         let grpc_listener = settings.grpc.map(bind).transpose()?;
         let doors = Arc::new(Doors::new(settings.http_settings(), metrics.render()));
         let reach = if address.ip().is_loopback() { Reach::Loopback } else { Reach::Beyond };
-        doors.admit_keys(Guard { ring: ring.clone(), reach });
+        doors.admit_keys(Guard { ring: ring.clone(), reach, model_doors: settings.model_doors });
         let failed = |address| move |source| StartError::Bind { address, source };
         let server = http::serve(listener, Arc::clone(&doors)).map_err(failed(address))?;
         let grpc = match grpc_listener {
@@ -136,8 +146,8 @@ impl Application {
         };
         let handle = server.handle();
         let serving = tokio::spawn(server);
-        let service = match open(&settings, audit).await {
-            Ok(service) => service,
+        let (models, watching) = match open(&settings, audit.clone(), &doors).await {
+            Ok(opened) => opened,
             Err(error) => {
                 handle.stop(false).await;
                 if let Some(grpc) = grpc {
@@ -152,12 +162,22 @@ impl Application {
                  `tollgate keys create` closes it"
             );
         }
-        let tasks = vec![metrics.spawn_upkeep(), tokio::spawn(ring.keep_fresh())];
-        let watching = service.release.watch();
-        doors.open(service.clone());
+        let tasks = vec![metrics.spawn_upkeep(), tokio::spawn(ring.keep_fresh()), models.follow()];
         let (stop, _) = watch::channel(StopStage::Run);
         let grace = settings.shutdown_grace;
-        Ok(Self { address, grpc, grace, doors, service, server: handle, serving, tasks, watching, stop })
+        Ok(Self {
+            address,
+            grpc,
+            grace,
+            doors,
+            audit,
+            models,
+            server: handle,
+            serving,
+            tasks,
+            watching,
+            stop,
+        })
     }
 
     /// Where it listens: the port that was picked, when 0 was asked for.
@@ -170,6 +190,12 @@ impl Application {
     #[must_use]
     pub fn grpc_address(&self) -> Option<SocketAddr> {
         self.grpc.as_ref().map(grpc::Running::address)
+    }
+
+    /// The models that are served by themselves.
+    #[must_use]
+    pub fn models(&self) -> &Arc<Models> {
+        &self.models
     }
 
     #[must_use]
@@ -217,7 +243,7 @@ impl Application {
         let at_once = asked.wait_for(|stage| *stage == StopStage::AtOnce);
         tokio::select! {
             _ = at_once => Ok(Ended::AtOnce),
-            finished = Self::finish((&self.server, self.grpc, self.grace), &self.service, &self.tasks) => {
+            finished = Self::finish((&self.server, self.grpc, self.grace), self.audit.as_deref(), &self.tasks) => {
                 finished
             }
         }
@@ -225,7 +251,7 @@ impl Application {
 
     async fn finish(
         (server, grpc, grace): (&ServerHandle, Option<grpc::Running>, Duration),
-        service: &Service,
+        audit: Option<&Audit>,
         tasks: &[JoinHandle<()>],
     ) -> Result<Ended, RunError> {
         let grpc_stopped = async {
@@ -237,7 +263,9 @@ impl Application {
         for task in tasks {
             task.abort();
         }
-        service.audit.close(SHIPPING).await;
+        if let Some(audit) = audit {
+            audit.close(SHIPPING).await;
+        }
         tracing::info!("stopped");
         Ok(Ended::Finished)
     }
@@ -258,14 +286,29 @@ async fn grpc_ended(grpc: Option<&mut grpc::Running>) -> std::io::Result<()> {
     }
 }
 
-/// What is in force, then the engine: each needs the one before, and all need the records.
-async fn open(settings: &Settings, audit: Arc<Audit>) -> Result<Service, StartError> {
+/// What is in force, then the engine, then the doors: each needs the one before. Without records there are only models.
+async fn open(
+    settings: &Settings,
+    audit: Option<Arc<Audit>>,
+    doors: &Doors,
+) -> Result<(Arc<Models>, Watching), StartError> {
+    let Some(audit) = audit else {
+        let ReleaseSettings { models, settle, poll, .. } = release_settings(settings);
+        let folder = ModelFolder::start(models, settle, poll).await;
+        let models = Models::start(ModelSource::Folder(Arc::clone(&folder))).await;
+        doors.open_models(Arc::clone(&models));
+        return Ok((models, folder.watch()));
+    };
     let release = Release::start(release_settings(settings), engine::journal(&audit))
         .await
         .map_err(StartError::Release)?;
     let engine = Engine::new(Arc::clone(&release), Arc::clone(&audit), settings.durable, settings.open_for);
     let engine = Arc::new(engine);
-    Ok(Service { engine, audit, release })
+    let models = Models::start(ModelSource::Release(Arc::clone(&release))).await;
+    let watching = release.watch();
+    doors.open_models(Arc::clone(&models));
+    doors.open(Service { engine, audit, release });
+    Ok((models, watching))
 }
 
 /// How the log is opened; also by commands that read it without serving.

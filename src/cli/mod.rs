@@ -212,6 +212,8 @@ impl Shared {
             durable: self.durable.clone(),
             http: None,
             grpc: None,
+            models_only: false,
+            model_doors: None,
         }
     }
 }

@@ -25,11 +25,11 @@ pub struct Caller {
 impl Caller {
     /// Of a request that came through the door; one that did not has no rights.
     pub fn of<T>(request: &Request<T>) -> Self {
-        request
-            .extensions()
-            .get::<Self>()
-            .cloned()
-            .unwrap_or_else(|| Self { asker: Err(Problem::starting()), request_id: Arc::from("") })
+        request.extensions().get::<Self>().cloned().unwrap_or_else(|| Self {
+            asker: Err(Problem::starting()),
+            model_doors_open: false,
+            request_id: Arc::from(""),
+        })
     }
 
     /// Who asks, if that one has one of these roles.

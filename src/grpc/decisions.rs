@@ -18,7 +18,7 @@ use crate::domain::facts::Given;
 use crate::engine::{Decision, Origin, TraceLevel};
 use crate::http::access::Asker;
 use crate::http::problem::{Code, Fault, Problem, count_of_faults};
-use crate::http::{DecideHeaders, Doors, Service, asking, purpose_in};
+use crate::http::{DecideHeaders, Doors, Service, Serving, asking, purpose_in};
 use crate::store::Role;
 use crate::wire::tollgate::v1;
 use crate::wire::tollgate::v1::decide_reply::Reply;
@@ -200,7 +200,10 @@ pub fn settle(faults: Vec<Fault>) -> Result<(), Problem> {
 }
 
 pub fn open(doors: &Doors) -> Result<&Service, Problem> {
-    doors.service().ok_or_else(Problem::starting)
+    doors.service().ok_or_else(|| match doors.settings().serving {
+        Serving::ModelsOnly => Problem::new(Code::UnknownRoute, "only models are served here"),
+        Serving::Everything => Problem::starting(),
+    })
 }
 
 fn parsed(decision_id: &str) -> Result<Uuid, Problem> {

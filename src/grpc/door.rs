@@ -18,7 +18,7 @@ use tonic::{Code, Status};
 use tonic_health::pb::health_server::HealthServer;
 
 use super::caller::Caller;
-use super::decisions::DecisionsDoor;
+use super::decisions::{self, DecisionsDoor};
 use super::flows::{self, Contracts, FlowCall};
 use super::health::{HealthDoor, service_names};
 use super::inference::InferenceDoor;
@@ -27,7 +27,7 @@ use super::reflection;
 use super::tensorflow::TensorflowDoor;
 use crate::bundle::Bundle;
 use crate::http::Doors;
-use crate::http::access::{self, Credentials, Guard, Reach};
+use crate::http::access::{self, Credentials, Guard, ModelDoors, Reach};
 use crate::http::problem::Problem;
 use crate::http::tracing_ids::{TraceContext, request_id_text};
 use crate::wire::inference::grpc_inference_service_server::GrpcInferenceServiceServer;
@@ -99,7 +99,10 @@ impl Door {
         path: &str,
         bundle: Option<&Arc<Bundle>>,
     ) -> Result<FlowCall, Problem> {
-        let bundle = bundle.ok_or_else(Problem::starting)?;
+        let bundle = match bundle {
+            Some(bundle) => bundle,
+            None => return Err(decisions::open(&self.shared.doors).err().unwrap_or_else(Problem::starting)),
+        };
         let Shared { doors, stopped, contracts, .. } = &*self.shared;
         flows::call(path, bundle, caller, contracts, (doors, stopped))
     }
@@ -144,12 +147,12 @@ impl Shared {
         };
         let asker = match self.doors.guard() {
             Some(guard) => {
-                let guard = Guard { ring: guard.ring.clone(), reach: self.reach };
+                let guard = Guard { reach: self.reach, ..guard.clone() };
                 access::identify(&guard, &credentials)
             }
             None => Err(Problem::starting()),
         };
-        let model_doors_open = false;
+        let model_doors_open = self.doors.guard().is_some_and(|guard| guard.model_doors == ModelDoors::Open);
         Caller { asker, model_doors_open, request_id: Arc::from(id) }
     }
 

@@ -14,10 +14,13 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_server::Health;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
-use crate::http::Doors;
+use crate::http::{Doors, Serving};
 
 /// How often a watched service is looked at.
 const LOOK: Duration = Duration::from_millis(100);
+
+/// Not there where only models are served.
+const DECISIONS: &str = "tollgate.v1.Decisions";
 
 #[derive(Clone)]
 pub struct HealthDoor {
@@ -37,13 +40,18 @@ pub fn service_names(descriptors: &FileDescriptorSet) -> BTreeSet<String> {
 
 impl HealthDoor {
     fn status(&self, service: &str) -> ServingStatus {
-        let Some(opened) = self.doors.service() else { return ServingStatus::NotServing };
+        let opened = self.doors.service();
+        let serves_models_only = self.doors.settings().serving == Serving::ModelsOnly;
+        if opened.is_none() && !(serves_models_only && self.doors.models().is_some()) {
+            return ServingStatus::NotServing;
+        }
         let is_flow = || {
-            let bundle = opened.release.in_force();
-            super::flows::flow_of_service(&bundle, service).is_some()
+            let bundle = opened.map(|opened| opened.release.in_force());
+            bundle.is_some_and(|bundle| super::flows::flow_of_service(&bundle, service).is_some())
         };
         match service {
             "" => {}
+            DECISIONS if serves_models_only => return ServingStatus::ServiceUnknown,
             known if self.services.contains(known) => {}
             _ if is_flow() => {}
             _ => return ServingStatus::ServiceUnknown,

@@ -83,6 +83,7 @@ fn field(at: &At) -> String {
 
 fn rpc_code(code: Code) -> Rpc {
     match code {
+        Code::UnknownRoute => return Rpc::Unimplemented,
         Code::KeyReused => return Rpc::AlreadyExists,
         Code::AlreadyDecided | Code::DecisionExpired | Code::NotReplayable => return Rpc::FailedPrecondition,
         _ => {}
