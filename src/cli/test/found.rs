@@ -5,12 +5,16 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::properties::{self, PropertyBody};
 use crate::bundle::cases::{self, CaseResult, CasesSummary};
+use crate::documents::Source;
+use crate::trial::properties::{Held, PropertyResult};
 
 /// What one run found.
 pub(super) struct Found {
     pub results: Vec<CaseResult>,
     pub summary: CasesSummary,
+    pub properties: Vec<PropertyResult>,
     /// Flows that do not check: their cases could not run.
     pub broken: Vec<String>,
     /// Errors in files of the flows, cases among them.
@@ -21,11 +25,12 @@ pub(super) struct Found {
     pub is_part: bool,
 }
 
-/// `{"cases", "failed", "generated", "failures", "coverage", "broken", "elapsed_us"}`
+/// `{"cases", "failed", "generated", "failures", "coverage", "properties", "broken", "elapsed_us"}`
 #[derive(Serialize)]
 pub(super) struct Body<'a> {
     #[serde(flatten)]
     summary: &'a CasesSummary,
+    properties: Vec<PropertyBody<'a>>,
     broken: &'a [String],
     /// Microseconds that running the cases took, without reading the files.
     elapsed_us: u64,
@@ -34,16 +39,20 @@ pub(super) struct Body<'a> {
 impl Found {
     /// Whether there is nothing to do for anybody.
     pub(super) fn is_fine(&self) -> bool {
-        self.summary.failed == 0 && self.errors == 0 && self.broken.is_empty()
+        let properties_hold = self.properties.iter().all(PropertyResult::holds);
+        self.summary.failed == 0 && properties_hold && self.errors == 0 && self.broken.is_empty()
     }
 
-    pub(super) fn body(&self) -> Body<'_> {
+    pub(super) fn body(&self, sources: &[Source]) -> Body<'_> {
         let elapsed_us = u64::try_from(self.elapsed.as_micros()).unwrap_or(u64::MAX);
-        Body { summary: &self.summary, broken: &self.broken, elapsed_us }
+        let properties = self.properties.iter().map(|result| properties::body(result, sources)).collect();
+        Body { summary: &self.summary, properties, broken: &self.broken, elapsed_us }
     }
 
-    pub(super) fn text(&self) -> String {
-        format!("{}{}", cases::rendered(&self.results), self.totals())
+    pub(super) fn text(&self, sources: &[Source]) -> String {
+        let broken = self.properties.iter().filter(|result| !result.holds());
+        let broken: String = broken.map(|result| properties::rendered(result, sources) + "\n").collect();
+        format!("{}{broken}{}", cases::rendered(&self.results), self.totals())
     }
 
     /// `132 of 132 cases hold, in 8.1 ms; 38 of 38 rules were hit`
@@ -54,6 +63,15 @@ impl Found {
         let mut text = format!("{holds} of {cases} cases hold, in {milliseconds:.1} ms");
         if !self.is_part {
             text.push_str(&format!("; {} of {} rules were hit", coverage.hit, coverage.rules));
+        }
+        if !self.properties.is_empty() {
+            let hold = self.properties.iter().filter(|result| result.holds()).count();
+            let proved = self.properties.iter().filter(|r| matches!(r.held, Held::Proved(_))).count();
+            let tried: u64 = self.properties.iter().map(|result| result.tried).sum();
+            text.push_str(&format!(
+                "\n{hold} of {} properties hold: {proved} proved, the others in {tried} trials",
+                self.properties.len()
+            ));
         }
         if *generated > 0 {
             let were = if *generated == 1 { "was" } else { "were" };
