@@ -26,6 +26,8 @@ pub struct Boundary {
     pub name: String,
     pub applicant: Applicant,
     pub verdict: Verdict,
+    /// The flow's scorecards: their points belong to the answer.
+    pub cards: Vec<Name>,
 }
 
 impl Boundary {
@@ -39,6 +41,7 @@ impl Boundary {
             market: &self.market,
             is_generated: true,
             at: Some(at),
+            cards: &self.cards,
             expected: None,
         }
     }
@@ -61,12 +64,15 @@ pub fn lacking(revision: &FlowRevision, files: &CaseFiles, now: Timestamp) -> Ve
             covered.extend(watched.all(&applicant));
         }
     }
-    for (market, here, axes) in &variants {
-        let watched = Watched::new(revision, here, market, axes);
-        let mut search = Search { watched: &watched, covered: &mut covered, found: &mut found };
-        for applicant in starts(revision, files, market, now, here) {
-            for axis in watched.axes() {
-                search.go_along(axis, &applicant);
+    // First what a caller would notice, whoever shows it; then the rest, such as points that change no outcome.
+    for noticed in [Noticed::ByCallers, Noticed::OrNot] {
+        for (market, here, axes) in &variants {
+            let watched = Watched::new(revision, here, market, axes);
+            let mut search = Search { watched: &watched, covered: &mut covered, found: &mut found, noticed };
+            for applicant in starts(revision, files, market, now, here) {
+                for axis in watched.axes() {
+                    search.go_along(axis, &applicant);
+                }
             }
         }
     }
@@ -99,18 +105,41 @@ fn starts(
     here: &FlowRevision,
 ) -> Vec<Applicant> {
     let models: Vec<Name> = here.flow.models.iter().map(|used| used.name.clone()).collect();
-    let all = known(revision, files, market, now).into_iter().filter(|one| one.pins.lists.is_empty());
-    let pinned = all.filter_map(|applicant| {
+    let mut all = known(revision, files, market, now);
+    all.retain(|one| one.pins.lists.is_empty());
+    // The set of facts that most cases are like comes first.
+    let is_set = |one: &Applicant| files.sets.values().any(|set| *set == one.given);
+    let like = |one: &Applicant| files.cases.iter().filter(|case| are_near(&case.facts, &one.given)).count();
+    let sets = all.iter().take_while(|one| is_set(one)).count();
+    if let Some(sets) = all.get_mut(..sets) {
+        sets.sort_by_key(|one| std::cmp::Reverse(like(one)));
+    }
+    let pinned = all.into_iter().filter_map(|applicant| {
         let (_, verdict) = applicant.decided(&here.flow)?;
         Some(pinned(&applicant, &verdict, &models))
     });
     pinned.collect()
 }
 
+/// Whether most facts are the same.
+fn are_near(a: &Given, b: &Given) -> bool {
+    let (Given::Map(a), Given::Map(b)) = (a, b) else { return false };
+    let same = b.iter().filter(|entry| a.contains(entry)).count();
+    same * 2 > b.len()
+}
+
+/// Which boundaries count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Noticed {
+    ByCallers,
+    OrNot,
+}
+
 struct Search<'s, 'a> {
     watched: &'s Watched<'a>,
     covered: &'s mut BTreeSet<Mark>,
     found: &'s mut Vec<Boundary>,
+    noticed: Noticed,
 }
 
 impl Search<'_, '_> {
@@ -184,14 +213,19 @@ impl Search<'_, '_> {
         if verdict.stopped_at.is_some() {
             return;
         }
-        let reached = self.watched.reached(&state);
-        let along = self.watched.along(axis, applicant, &state);
-        let mut fresh: Vec<Mark> = reached.chain(along).filter(|mark| !self.covered.contains(mark)).collect();
+        let mut shown: Vec<Mark> = Vec::new();
+        if self.noticed == Noticed::ByCallers {
+            shown.extend(self.watched.turning(axis, applicant, (&verdict, &state)));
+        } else {
+            shown.extend(self.watched.reached(&state));
+            shown.extend(self.watched.along(axis, applicant, &state));
+        }
+        let mut fresh: Vec<Mark> = shown.into_iter().filter(|mark| !self.covered.contains(mark)).collect();
         if fresh.is_empty() {
             return;
         }
         fresh.sort_by_key(Mark::rank);
-        let what = fresh.first().map(|mark| mark.words(&self.watched.here.flow)).unwrap_or_default();
+        let what = fresh.first().map(|mark| mark.words(self.watched.here)).unwrap_or_default();
         let name = match axis.of(applicant) {
             Some(Given::Number(value) | Given::Text(value)) => format!("with {} {value} {what}", axis.name()),
             Some(Given::Boolean(value)) => format!("with {} {value} {what}", axis.name()),
@@ -202,9 +236,10 @@ impl Search<'_, '_> {
         self.covered.extend(self.watched.all(applicant));
         self.found.push(Boundary {
             market: self.watched.market.clone(),
-            name,
+            name: name.trim_end().to_owned(),
             applicant: applicant.clone(),
             verdict,
+            cards: self.watched.here.flow.scorecards.iter().map(|card| card.name.clone()).collect(),
         });
     }
 }

@@ -8,7 +8,6 @@ use super::axes::Axis;
 use super::evidence::Evidence;
 use crate::bundle::FlowRevision;
 use crate::bundle::cases::{Expectation, Prepared};
-use crate::domain::flow::Flow;
 use crate::domain::flow::watch::Site;
 use crate::domain::place::Span;
 use crate::domain::value::Name;
@@ -66,15 +65,19 @@ pub struct Watched<'a> {
 impl<'a> Watched<'a> {
     pub fn new(base: &'a FlowRevision, here: &'a FlowRevision, market: &Name, axes: &'a [Axis]) -> Self {
         let flow = &here.flow;
-        let mut read = flow.may_read();
         // What only a model reads makes no difference to a policy that is held to a pinned answer.
-        let others: BTreeSet<&Name> = flow.usage.reads.iter().collect();
-        let tables = flow.tables.iter().flat_map(|table| table.columns.iter().map(|column| &column.name));
-        let cards = flow.scorecards.iter().flat_map(|card| card.characteristics.iter().map(|of| &of.name));
-        let needs = flow.needs.iter().map(|need| &need.name);
-        let kept: BTreeSet<Name> =
-            others.into_iter().chain(tables).chain(cards).chain(needs).cloned().collect();
-        read.retain(|name| kept.contains(name));
+        let mut read: BTreeSet<Name> = BTreeSet::new();
+        for set in &flow.rule_sets {
+            read.extend(set.rules.iter().flat_map(|rule| rule.reads.iter().cloned()));
+        }
+        read.extend(flow.features.iter().flat_map(|feature| feature.reads.iter().cloned()));
+        read.extend(flow.tables.iter().flat_map(|table| table.columns.iter().map(|c| c.name.clone())));
+        let cards = flow.scorecards.iter();
+        read.extend(cards.flat_map(|card| card.characteristics.iter().map(|of| of.name.clone())));
+        let asked = flow.sub_flows.iter().flat_map(|sub| sub.flow.inputs.iter());
+        read.extend(asked.map(|input| input.name.clone()));
+        let script = here.declaration.script.value.split(|c: char| !c.is_alphanumeric() && c != '_');
+        read.extend(script.map(Name::from));
         read.extend(flow.needs.iter().map(|need| need.name.clone()));
         read.extend(flow.models.iter().map(|used| used.name.clone()));
         if let Some(subject) = flow.subject.and_then(|at| flow.inputs.get(at)) {
@@ -153,6 +156,23 @@ impl<'a> Watched<'a> {
     pub fn along(&self, axis: &Axis, applicant: &Applicant, state: &State) -> Vec<Mark> {
         let nexts = axis.neighbours(applicant).into_iter().filter_map(|next| self.state(&next));
         nexts.flat_map(|(_, next)| self.edges(axis, state, &next)).collect()
+    }
+
+    /// As `along`, of those steps only after which the caller gets another answer.
+    pub fn turning(
+        &self,
+        axis: &Axis,
+        applicant: &Applicant,
+        (verdict, state): (&Verdict, &State),
+    ) -> Vec<Mark> {
+        let answer = |verdict: &Verdict| {
+            let needs: Vec<Name> = verdict.needs.iter().map(|asked| asked.name.clone()).collect();
+            (verdict.outcome.clone(), verdict.reasons.clone(), verdict.output.clone(), needs)
+        };
+        let own = answer(verdict);
+        let nexts = axis.neighbours(applicant).into_iter().filter_map(|next| self.state(&next));
+        let turned = nexts.filter(|(next, _)| answer(next) != own);
+        turned.flat_map(|(_, next)| self.edges(axis, state, &next)).collect()
     }
 
     /// Where something is declared as it is here: in `base`, unless this market has another.
@@ -238,7 +258,8 @@ fn answers(evidence: &Evidence, verdict: &Verdict) -> State {
 impl Mark {
     /// `rule amount_too_large hits`: what a decision shows, in a few words.
     #[must_use]
-    pub fn words(&self, flow: &Flow) -> String {
+    pub fn words(&self, here: &FlowRevision) -> String {
+        let flow = &here.flow;
         let (element, answer) = match self {
             Self::Reached(_, element, answer) | Self::Edge(_, element, _, answer, _) => (element, answer),
         };
@@ -267,12 +288,18 @@ impl Mark {
             }
             (Element::Condition(_, span), answer) => {
                 let turns = if *answer == Answer::Is(true) { "holds" } else { "does not hold" };
-                format!("the condition in line {} of the script {turns}", flow.script_line(*span))
+                let at = |offset: u32| usize::try_from(offset).unwrap_or(usize::MAX);
+                let text = here.declaration.script.value.get(at(span.start)..at(span.end));
+                match text.filter(|text| text.len() < 60 && !text.contains('\n')) {
+                    Some(text) => format!("{text} {turns}"),
+                    None => {
+                        format!("the condition in line {} of the script {turns}", flow.script_line(*span))
+                    }
+                }
             }
             (Element::Outcome, Answer::Word(word)) => format!("the answer is {word}"),
             (Element::Reason(code), _) => format!("{code} is given"),
-            (_, Answer::Word(word)) => format!("it is {word}"),
-            _ => "the answer differs".to_owned(),
+            _ => String::new(),
         }
     }
 

@@ -27,6 +27,8 @@ pub struct NewCase<'a> {
     pub is_generated: bool,
     /// When all cases of the file are decided; a case of another time says so itself.
     pub at: Option<Timestamp>,
+    /// Scorecards whose points are expected too.
+    pub cards: &'a [Name],
     /// What is expected instead of today's answer.
     pub expected: Option<&'a Verdict>,
 }
@@ -73,7 +75,7 @@ impl NewCase<'_> {
         if self.market != BASE {
             lines.push(format!("market: {}", self.market));
         }
-        lines.push(format!("expect: {}", expectation(self.expected.unwrap_or(self.verdict))));
+        lines.push(format!("expect: {}", expectation(self.expected.unwrap_or(self.verdict), self.cards)));
         lines.join("\n    ") + "\n"
     }
 }
@@ -107,7 +109,7 @@ fn block(key: &str, entries: &[(String, Given)]) -> Vec<String> {
 }
 
 /// What an answer is, to be expected again.
-fn expectation(verdict: &Verdict) -> String {
+fn expectation(verdict: &Verdict, cards: &[Name]) -> String {
     if !verdict.needs.is_empty() {
         let needs: Vec<&str> = verdict.needs.iter().map(|asked| &*asked.name).collect();
         return format!("{{ needs: [{}] }}", needs.join(", "));
@@ -118,6 +120,11 @@ fn expectation(verdict: &Verdict) -> String {
     if !verdict.output.is_empty() {
         let output = verdict.output.iter().map(|(name, value)| (name.to_string(), given(value)));
         parts.push(format!("output: {}", flow(&Given::Map(output.collect()))));
+    }
+    let points = verdict.scores.iter().filter(|(name, _)| cards.contains(name));
+    let points: Vec<String> = points.map(|(name, score)| format!("{name}: {}", score.rounded)).collect();
+    if !points.is_empty() {
+        parts.push(format!("scores: {{ {} }}", points.join(", ")));
     }
     if !verdict.failures.is_empty() {
         let mut steps: Vec<String> = verdict.failures.iter().map(|failure| text(&failure.step)).collect();

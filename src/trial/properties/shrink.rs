@@ -56,6 +56,7 @@ impl Trial<'_> {
             market: self.market,
             is_generated: false,
             at: None,
+            cards: &[],
             expected,
         };
         case.yaml(self.sets)
