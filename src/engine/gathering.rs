@@ -84,19 +84,21 @@ pub(super) async fn gathered(
 
 /// Evaluates with recorded answers alone, and says how many questions they do not answer.
 pub(super) fn replayed(case: Case<'_>, before: &[RecordedAnswer], guard: Guard) -> (Verdict, usize) {
-    let (mut known, mut unanswered): (Vec<Answered>, usize) = (Vec::new(), 0);
+    let (verdict, known) = answered(case, before, guard);
+    let missing = known.iter().filter(|answered| recorded(before, &answered.asked).is_none()).count();
+    (verdict, missing)
+}
+
+/// Evaluates with recorded answers alone; also gives all that was asked.
+pub(super) fn answered(case: Case<'_>, before: &[RecordedAnswer], guard: Guard) -> (Verdict, Vec<Answered>) {
+    let mut known: Vec<Answered> = Vec::new();
     loop {
         match case.pass(guard, &known) {
-            Ok(verdict) => return (verdict, unanswered),
-            Err(wanted) => {
-                for asked in wanted {
-                    let answer = recorded(before, &asked).unwrap_or_else(|| {
-                        unanswered += 1;
-                        not_recorded()
-                    });
-                    known.push(Answered { asked, answer });
-                }
-            }
+            Ok(verdict) => return (verdict, known),
+            Err(wanted) => known.extend(wanted.into_iter().map(|asked| {
+                let answer = recorded(before, &asked).unwrap_or_else(not_recorded);
+                Answered { asked, answer }
+            })),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The story: decide = gather → decide → record; replay; and what a release leaves in the log. HTTP, SQL and
 //! files are elsewhere; the clock and the ids of decisions enter here and nowhere below.
 
+mod explain;
 mod gathering;
 mod journal;
 mod meters;
@@ -17,6 +18,7 @@ use jiff::Timestamp;
 use moka::sync::Cache;
 use uuid::Uuid;
 
+pub use explain::Explained;
 pub use gathering::look_after;
 pub use journal::journal;
 pub use parts::{ContinueError, ContinueRequest, MayContinue, NotContinued};
@@ -236,7 +238,14 @@ impl Engine {
         self.confirm(record.local()).await?;
         let answer = record.answer().map_err(|e| unreadable(&e))?;
         let trace = recorded_trace(request.trace, || record.show(Sight::Plain));
-        Ok(Decision::repeated(answer, request.reference.clone(), trace.map_err(|e| unreadable(&e))?))
+        let trace = trace.map_err(|e| unreadable(&e))?;
+        let mut decision = Decision::repeated(answer, request.reference.clone(), trace);
+        if request.trace == TraceLevel::Full {
+            // Whoever repeats a request has sent its facts. Of a record whose revision is gone there is no explanation.
+            let explained = self.explain(&record, Sight::Plain).await.ok();
+            decision.explanation = explained.map(|explained| Box::new(explained.explanation));
+        }
+        Ok(decision)
     }
 
     /// What is wrong with these facts, when the rest of the request is already refused.
@@ -331,6 +340,8 @@ struct Question<'q> {
     reference: Option<&'q str>,
     languages: &'q [String],
     trace: TraceLevel,
+    /// Whether who asks may see personal values again.
+    sight: Sight,
     /// The decision's id and time.
     stamp: (Uuid, Timestamp),
 }
@@ -348,6 +359,7 @@ impl<'q> Question<'q> {
             reference: request.reference.as_deref(),
             languages: &request.languages,
             trace: request.trace,
+            sight: Sight::Plain,
             stamp: stamp(now),
         }
     }
@@ -384,6 +396,12 @@ fn told(
     let (decision_id, decided_at) = question.stamp;
     let elapsed_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
     let languages: Vec<&str> = question.languages.iter().map(String::as_str).collect();
+    let explanation = match question.trace {
+        TraceLevel::Full => {
+            explain::explained(question.flow, (&facts, decided_at), (&verdict, &gathered), question.sight)
+        }
+        TraceLevel::None | TraceLevel::Summary => None,
+    };
     let decision = Decision {
         decision_id,
         flow: flow.name.clone(),
@@ -408,6 +426,7 @@ fn told(
             TraceLevel::None => Vec::new(),
             _ => verdict.trace.clone(),
         }),
+        explanation,
         origin: Origin::DryRun,
     };
     Evaluated { facts, verdict, decision, gathered }

@@ -12,7 +12,7 @@ use super::{
     DecideError, Decision, Elsewhere, Engine, Evaluated, Question, ReplayError, TraceLevel, evaluate,
     not_recorded, recorded_trace, unreadable,
 };
-use crate::audit::{AnsweredPart, AppendError, OpenDecision, Record, StoppedPart};
+use crate::audit::{AnsweredPart, AppendError, OpenDecision, Record, Sight, StoppedPart};
 use crate::bundle::FlowRevision;
 use crate::domain::facts::{FactProblem, Given, NeedAnswer};
 use crate::domain::value::Name;
@@ -138,6 +138,7 @@ impl Engine {
             reference: open.reference.as_deref(),
             languages: &request.languages,
             trace: request.trace,
+            sight: if *request.caller == *open.caller { Sight::Plain } else { Sight::Masked },
             stamp: (open.decision_id, open.decided_at),
         };
         let deadline = Instant::now() + Duration::from_millis(flow.flow.deadline_ms);
