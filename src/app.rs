@@ -11,12 +11,13 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::audit::{Audit, OpenError, QueueLimits, StoreError, StoreSettings};
-use crate::config::{RequireCases, Settings};
+use crate::config::{RequireCases, Serving, Settings};
 use crate::engine::{self, Engine};
 use crate::gather::Remotes;
-use crate::http::access::{Guard, Reach};
+use crate::http::access::{Guard, ModelDoors, Reach};
 use crate::http::{self, Doors, Service};
-use crate::release::{Release, ReleaseSettings, Watching};
+use crate::predict::Models;
+use crate::release::{ModelFolder, ModelSource, Release, ReleaseSettings, Watching};
 use crate::store::{KeyRing, Keys};
 use crate::telemetry::{self, TelemetryError};
 
@@ -28,7 +29,9 @@ pub(crate) const SHIPPING: Duration = Duration::from_secs(5);
 pub struct Application {
     address: SocketAddr,
     doors: Arc<Doors>,
-    service: Service,
+    /// What closes at the end; nothing where only models are served.
+    audit: Option<Arc<Audit>>,
+    models: Arc<Models>,
     server: ServerHandle,
     serving: JoinHandle<std::io::Result<()>>,
     tasks: Vec<JoinHandle<()>>,
@@ -108,25 +111,32 @@ impl Application {
     /// What kept it from starting; nothing is left running.
     pub async fn build(settings: Settings) -> Result<Self, StartError> {
         let metrics = telemetry::start_metrics()?;
-        let audit = Arc::new(Audit::open(store_settings(&settings)).await.map_err(StartError::Audit)?);
+        let audit = match settings.serving {
+            Serving::Everything => {
+                let audit = Audit::open(store_settings(&settings)).await.map_err(StartError::Audit)?;
+                Some(Arc::new(audit))
+            }
+            Serving::ModelsOnly => None,
+        };
         let url = settings.database_url.as_ref().map(|url| url.expose());
         let keys = Keys::open(&settings.data, url).await.map_err(StartError::OpenKeys)?;
         let ring = KeyRing::open(keys).await.map_err(StartError::Keys)?;
         let bound = |source| StartError::Bind { address: settings.http, source };
         let is_unguarded = ring.is_empty();
-        if is_unguarded && !settings.http.ip().is_loopback() {
+        let is_open = settings.serving == Serving::ModelsOnly && settings.model_doors == ModelDoors::Open;
+        if is_unguarded && !is_open && !settings.http.ip().is_loopback() {
             return Err(StartError::NoKeys { address: settings.http });
         }
         let listener = TcpListener::bind(settings.http).map_err(bound)?;
         let address = listener.local_addr().map_err(bound)?;
         let doors = Arc::new(Doors::new(settings.http_settings(), metrics.render()));
         let reach = if address.ip().is_loopback() { Reach::Loopback } else { Reach::Beyond };
-        doors.admit_keys(Guard { ring: ring.clone(), reach });
+        doors.admit_keys(Guard { ring: ring.clone(), reach, model_doors: settings.model_doors });
         let server = http::serve(listener, Arc::clone(&doors)).map_err(bound)?;
         let handle = server.handle();
         let serving = tokio::spawn(server);
-        let service = match open(&settings, audit).await {
-            Ok(service) => service,
+        let (models, watching) = match open(&settings, audit.clone(), &doors).await {
+            Ok(opened) => opened,
             Err(error) => {
                 handle.stop(false).await;
                 return Err(error);
@@ -138,17 +148,21 @@ impl Application {
                  `tollgate keys create` closes it"
             );
         }
-        let tasks = vec![metrics.spawn_upkeep(), tokio::spawn(ring.keep_fresh())];
-        let watching = service.release.watch();
-        doors.open(service.clone());
+        let tasks = vec![metrics.spawn_upkeep(), tokio::spawn(ring.keep_fresh()), models.follow()];
         let (stop, _) = watch::channel(StopStage::Run);
-        Ok(Self { address, doors, service, server: handle, serving, tasks, watching, stop })
+        Ok(Self { address, doors, audit, models, server: handle, serving, tasks, watching, stop })
     }
 
     /// Where it listens: the port that was picked, when 0 was asked for.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The models that are served by themselves.
+    #[must_use]
+    pub fn models(&self) -> &Arc<Models> {
+        &self.models
     }
 
     #[must_use]
@@ -192,27 +206,40 @@ impl Application {
         let at_once = asked.wait_for(|stage| *stage == StopStage::AtOnce);
         tokio::select! {
             _ = at_once => Ok(Ended::AtOnce),
-            finished = Self::finish(&self.server, &self.service, &self.tasks) => finished,
+            finished = Self::finish(&self.server, self.audit.as_deref(), &self.tasks) => finished,
         }
     }
 
     async fn finish(
         server: &ServerHandle,
-        service: &Service,
+        audit: Option<&Audit>,
         tasks: &[JoinHandle<()>],
     ) -> Result<Ended, RunError> {
         server.stop(true).await;
         for task in tasks {
             task.abort();
         }
-        service.audit.close(SHIPPING).await;
+        if let Some(audit) = audit {
+            audit.close(SHIPPING).await;
+        }
         tracing::info!("stopped");
         Ok(Ended::Finished)
     }
 }
 
-/// What is in force, then the engine: each needs the one before, and all need the records.
-async fn open(settings: &Settings, audit: Arc<Audit>) -> Result<Service, StartError> {
+/// What is in force, then the engine, then the doors: each needs the one before. Without records there are only models.
+async fn open(
+    settings: &Settings,
+    audit: Option<Arc<Audit>>,
+    doors: &Doors,
+) -> Result<(Arc<Models>, Watching), StartError> {
+    let Some(audit) = audit else {
+        let ReleaseSettings { models, settle, poll, .. } = release_settings(settings);
+        let folder = ModelFolder::start(models, settle, poll).await;
+        let models = Models::start(ModelSource::Folder(Arc::clone(&folder))).await;
+        doors.open_models(Arc::clone(&models));
+        return Ok((models, folder.watch()));
+    };
     let release = Release::start(release_settings(settings), engine::journal(&audit))
         .await
         .map_err(StartError::Release)?;
@@ -221,7 +248,11 @@ async fn open(settings: &Settings, audit: Arc<Audit>) -> Result<Service, StartEr
         .asking(Arc::clone(&remotes));
     let engine = Arc::new(engine);
     tokio::spawn(engine::look_after(Arc::downgrade(&release), remotes));
-    Ok(Service { engine, audit, release })
+    let models = Models::start(ModelSource::Release(Arc::clone(&release))).await;
+    let watching = release.watch();
+    doors.open_models(Arc::clone(&models));
+    doors.open(Service { engine, audit, release });
+    Ok((models, watching))
 }
 
 /// How the log is opened; also by commands that read it without serving.

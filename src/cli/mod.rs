@@ -208,6 +208,8 @@ impl Shared {
             durable: self.durable.clone(),
             http: None,
             grpc: None,
+            models_only: false,
+            model_doors: None,
         }
     }
 }
