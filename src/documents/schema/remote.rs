@@ -146,7 +146,7 @@ pub(super) fn remote() -> Json {
         ("health", health()),
         ("ejection", ejection()),
         ("breaker", breaker()),
-        ("key_from", text("the environment variable that holds the servers' key")),
+        ("key_from", text("the environment variable, `REMOTE_KEY_…`, that holds the servers' key")),
     ];
     with(object("A model that answers on other servers", &keys), &[], example())
 }
@@ -170,6 +170,6 @@ fn example() -> Json {
         "health": {"every_ms": 2000, "within_ms": 500, "after": 2},
         "ejection": {"after": 5, "pause_ms": 10000, "most_percent": 50},
         "breaker": {"failures_percent": 50, "calls": 20, "within_ms": 10000, "pause_ms": 5000},
-        "key_from": "FRAUD_MODEL_KEY",
+        "key_from": "REMOTE_KEY_FRAUD",
     })
 }
