@@ -11,7 +11,7 @@ mod curves;
 mod derive;
 mod fit;
 mod golden;
-mod groups;
+pub mod groups;
 pub mod import;
 mod importance;
 pub mod library;

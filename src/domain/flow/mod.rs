@@ -2,6 +2,7 @@
 //! holds no state, so one flow serves any number of requests at the same time.
 
 mod admit;
+mod alike;
 mod blocks;
 mod compile;
 pub mod derive;
@@ -292,16 +293,6 @@ impl Flow {
     ) -> Verdict {
         let moment = Moment { decided_at, time_zone: self.time_zone.clone() };
         machine::Machine::new(self, facts, moment, budget, pins).run()
-    }
-
-    /// As `decide`, and every model that answers explains itself in the trace.
-    #[must_use]
-    pub fn decide_explained(&self, facts: &Facts, decided_at: Timestamp, budget: &Budget<'_>) -> Verdict {
-        let moment = Moment { decided_at, time_zone: self.time_zone.clone() };
-        let pins = Pins::default();
-        let mut machine = machine::Machine::new(self, facts, moment, budget, &pins);
-        machine.explains = true;
-        machine.run()
     }
 
     /// As `decide_with`, while `watch` looks on: to the same verdict, tick for tick.

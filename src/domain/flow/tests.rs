@@ -6,6 +6,7 @@ mod habits;
 mod missing;
 mod models;
 mod needs;
+mod remote;
 mod sandbox;
 mod scorecards;
 mod tables;

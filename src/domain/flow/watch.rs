@@ -28,6 +28,19 @@ pub trait Watch {
     }
 }
 
+/// Looks on only so that models explain themselves.
+#[derive(Debug, Clone, Copy)]
+pub struct Explaining;
+
+impl Watch for Explaining {
+    fn seen(&self, _seen: Seen<'_>) {}
+    fn enter(&self, _flow: &Name) {}
+    fn leave(&self) {}
+    fn explains_models(&self) -> bool {
+        true
+    }
+}
+
 /// What is taken to be otherwise than it is, so that one can see what would be decided then.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Assumed {

@@ -130,8 +130,10 @@ fn models_explain_when_asked_by_script_recipe_or_caller_and_never_else() {
     let flow = compiled(&using(logistic(), quiet));
     let admitted = flow.admit(&facts(&bad)).unwrap();
     let (now, budget) = ("2026-11-22T09:00:00Z".parse().unwrap(), Budget::default());
-    let (plain, asked) =
-        (flow.decide(&admitted, now, &budget), flow.decide_explained(&admitted, now, &budget));
+    let (plain, asked) = (
+        flow.decide(&admitted, now, &budget),
+        flow.decide_watched(&admitted, now, (&budget, &Pins::default()), &watch::Explaining),
+    );
     assert!(model_step(&asked).0.is_some() && plain.explanations().is_empty());
     // But for the trace nothing is another: a replay agrees, whoever asked.
     assert_eq!(Verdict { trace: plain.trace.clone(), ..asked }, plain);
