@@ -4,3 +4,4 @@
 
 pub mod coverage;
 mod evidence;
+pub mod mutation;

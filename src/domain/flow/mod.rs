@@ -4,6 +4,7 @@
 mod admit;
 mod blocks;
 mod compile;
+pub mod constants;
 mod ending;
 mod lists;
 mod machine;
