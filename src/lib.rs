@@ -10,6 +10,7 @@ pub mod domain;
 pub mod engine;
 pub mod http;
 pub mod learn;
+pub mod predict;
 pub mod release;
 pub mod store;
 pub mod telemetry;

@@ -133,6 +133,7 @@ impl Evidence {
             | Step::Feature { .. }
             | Step::SubFlow { .. }
             | Step::Need { .. }
+            | Step::Gathered(_)
             | Step::Record { .. } => {}
         }
     }

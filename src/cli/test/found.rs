@@ -1,11 +1,15 @@
 //! What one run of `tollgate test` found, as text and as JSON: one field for each thing that a flag asks for. Absent
 //! on purpose: finding it.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use super::coverage::Covered;
+use super::mutation::Mutants;
 use crate::bundle::cases::{self, CaseResult, CasesSummary, CoverageSummary, FailedCase};
 use crate::trial::coverage::CoverageBody;
+use crate::trial::mutation::MutantsBody;
 
 /// What one run found.
 pub(super) struct Found {
@@ -15,18 +19,29 @@ pub(super) struct Found {
     pub broken: Vec<String>,
     /// Errors in files of the flows, cases among them.
     pub errors: usize,
+    /// What running the cases took, without reading the files.
+    pub elapsed: Duration,
+    /// Not all cases were run.
+    pub is_part: bool,
     /// What the cases reach, if that was asked.
     pub covered: Option<Covered>,
+    /// What the cases would miss, if that was asked.
+    pub mutants: Option<Mutants>,
 }
 
-/// `{"cases", "failed", "failures", "coverage", "broken"}`
+/// `{"cases", "failed", "generated", "failures", "coverage", "mutants", "broken", "elapsed_us"}`
 #[derive(Serialize)]
 pub(super) struct Body<'a> {
     cases: usize,
     failed: usize,
+    generated: usize,
     failures: &'a [FailedCase],
     coverage: CoverageJson<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mutants: Option<&'a MutantsBody>,
     broken: &'a [String],
+    /// Microseconds that running the cases took, without reading the files.
+    elapsed_us: u64,
 }
 
 /// The rules that were hit, and with `--coverage` everything else that was reached.
@@ -41,37 +56,59 @@ struct CoverageJson<'a> {
 impl Found {
     /// Whether there is nothing to do for anybody.
     pub(super) fn is_fine(&self) -> bool {
-        let is_covered = self.covered.as_ref().is_none_or(|covered| covered.is_enough);
-        self.summary.failed == 0 && self.errors == 0 && self.broken.is_empty() && is_covered
+        let is_enough = self.covered.as_ref().is_none_or(|covered| covered.is_enough)
+            && self.mutants.as_ref().is_none_or(|mutants| mutants.is_enough);
+        self.summary.failed == 0 && self.errors == 0 && self.broken.is_empty() && is_enough
     }
 
     pub(super) fn body(&self) -> Body<'_> {
-        let CasesSummary { cases, failed, failures, coverage } = &self.summary;
+        let elapsed_us = u64::try_from(self.elapsed.as_micros()).unwrap_or(u64::MAX);
+        let CasesSummary { cases, failed, generated, failures, coverage } = &self.summary;
         let more = self.covered.as_ref().map(|covered| &covered.body);
         Body {
             cases: *cases,
             failed: *failed,
+            generated: *generated,
             failures,
             coverage: CoverageJson { rules: coverage, more },
+            mutants: self.mutants.as_ref().map(|mutants| &mutants.body),
             broken: &self.broken,
+            elapsed_us,
         }
     }
 
     pub(super) fn text(&self) -> String {
-        let CasesSummary { cases, failed, coverage, .. } = &self.summary;
-        let never = if coverage.never_hit.is_empty() {
-            String::new()
-        } else {
-            format!("\nnever hit: {}", coverage.never_hit.join(", "))
-        };
+        let mut text = format!("{}{}", cases::rendered(&self.results), self.totals());
+        let covered = self.covered.as_ref().map(|covered| &covered.text);
+        for more in covered.into_iter().chain(self.mutants.as_ref().map(|mutants| &mutants.text)) {
+            text.push_str("\n\n");
+            text.push_str(more);
+        }
+        text
+    }
+
+    /// `132 of 132 cases hold, in 8.1 ms; 38 of 38 rules were hit`
+    pub(super) fn totals(&self) -> String {
+        let CasesSummary { cases, failed, coverage, generated, .. } = &self.summary;
         let holds = cases.saturating_sub(*failed);
-        let covered =
-            self.covered.as_ref().map_or_else(String::new, |covered| format!("\n\n{}", covered.text));
-        format!(
-            "{}{holds} of {cases} cases hold; {} of {} rules were hit{never}{covered}",
-            cases::rendered(&self.results),
-            coverage.hit,
-            coverage.rules
-        )
+        let milliseconds = self.elapsed.as_secs_f64() * 1_000.0;
+        let mut text = format!("{holds} of {cases} cases hold, in {milliseconds:.1} ms");
+        if !self.is_part {
+            text.push_str(&format!("; {} of {} rules were hit", coverage.hit, coverage.rules));
+        }
+        if *generated > 0 {
+            let were = if *generated == 1 { "was" } else { "were" };
+            text.push_str(&format!(
+                "\n{generated} of them {were} generated, to be confirmed by a person: hold the answer against the policy, \
+                 then remove `generated: true`"
+            ));
+        }
+        if !self.is_part && !coverage.never_hit.is_empty() {
+            text.push_str(&format!("\nnever hit: {}", coverage.never_hit.join(", ")));
+        }
+        if !self.broken.is_empty() {
+            text.push_str(&format!("\nnot run, because they do not check: {}", self.broken.join(", ")));
+        }
+        text
     }
 }

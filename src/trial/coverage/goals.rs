@@ -192,7 +192,7 @@ impl Finder {
                 let goals = [("used", Aim::ModelFallback(Name::from(model.name.value.as_str())))];
                 self.add(
                     Kind::Fallback,
-                    (format!("if_it_fails of {}", model.name.value), fallback.place),
+                    (format!("if_it_fails of {}", model.name.value), fallback.place()),
                     goals,
                 );
             }

@@ -125,6 +125,7 @@ pub(super) fn expectation(original: &Verdict, mutant: &Verdict) -> Expectation {
             .collect(),
         scores,
         degraded: (original.degraded || mutant.degraded).then_some(original.degraded),
+        failed: None,
     }
 }
 

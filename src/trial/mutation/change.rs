@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::domain::declaration::{BinTest, FlowDeclaration, OnInvalid, RuleDeclaration, ThresholdLiteral};
+use crate::domain::declaration::{
+    BinTest, FlowDeclaration, IfItFails, OnInvalid, RuleDeclaration, ThresholdLiteral,
+};
 use crate::domain::model::Model;
 use crate::domain::place::Located;
 
@@ -17,7 +19,7 @@ pub(super) enum Change {
     Bin { card: usize, characteristic: usize, bin: usize, change: BinChange },
     BasePoints { card: usize, points: i64 },
     Model { at: usize, reference: String, model: Arc<Model> },
-    IfItFails { at: usize, probability: f64 },
+    IfItFails { at: usize, becomes: IfItFails },
     OnError(Recorded),
     OnInvalid(Recorded),
     Script(String),
@@ -97,8 +99,8 @@ impl Change {
                 set(&mut used.reference, reference.clone());
                 used.model = Some(Arc::clone(model));
             }
-            Self::IfItFails { at, probability } => {
-                set(to.models.get_mut(*at)?.if_it_fails.as_mut()?, *probability);
+            Self::IfItFails { at, becomes } => {
+                *to.models.get_mut(*at)?.if_it_fails.as_mut()? = becomes.clone();
             }
             Self::OnError(recorded) => {
                 recorded.make(&mut to.on_error.outcome, &mut to.on_error.reason);

@@ -16,7 +16,7 @@ mod tests;
 
 pub use case_text::{append, file_of};
 pub use mutants::Operator;
-pub use run::{Failing, Found, Survivor, Weak, mutate};
+pub use run::{Cases, Failing, Found, Survivor, Weak, mutate};
 
 use serde::Serialize;
 

@@ -8,7 +8,7 @@ use super::literal::{moved, moved_with_comma};
 use super::trees::{self, TreeChange, Words, another, beside};
 use crate::bundle::FlowRevision;
 use crate::domain::declaration::{
-    BinDeclaration, BinTest, ColumnDeclaration, FlowDeclaration, OnInvalid, RuleDeclaration,
+    BinDeclaration, BinTest, ColumnDeclaration, FlowDeclaration, IfItFails, OnInvalid, RuleDeclaration,
     TableDeclaration, ThresholdLiteral,
 };
 use crate::domain::flow::watch::Site;
@@ -400,13 +400,13 @@ impl Finder<'_> {
         let asked = || vec![Reach::Scorecard(Name::clone(card))];
         let taken = || vec![Reach::Bin(Name::clone(card), Name::from(of), number)];
         if let BinTest::Range { from, below } = &bin.test {
-            for bound in from {
+            if let Some(bound) = from {
                 for text in moved(&bound.value) {
                     let shown = format!("{what}: from {} → {text}", bound.value);
                     self.add(Operator::Bound, bound.place, shown, made(BinChange::From(text)), asked());
                 }
             }
-            for bound in below {
+            if let Some(bound) = below {
                 for text in moved(&bound.value) {
                     let shown = format!("{what}: below {} → {text}", bound.value);
                     self.add(Operator::Bound, bound.place, shown, made(BinChange::Below(text)), asked());
@@ -444,21 +444,39 @@ impl Finder<'_> {
                     self.add(Operator::Model, used.reference.place, shown, change, reach);
                 }
             }
-            if let Some(fallback) = &used.if_it_fails {
-                for text in moved(&fallback.value.to_string()) {
-                    let Some(probability) = text.parse().ok().filter(|p| (0.0..=1.0).contains(p)) else {
-                        continue;
-                    };
-                    let shown = format!("model {name}: if_it_fails {} → {text}", fallback.value);
-                    let change = Change::IfItFails { at, probability };
-                    self.add(
-                        Operator::Bound,
-                        fallback.place,
-                        shown,
-                        change,
-                        vec![Reach::Fallback(Name::clone(&name))],
-                    );
-                }
+            let Some(stands_in) = &used.if_it_fails else { continue };
+            for becomes in self.stand_ins(stands_in) {
+                let operator = match &becomes {
+                    IfItFails::Probability(_) => Operator::Bound,
+                    IfItFails::Model(_) => Operator::Model,
+                    IfItFails::Refer { .. } => Operator::Outcome,
+                };
+                let shown = format!("model {name}: if_it_fails {} → {}", stands_in.said(), becomes.said());
+                let reach = vec![Reach::Fallback(Name::clone(&name)), Reach::Anything];
+                self.add(operator, stands_in.place(), shown, Change::IfItFails { at, becomes }, reach);
+            }
+        }
+    }
+
+    /// What else might stand in for an answer that does not come.
+    fn stand_ins(&self, stands_in: &IfItFails) -> Vec<IfItFails> {
+        match stands_in {
+            IfItFails::Probability(probability) => {
+                let near = moved(&probability.value.to_string()).into_iter();
+                near.filter_map(|text| text.parse().ok())
+                    .filter(|probability| (0.0..=1.0).contains(probability))
+                    .map(|value| IfItFails::Probability(Located::new(value, probability.place)))
+                    .collect()
+            }
+            IfItFails::Model(_) => Vec::new(),
+            IfItFails::Refer { outcome, reason } => {
+                let outcomes = beside(&self.words.outcomes, &outcome.value).into_iter().map(|other| {
+                    IfItFails::Refer { outcome: Located::new(other, outcome.place), reason: reason.clone() }
+                });
+                let reasons = another(&self.words.reasons, &reason.value).into_iter().map(|other| {
+                    IfItFails::Refer { outcome: outcome.clone(), reason: Located::new(other, reason.place) }
+                });
+                outcomes.chain(reasons).collect()
             }
         }
     }

@@ -2,6 +2,7 @@
 //! at all, and what case would notice. Several at a time; nothing depends on which is tried first.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -11,8 +12,9 @@ use super::case_text::{self, NewCase};
 use super::mutants::{self, Mutant, Operator, Reach, SeenPlaces, seen_places};
 use super::search::{Search, Suspect};
 use crate::bundle::FlowRevision;
-use crate::bundle::cases::{CaseFiles, Prepared, prepared};
+use crate::bundle::cases::{Case, Prepared, prepared};
 use crate::domain::analysis::same::{Compiled, answers_alike};
+use crate::domain::facts::Given;
 use crate::domain::flow::Flow;
 use crate::domain::place::Place;
 use crate::domain::value::Name;
@@ -30,6 +32,17 @@ const MOST_WEAK: usize = 3;
 pub struct Failing {
     pub flow: Name,
     pub cases: usize,
+}
+
+/// What the mutants of a flow are tried on.
+#[derive(Debug, Clone, Copy)]
+pub struct Cases<'a> {
+    pub cases: &'a [&'a Case],
+    /// Named sets of facts that new cases are written on.
+    pub sets: &'a BTreeMap<String, Given>,
+    /// When cases are decided that do not say it themselves.
+    pub now: Timestamp,
+    pub threads: NonZeroUsize,
 }
 
 /// What became of the mutants of one flow.
@@ -124,11 +137,11 @@ struct Alive {
 pub fn mutate(
     flow: &Name,
     revision: &FlowRevision,
-    files: &CaseFiles,
-    (library, now): (&ModelLibrary, Timestamp),
+    cases: Cases<'_>,
+    library: &ModelLibrary,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Found, Failing> {
-    let runs = prepared(revision, &files.cases, now);
+    let runs = prepared(revision, cases.cases.iter().copied(), cases.now);
     let variants = variants(revision, &runs);
     let failing: usize = variants
         .iter()
@@ -139,8 +152,8 @@ pub fn mutate(
         return Err(Failing { flow: Name::clone(flow), cases: failing });
     }
     let groups = groups(&variants, library);
-    let search = Search { sets: &files.sets };
-    let fates = in_parallel(&groups, progress, |group| fate(group, &variants, &search));
+    let search = Search { sets: cases.sets };
+    let fates = in_parallel(&groups, cases.threads, progress, |group| fate(group, &variants, &search));
     Ok(told(flow, fates, &variants))
 }
 
@@ -177,15 +190,16 @@ fn groups(variants: &[Variant<'_>], library: &ModelLibrary) -> Vec<Group> {
     all.into_values().collect()
 }
 
-/// What `work` makes of each, in their order, on as many threads as there are cores.
+/// What `work` makes of each, in their order, on this many threads.
 fn in_parallel<T: Sync, R: Send>(
     all: &[T],
+    threads: NonZeroUsize,
     progress: &(dyn Fn(usize, usize) + Sync),
     work: impl Fn(&T) -> R + Sync,
 ) -> Vec<R> {
     let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let results: Mutex<Vec<(usize, R)>> = Mutex::new(Vec::with_capacity(all.len()));
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(all.len().max(1));
+    let threads = threads.get().min(all.len().max(1));
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
