@@ -16,7 +16,7 @@ mod tests;
 
 pub use case_text::{append, file_of};
 pub use mutants::Operator;
-pub use run::{Cases, Failing, Found, Survivor, Weak, mutate};
+pub use run::{Cases, Failing, Found, Survivor, Tried, Weak, mutate};
 
 use serde::Serialize;
 
@@ -68,7 +68,7 @@ pub struct WeakBody {
 #[must_use]
 pub fn percent(flows: &[Found]) -> f64 {
     let total: usize = flows.iter().map(Found::total).sum();
-    let caught: usize = flows.iter().map(|flow| flow.caught).sum();
+    let caught: usize = flows.iter().map(|flow| flow.caught.len()).sum();
     if total == 0 {
         return 100.0;
     }
@@ -105,8 +105,8 @@ pub fn body(flows: &[Found], sources: &[Source]) -> MutantsBody {
         flows.iter().flat_map(|found| found.survivors.iter().map(move |one| survivor(found, one)));
     MutantsBody {
         total: flows.iter().map(Found::total).sum(),
-        caught: flows.iter().map(|found| found.caught).sum(),
-        equivalent: flows.iter().map(|found| found.equivalent).sum(),
+        caught: flows.iter().map(|found| found.caught.len()).sum(),
+        equivalent: flows.iter().map(|found| found.equivalent.len()).sum(),
         percent: (percent(flows) * 100.0).floor() / 100.0,
         survivors: survivors.collect(),
     }

@@ -49,8 +49,10 @@ pub struct Cases<'a> {
 #[derive(Debug, Clone)]
 pub struct Found {
     pub flow: Name,
-    pub caught: usize,
-    pub equivalent: usize,
+    /// Noticed by a case.
+    pub caught: Vec<Tried>,
+    /// Changes that can never matter.
+    pub equivalent: Vec<Tried>,
     /// By place.
     pub survivors: Vec<Survivor>,
     /// The cases that would catch what survived, each once, as they stand in a file of cases.
@@ -61,8 +63,16 @@ impl Found {
     /// Mutants that can matter.
     #[must_use]
     pub fn total(&self) -> usize {
-        self.caught + self.survivors.len()
+        self.caught.len() + self.survivors.len()
     }
+}
+
+/// A change that was tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tried {
+    pub operator: Operator,
+    pub place: Place,
+    pub change: String,
 }
 
 /// A change that no case notices.
@@ -154,7 +164,7 @@ pub fn mutate(
     let groups = groups(&variants, library);
     let search = Search { sets: cases.sets };
     let fates = in_parallel(&groups, cases.threads, progress, |group| fate(group, &variants, &search));
-    Ok(told(flow, fates, &variants))
+    Ok(told(flow, &groups, fates))
 }
 
 fn variants<'r>(revision: &'r FlowRevision, runs: &'r [Prepared]) -> Vec<Variant<'r>> {
@@ -315,18 +325,24 @@ fn noticed(flow: &Flow, mutant: &Mutant, variant: &Variant<'_>, weak: &mut Vec<W
 }
 
 /// The fates together; a case that one survivor has already is not made again for the next.
-fn told(flow: &Name, fates: Vec<Fate>, variants: &[Variant<'_>]) -> Found {
-    let mut found =
-        Found { flow: Name::clone(flow), caught: 0, equivalent: 0, survivors: Vec::new(), cases: Vec::new() };
+fn told(flow: &Name, groups: &[Group], fates: Vec<Fate>) -> Found {
+    let mut found = Found {
+        flow: Name::clone(flow),
+        caught: Vec::new(),
+        equivalent: Vec::new(),
+        survivors: Vec::new(),
+        cases: Vec::new(),
+    };
     let mut made: Vec<(usize, NewCase)> = Vec::new();
-    for fate in fates {
+    for (group, fate) in groups.iter().zip(fates) {
+        let tried = || Tried { operator: group.operator, place: group.place, change: group.shown.clone() };
         let alive = match fate {
             Fate::Caught => {
-                found.caught += 1;
+                found.caught.push(tried());
                 continue;
             }
             Fate::Equivalent => {
-                found.equivalent += 1;
+                found.equivalent.push(tried());
                 continue;
             }
             Fate::Impossible => continue,
@@ -351,6 +367,5 @@ fn told(flow: &Name, fates: Vec<Fate>, variants: &[Variant<'_>]) -> Found {
         };
         found.survivors.push(survivor);
     }
-    debug_assert!(made.iter().all(|(at, _)| *at < variants.len()));
     found
 }

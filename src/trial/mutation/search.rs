@@ -17,10 +17,10 @@ use crate::domain::value::Name;
 use crate::domain::verdict::Verdict;
 
 /// Cases that are started from.
-const MOST_STARTS: usize = 12;
+const MOST_STARTS: usize = 8;
 /// Decisions that one search may take, and how many of them with one fact changed.
-const BUDGET: u32 = 24_000;
-const BUDGET_FOR_ONE: u32 = 9_000;
+const BUDGET: u32 = 9_000;
+const BUDGET_FOR_ONE: u32 = 5_000;
 /// Halvings between two values.
 const MOST_HALVINGS: u32 = 48;
 
