@@ -10,5 +10,6 @@ pub mod coverage;
 mod evidence;
 pub mod explain;
 mod marks;
+pub mod mutation;
 pub mod properties;
 pub mod written;

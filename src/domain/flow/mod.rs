@@ -5,6 +5,7 @@ mod admit;
 mod alike;
 mod blocks;
 mod compile;
+pub mod constants;
 mod ending;
 mod lists;
 mod machine;
