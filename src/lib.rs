@@ -10,7 +10,15 @@ pub mod domain;
 pub mod engine;
 pub mod http;
 pub mod learn;
+pub mod predict;
 pub mod release;
 pub mod store;
 pub mod telemetry;
 pub mod trial;
+#[expect(
+    clippy::allow_attributes_without_reason,
+    clippy::large_enum_variant,
+    clippy::too_many_lines,
+    reason = "generated: it looks as its generator likes"
+)]
+pub mod wire;

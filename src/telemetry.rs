@@ -95,6 +95,15 @@ pub const METRICS: &[Metric] = &[
     gauge("tollgate_central_reachable", "1 while Postgres answers, else 0."),
     gauge("tollgate_central_default_partition_rows", "Rows in no partition of their own: make one."),
     counter("tollgate_reload_total", "Reloads of rules and models, by result."),
+    counter("tollgate_model_requests_total", "Requests to a model itself, by model and version."),
+    counter("tollgate_model_failures_total", "Those that got no answer, by model and version."),
+    counter("tollgate_model_rows_total", "Rows answered by a model itself, by model and version."),
+    histogram("tollgate_model_seconds", "Time that a model took for one request, by model and version."),
+    gauge("tollgate_model_available", "1 while this version of a model answers requests of its own, else 0."),
+    gauge(
+        "tollgate_model_problems",
+        "Versions and labels in `models/` that cannot serve as they are written.",
+    ),
     gauge("tollgate_reload_failed", "1 while files on disk are not in force because they do not check."),
 ];
 

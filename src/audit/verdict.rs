@@ -7,8 +7,11 @@ use std::sync::Arc;
 use serde_json::Value as Read;
 
 use super::json::Json;
+use super::record::optional;
 use super::show::MASK;
-use crate::domain::verdict::{BinTrace, Failure, FeatureState, RecordedBy, RuleResult, Step, Verdict};
+use crate::domain::verdict::{
+    BinTrace, Failure, FeatureState, GatheredTrace, RecordedBy, RuleResult, Step, Verdict,
+};
 
 /// One place where a replayed verdict is not the recorded one.
 #[derive(Debug, Clone, PartialEq)]
@@ -225,8 +228,27 @@ fn later_step(json: &mut Json, step: &Step) {
             };
             json.raw(",").key("need").string(&asked.name).raw(",").key("with").value(&asked.with).raw("}");
         }
+        Step::Gathered(gathered) => gathered_step(json, gathered),
         _ => {}
     }
+}
+
+fn gathered_step(json: &mut Json, gathered: &GatheredTrace) {
+    json.raw("{").key("answer");
+    match gathered.answer {
+        Some(answer) => json.number(answer),
+        None => json.null(),
+    };
+    json.raw(",").key("attempts").count(gathered.attempts.into()).raw(",").key("endpoint");
+    optional(json, gathered.endpoint.as_deref());
+    json.raw(",").key("failed");
+    optional(json, gathered.failed.as_deref());
+    json.raw(",").key("gathered").string(&gathered.name);
+    json.raw(",").key("latency_us").count(gathered.latency_us);
+    json.raw(",").key("over").string(gathered.over).raw(",").key("protocol").string(gathered.protocol);
+    json.raw(",").key("version");
+    optional(json, gathered.version.as_deref());
+    json.raw("}");
 }
 
 fn bin(json: &mut Json, bin: &BinTrace) {
@@ -254,6 +276,7 @@ fn recorded_by(json: &mut Json, by: &RecordedBy) {
         RecordedBy::Row { table, row } => {
             json.raw("{").key("row").count((*row).into()).raw(",").key("table").string(table).raw("}")
         }
+        RecordedBy::IfItFails(model) => json.raw("{").key("if_it_fails").string(model).raw("}"),
         RecordedBy::SubFlow(flow) => json.raw("{").key("flow").string(flow).raw("}"),
         RecordedBy::OnError => json.raw("{\"on_error\":true}"),
         RecordedBy::OnInvalid => json.raw("{\"on_invalid\":true}"),

@@ -63,6 +63,8 @@ pub fn build(documents: &Documents) -> Built {
 pub struct Kept {
     /// A library of models that is known to be what the documents hold.
     pub library: Option<Arc<ModelLibrary>>,
+    /// An older library: versions whose files are the same are not read and tried again.
+    pub older: Option<Arc<ModelLibrary>>,
     pub lists: KnownLists,
 }
 
@@ -103,7 +105,8 @@ pub(super) fn is_error(diagnostic: &Diagnostic) -> bool {
 }
 
 fn build_with(documents: &Documents, kept: Kept) -> Built {
-    let library = kept.library.unwrap_or_else(|| Arc::new(library_of(documents)));
+    let older = kept.older.as_deref();
+    let library = kept.library.unwrap_or_else(|| Arc::new(models_of(documents, older)));
     let mut builder = Builder::new(documents, kept.lists);
     for (path, reason) in &documents.unreadable {
         // What is in a flow's folder is reported with that flow.
@@ -156,15 +159,23 @@ fn show_lists(sources: &mut [Source], diagnostics: &[Diagnostic], documents: &Do
     }
 }
 
-/// The models among the documents.
+/// The models among the documents; those of `older` whose files are the same are taken over.
 #[must_use]
-fn library_of(documents: &Documents) -> ModelLibrary {
+pub fn models_of(documents: &Documents, older: Option<&ModelLibrary>) -> ModelLibrary {
     let files: Vec<(&str, &[u8])> = documents
         .files
         .iter()
         .filter_map(|(path, bytes)| Some((path.strip_prefix("models/")?, bytes.as_ref())))
         .collect();
-    ModelLibrary::from_files(&files)
+    let mut library = ModelLibrary::from_files_knowing(&files, older);
+    for path in documents.unreadable.keys() {
+        match path.strip_prefix("models").map(|rest| rest.split('/').nth(1)) {
+            Some(Some(name)) => library.note_unread(Some(name)),
+            Some(None) => library.note_unread(None),
+            None => {}
+        }
+    }
+    library
 }
 
 /// Every folder in `rules/`, with the paths in it (also of what could not be read).

@@ -9,10 +9,11 @@ use super::models::Models;
 use super::names::{check_id, check_readable, check_unique};
 use super::needs;
 use super::parts::Beside;
+use super::properties;
 use crate::documents::yaml::shape::{Keys, Shape};
 use crate::documents::yaml::{Content, Literal, Node, read};
 use crate::domain::declaration::{
-    FeatureDeclaration, FlowDeclaration, ModelUseDeclaration, OnErrorDeclaration, OnInvalid,
+    FeatureDeclaration, FlowDeclaration, IfItFails, ModelUseDeclaration, OnErrorDeclaration, OnInvalid,
     ReasonDeclaration, ThresholdDeclaration, ThresholdLiteral, UnknownInputs,
 };
 use crate::domain::diagnostic::Diagnostic;
@@ -68,6 +69,8 @@ pub(super) fn flow(
     let languages = keys.optional("languages").map(|node| languages(shape, node)).unwrap_or_default();
     let is_market_required =
         keys.optional("market").and_then(|node| shape.word(node, &[("required", true)])).unwrap_or_default();
+    let properties =
+        keys.optional("properties").map(|node| properties::properties(shape, node)).unwrap_or_default();
     later_keys(shape, &mut keys);
     keys.finish(shape);
     let (outcome, reason) = on_error?;
@@ -100,6 +103,7 @@ pub(super) fn flow(
         languages,
         market: None,
         is_market_required,
+        properties,
         script,
     })
 }
@@ -217,17 +221,33 @@ fn long_model_use(
     shape: &mut Shape<'_>,
     node: &Node,
     name: &str,
-) -> (Option<Located<String>>, Option<Located<f64>>) {
+) -> (Option<Located<String>>, Option<IfItFails>) {
     let Some(mut keys) = shape.keys(node, format!("model `{name}`")) else { return (None, None) };
     let reference = keys.required("use", shape).and_then(|node| shape.text(node));
-    let fallback = keys.optional("if_it_fails").and_then(|node| {
-        let mut keys = shape.keys(node, "`if_it_fails`")?;
-        let probability = keys.required("probability", shape).and_then(|node| probability(shape, node));
-        keys.finish(shape);
-        probability
-    });
+    let fallback = keys.optional("if_it_fails").and_then(|node| if_it_fails(shape, node));
     keys.finish(shape);
     (reference, fallback)
+}
+
+/// `{ probability: 0.5 }`, `{ model: backup }`, or `{ outcome: review, reason: R900 }`.
+pub(super) fn if_it_fails(shape: &mut Shape<'_>, node: &Node) -> Option<IfItFails> {
+    let what = "`if_it_fails`";
+    if let Content::Map(entries) = &node.content
+        && entries.iter().any(|entry| matches!(entry.key.value.as_str(), "outcome" | "reason"))
+    {
+        let (outcome, reason) = outcome_and_reason(shape, node, what)?;
+        return Some(IfItFails::Refer { outcome, reason });
+    }
+    let mut keys = shape.keys(node, what)?;
+    let fallback = match keys.optional("model") {
+        Some(node) => shape.text(node).map(IfItFails::Model),
+        None => keys
+            .required("probability", shape)
+            .and_then(|node| probability(shape, node))
+            .map(IfItFails::Probability),
+    };
+    keys.finish(shape);
+    fallback
 }
 
 /// A number from 0 to 1.

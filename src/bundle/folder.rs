@@ -86,6 +86,18 @@ pub fn fingerprint(rules: &Path, models: &Path) -> String {
     Walk::all(rules, models, Large::Glance).digest()
 }
 
+/// As [`read_folder`], where there are models only.
+#[must_use]
+pub fn read_models_folder(models: &Path) -> Documents {
+    Walk::models(models, Large::Read)
+}
+
+/// As [`fingerprint`], where there are models only.
+#[must_use]
+pub fn fingerprint_of_models(models: &Path) -> String {
+    Walk::models(models, Large::Glance).digest()
+}
+
 /// What is done with files larger than `LARGE`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Large {
@@ -103,8 +115,13 @@ struct Walk {
 
 impl Walk {
     fn all(rules: &Path, models: &Path, large: Large) -> Documents {
-        let mut walk = Self { documents: Documents::default(), large };
+        let mut walk = Self { documents: Self::models(models, large), large };
         walk.folder(rules, "rules", 0);
+        walk.documents
+    }
+
+    fn models(models: &Path, large: Large) -> Documents {
+        let mut walk = Self { documents: Documents::default(), large };
         if models.exists() {
             walk.folder(models, "models", 0);
         }

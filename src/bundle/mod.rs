@@ -18,6 +18,7 @@ mod needs;
 mod order;
 mod overlay;
 mod parts;
+mod properties;
 mod rebuild;
 mod replaced;
 mod revision;
@@ -29,12 +30,12 @@ mod table_file;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use build::{Built, FlowReport, Kept, build};
+pub use build::{Built, FlowReport, Kept, build, models_of};
 pub use difference::{
     FlowDifference, Flows, MarketDifference, Side, flow_difference, flows_difference, market_difference,
 };
 pub use findings::{Analysis, Findings, Left, Part};
-pub use folder::{Documents, fingerprint, read_folder};
+pub use folder::{Documents, fingerprint, fingerprint_of_models, read_folder, read_models_folder};
 pub use list_file::{ListFile, read_list};
 pub use lists::KnownLists;
 pub use rebuild::{Expected, RebuildError, rebuild};
@@ -77,6 +78,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("B040", "a market with a name that no market can have"),
     ("B041", "a market that changes nothing"),
     ("B042", "a flow that decides only for a market and has none"),
+    ("B060", "a property that claims nothing, or several things at once"),
 ];
 
 /// The market of a request that names none.

@@ -38,6 +38,16 @@ fn stored_path(reference: &str, version: u32) -> String {
     format!("models/{reference}/{version}")
 }
 
+/// The path of what says how a model is asked on other servers.
+fn stored_remote_path(reference: &str) -> String {
+    format!("models/{reference}/remote.yaml")
+}
+
+/// Reference of a path made by `stored_remote_path`.
+pub(super) fn of_stored_remote_path(path: &str) -> Option<&str> {
+    path.strip_prefix("models/")?.strip_suffix("/remote.yaml")
+}
+
 /// Reference and version of a path made by `stored_path`.
 pub(super) fn of_stored_path(path: &str) -> Option<(&str, u32)> {
     let (reference, version) = path.strip_prefix("models/")?.rsplit_once('/')?;
@@ -57,7 +67,12 @@ impl Models<'_> {
         let model = used.model.as_ref()?;
         match self {
             Self::Library(library) => {
-                let version = library.models().get(&model.name)?.versions.get(&model.version)?;
+                let found = library.models().get(&model.name)?;
+                if let Some(remote) = &found.remote {
+                    let path = stored_remote_path(&used.reference.value);
+                    return Some(ManifestFile::new(path, Arc::clone(&remote.text)));
+                }
+                let version = found.versions.get(&model.version)?;
                 Some(ManifestFile {
                     path: stored_path(&used.reference.value, model.version),
                     sha256: version.digest.to_string(),

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use super::market_file::Overlay;
 use super::replaced::{LISTS, RULE_SETS, SCORECARDS, TABLES};
 use crate::domain::declaration::{
-    FeatureDeclaration, FlowDeclaration, InputDeclaration, OnErrorDeclaration, OnInvalid, OutputDeclaration,
-    Personal, ThresholdLiteral,
+    FeatureDeclaration, FlowDeclaration, IfItFails, InputDeclaration, OnErrorDeclaration, OnInvalid,
+    OutputDeclaration, Personal, ThresholdLiteral,
 };
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::expression::compile::article;
@@ -246,9 +246,8 @@ impl Laying<'_> {
                 continue;
             };
             let fallback = used.if_it_fails.as_ref().or(base.if_it_fails.as_ref());
-            let bits = |fallback: Option<&Located<f64>>| fallback.map(|f| f.value.to_bits());
             if base.reference.value == used.reference.value
-                && bits(base.if_it_fails.as_ref()) == bits(fallback)
+                && base.if_it_fails.as_ref().map(IfItFails::said) == fallback.map(IfItFails::said)
             {
                 self.nothing(&format!("the model `{}`", name.value), name.place);
             }

@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::models::{Models, of_stored_path};
+use super::models::{Models, of_stored_path, of_stored_remote_path};
 use super::revision::ManifestFile;
 use super::{BASE, Documents, FlowRevision, build};
 use crate::documents::findings::{Colour, rendered};
 use crate::domain::model::Model;
 use crate::domain::value::Name;
 use crate::learn::artefact::{self, ArtefactError};
+use crate::learn::library::ModelLibrary;
 
 /// Why stored files do not give the flow that they were.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +26,8 @@ pub enum RebuildError {
         #[source]
         source: ArtefactError,
     },
+    #[error("the stored model `{path}` cannot be read: {why}")]
+    RemoteModel { path: String, why: String },
     #[error("the stored files of `{flow}` do not check with this version of the program:\n{findings}")]
     DoesNotCheck { flow: String, findings: String },
     #[error("the stored files of `{flow}` give {found}, not {expected}")]
@@ -57,7 +60,18 @@ pub fn rebuild(
     let mut stored: BTreeMap<String, (Arc<Model>, ManifestFile)> = BTreeMap::new();
     let mut rules = Vec::new();
     for (path, bytes) in files {
-        if let Some((reference, version)) = of_stored_path(path) {
+        if let Some(reference) = of_stored_remote_path(path) {
+            // By the reference itself, so that the same alias stands for the same version there.
+            let name = reference.split('@').next().unwrap_or_default();
+            let library = ModelLibrary::from_files(&[(format!("{name}/remote.yaml"), bytes)]);
+            let unread = |error: crate::learn::library::ResolveError| RebuildError::RemoteModel {
+                path: path.clone(),
+                why: error.to_string(),
+            };
+            let model = library.resolve(reference).map_err(unread)?;
+            let file = ManifestFile::new(path.as_str(), Arc::clone(bytes));
+            stored.insert(reference.to_owned(), (model, file));
+        } else if let Some((reference, version)) = of_stored_path(path) {
             let name = Name::from(reference.split('@').next().unwrap_or_default());
             let model = artefact::load(bytes, name, version)
                 .map_err(|source| RebuildError::Model { path: path.clone(), source })?;

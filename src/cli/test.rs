@@ -1,26 +1,36 @@
-//! `tollgate test [FLOW]`: runs the cases and shows as a difference what came out otherwise. Absent on purpose:
-//! running them (the bundle's).
+//! `tollgate test [FLOW]`: runs the cases and shows as a difference what came out otherwise, with what decided it.
+//! Absent on purpose: running them (the bundle's).
 
+mod chosen;
+mod found;
+mod junit;
+mod watch;
+
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::Args;
 use jiff::Timestamp;
-use serde::Serialize;
 
+use self::chosen::Chosen;
+use self::found::Found;
 use super::say::{Say, Trouble};
-use super::{check, settings};
-use crate::bundle::cases::{self, CasesSummary};
+use super::{Format, check, settings};
+use crate::bundle::Built;
+use crate::bundle::cases::{self, Running};
 use crate::config::{Flags, within};
 use crate::documents::findings::{self, Colour};
-use crate::domain::diagnostic::Severity;
-use crate::domain::value::Name;
 
 /// Run the cases.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   tollgate test
-  tollgate test personal_loan --format json
+  tollgate test personal_loan --filter minor
+  tollgate test --filter cases/knockout.yaml:12
+  tollgate test --watch
+  tollgate test --format junit > cases.xml
 
 Exit codes: 0 every case holds, 1 a case fails or a flow does not check, 2 could not run")]
 pub(super) struct Test {
@@ -29,64 +39,74 @@ pub(super) struct Test {
     /// Holds rules/ and models/
     #[arg(long)]
     dir: Option<PathBuf>,
-}
-
-#[derive(Serialize)]
-struct Body<'a> {
-    #[serde(flatten)]
-    summary: &'a CasesSummary,
-    /// Flows that do not check: their cases could not run.
-    broken: &'a [String],
+    /// Only cases with this text in their name or file, or the one at FILE:LINE; may be repeated
+    #[arg(long, value_name = "TEXT")]
+    filter: Vec<String>,
+    /// Run again whenever rules or models change, until it is stopped
+    #[arg(long)]
+    watch: bool,
+    /// When cases are decided that do not say it themselves; now if left out
+    #[arg(long, value_name = "TIME")]
+    at: Option<Timestamp>,
+    /// How many threads run cases; as many as there are processors if left out
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
 }
 
 impl Test {
     pub(super) fn run(self, flags: Flags, say: &Say) -> Result<ExitCode, Trouble> {
         let settings = settings(&within(self.dir.as_deref(), flags))?;
+        if self.watch {
+            return watch::run(&self, &settings, say);
+        }
         let built = check::read(&settings)?;
-        let wanted = |name: &Name| self.flow.as_ref().is_none_or(|flow| **flow == **name);
-        if !built.flows.keys().any(wanted) {
-            let names: Vec<&str> = built.flows.keys().map(|name| &**name).collect();
-            let what = self
-                .flow
-                .map_or_else(|| "there are no flows".to_owned(), |f| format!("there is no flow `{f}`"));
-            return Err(Trouble::new(what).help(format!("flows here: {}", names.join(", "))));
+        let found = self.look(&built, say)?;
+        match say.format() {
+            Format::Junit => say.line(junit::report(&found)?.trim_end())?,
+            _ => say.result(&found.body(), || found.text())?,
         }
-        let (mut results, mut coverage, mut broken) = (Vec::new(), Vec::new(), Vec::new());
-        let mut findings = Vec::new();
-        for (name, report) in built.flows.iter().filter(|(name, _)| wanted(name)) {
-            findings.extend(report.diagnostics.iter().filter(|d| d.severity == Severity::Error).cloned());
-            let Some(revision) = &report.revision else {
-                broken.push(name.to_string());
-                continue;
-            };
-            let (found, covered) = cases::run(name, revision, &report.cases.cases, Timestamp::now());
-            results.extend(found);
-            coverage.push((name.to_string(), covered));
+        Ok(ExitCode::from(u8::from(!found.is_fine())))
+    }
+
+    /// Everything that this command line asks of what was built.
+    fn look(&self, built: &Built, say: &Say) -> Result<Found, Trouble> {
+        let chosen = Chosen::of(built, self.flow.as_deref(), &self.filter)?;
+        if !chosen.errors.is_empty() {
+            let shown = findings::rendered(&chosen.errors, &built.sources, Colour::for_stderr());
+            say.talk(shown.trim_end());
         }
-        let coverage: Vec<(&str, &cases::Coverage)> =
-            coverage.iter().map(|(name, c)| (name.as_str(), c)).collect();
-        let summary = cases::summary(&results, &coverage);
-        if !findings.is_empty() {
-            say.talk(findings::rendered(&findings, &built.sources, Colour::for_stderr()).trim_end());
-        }
-        say.result(&Body { summary: &summary, broken: &broken }, || {
-            text(&cases::rendered(&results), &summary)
-        })?;
-        let fine = summary.failed == 0 && findings.is_empty() && broken.is_empty();
-        Ok(ExitCode::from(u8::from(!fine)))
+        let running = Running {
+            now: self.at.unwrap_or_else(Timestamp::now),
+            threads: self.threads(),
+            told: Some(&built.sources),
+        };
+        Ok(look(&chosen, &running))
+    }
+
+    fn threads(&self) -> NonZeroUsize {
+        let all = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        self.threads.unwrap_or_else(all)
     }
 }
 
-fn text(failures: &str, summary: &CasesSummary) -> String {
-    let CasesSummary { cases, failed, coverage, .. } = summary;
-    let never = if coverage.never_hit.is_empty() {
-        String::new()
-    } else {
-        format!("\nnever hit: {}", coverage.never_hit.join(", "))
-    };
-    let holds = cases.saturating_sub(*failed);
-    format!(
-        "{failures}{holds} of {cases} cases hold; {} of {} rules were hit{never}",
-        coverage.hit, coverage.rules
-    )
+/// Runs what was chosen.
+fn look(chosen: &Chosen<'_>, running: &Running<'_>) -> Found {
+    let started = Instant::now();
+    let (mut results, mut covered) = (Vec::new(), Vec::new());
+    let ran = cases::run_all(&chosen.lots(), running);
+    for (flow, (of_flow, coverage)) in chosen.flows.iter().zip(ran) {
+        results.extend(of_flow);
+        covered.push((flow.name.to_string(), coverage));
+    }
+    let elapsed = started.elapsed();
+    let covered: Vec<(&str, &cases::Coverage)> = covered.iter().map(|(name, c)| (name.as_str(), c)).collect();
+    let summary = cases::summary(&results, &covered);
+    Found {
+        results,
+        summary,
+        broken: chosen.broken.clone(),
+        errors: chosen.errors.len(),
+        elapsed,
+        is_part: chosen.is_part,
+    }
 }

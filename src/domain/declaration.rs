@@ -53,6 +53,8 @@ pub struct FlowDeclaration {
     pub market: Option<Located<String>>,
     /// `market: required`: a request has to name one.
     pub is_market_required: bool,
+    /// What must be true of all its answers.
+    pub properties: Vec<PropertyDeclaration>,
     /// The text of `flow.rhai`; its place starts at byte 0 of that file.
     pub script: Located<String>,
 }
@@ -116,8 +118,40 @@ pub struct ModelUseDeclaration {
     pub reference: Located<String>,
     /// The version that the reference resolved to; `None` when that failed (and was reported).
     pub model: Option<Arc<Model>>,
-    /// Probability to use when the model cannot answer.
-    pub if_it_fails: Option<Located<f64>>,
+    /// What stands in for an answer that does not come.
+    pub if_it_fails: Option<IfItFails>,
+}
+
+/// What stands in for a model's answer that does not come.
+#[derive(Debug, Clone)]
+pub enum IfItFails {
+    /// This probability.
+    Probability(Located<f64>),
+    /// What another of the flow's models answers, by the name that the flow gives it.
+    Model(Located<String>),
+    /// Nothing: this outcome is recorded, and the script ends where it reads the answer.
+    Refer { outcome: Located<String>, reason: Located<String> },
+}
+
+impl IfItFails {
+    /// Where it was written.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        match self {
+            Self::Probability(probability) => probability.place,
+            Self::Model(name) | Self::Refer { outcome: name, .. } => name.place,
+        }
+    }
+
+    /// In short, for people: `0.5`, `model backup`, `review with R900`.
+    #[must_use]
+    pub fn said(&self) -> String {
+        match self {
+            Self::Probability(probability) => probability.value.to_string(),
+            Self::Model(model) => format!("model {}", model.value),
+            Self::Refer { outcome, reason } => format!("{} with {}", outcome.value, reason.value),
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -318,6 +352,36 @@ pub struct NeedDeclaration {
     pub optional: bool,
 }
 
+/// `properties: [{ more: monthly_income, never: stricter }]`: one line of it.
+#[derive(Debug, Clone)]
+pub struct PropertyDeclaration {
+    pub claim: ClaimDeclaration,
+    /// Why it must be so, for whoever meets a violation.
+    pub why: Option<String>,
+    /// The whole line.
+    pub place: Place,
+}
+
+#[derive(Debug, Clone)]
+pub enum ClaimDeclaration {
+    /// `{ more: monthly_income, never: stricter }`: of an input, a field, a need's field or a model's answer.
+    Monotone { more: Located<String>, never: NeverDeclaration },
+    /// `{ when: age < min_age, always: outcome == "decline" }`
+    Always { when: Option<Located<String>>, always: Located<String> },
+    /// `{ ignores: [foreign_worker] }`
+    Ignores(Vec<Located<String>>),
+}
+
+/// What more of something never makes of the answer.
+#[derive(Debug, Clone)]
+pub enum NeverDeclaration {
+    Stricter,
+    Milder,
+    /// `{ higher: apr }`
+    Higher(Located<String>),
+    Lower(Located<String>),
+}
+
 /// Another flow of the bundle, as this one's script may call it with `flow("NAME")`.
 #[derive(Debug, Clone)]
 pub struct SubFlowDeclaration {
@@ -372,6 +436,7 @@ impl FlowDeclaration {
             languages: Vec::new(),
             market: None,
             is_market_required: false,
+            properties: Vec::new(),
             script: text(""),
         }
     }

@@ -21,7 +21,7 @@ pub struct Verdict {
     pub features: Vec<(Name, FeatureState)>,
     /// What could not be evaluated, in order.
     pub failures: Vec<Failure>,
-    /// `on_error` was recorded: something that the flow needed had failed.
+    /// `on_error` was recorded, or something stood in for an answer from another server: what the flow needed had failed.
     pub degraded: bool,
     /// Digest of the version behind each model name, in the declared order.
     pub models: Vec<(Name, Arc<str>)>,
@@ -81,8 +81,31 @@ pub enum Step {
     Need { asked: NeedAsked, answer: Option<Value> },
     /// A verb or an applied step recorded an outcome.
     Record { outcome: Name, reasons: Vec<Name>, output: Vec<(Name, Value)>, by: RecordedBy, line: u32 },
+    /// What a model on another server answered, or why it did not. How it counts stands in the model's own step.
+    Gathered(GatheredTrace),
     /// Something failed.
     Failed(Failure),
+}
+
+/// How an answer from another server came about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GatheredTrace {
+    /// As the flow calls the model.
+    pub name: Name,
+    /// `oip` or `tensorflow_serving`, and `http` or `grpc`.
+    pub protocol: &'static str,
+    pub over: &'static str,
+    /// The server that answered, or that was asked last; `None`: none was.
+    pub endpoint: Option<Arc<str>>,
+    /// The version that answered, as that server names it; `None` where it does not say.
+    pub version: Option<Arc<str>>,
+    /// How often it was tried.
+    pub attempts: u32,
+    pub latency_us: u64,
+    /// As it was answered, before rounding.
+    pub answer: Option<f64>,
+    /// Code of what kept it from answering.
+    pub failed: Option<Arc<str>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,6 +124,8 @@ pub enum RecordedBy {
     },
     /// `.apply()` of this sub-flow.
     SubFlow(Name),
+    /// This model did not answer, and the flow says what is recorded then.
+    IfItFails(Name),
     OnError,
     OnInvalid,
 }

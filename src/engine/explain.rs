@@ -13,8 +13,9 @@ use crate::audit::{Record, Sight, canonical_verdict};
 use crate::bundle::FlowRevision;
 use crate::domain::explanation::{Asked, Explanation, explain};
 use crate::domain::facts::Facts;
-use crate::domain::flow::{Budget, Pins};
-use crate::domain::verdict::Verdict;
+use crate::domain::flow::{Budget, ModelPin, Pins};
+use crate::domain::value::Name;
+use crate::domain::verdict::{Step, Verdict};
 
 /// A recorded decision, explained.
 #[derive(Debug)]
@@ -34,7 +35,8 @@ pub(super) fn explained(
     sight: Sight,
 ) -> Option<Box<Explanation>> {
     let budget = Budget { alarm: None, stop_at: verdict.stopped_at };
-    let pins = Pins::default();
+    let mut pins = Pins::default();
+    answered_elsewhere(&verdict.trace, "", &mut pins);
     let asked = Asked {
         flow: &flow.flow,
         declaration: Some(&flow.declaration),
@@ -51,7 +53,21 @@ pub(super) fn explained(
     explanation.ok().map(Box::new)
 }
 
-fn hidden(flow: &FlowRevision, sight: Sight) -> BTreeSet<crate::domain::value::Name> {
+/// What other servers answered is not asked again: it stands in the trace.
+fn answered_elsewhere(trace: &[Step], way: &str, pins: &mut Pins) {
+    for step in trace {
+        match step {
+            Step::Gathered(gathered) => {
+                let pin = gathered.answer.map_or(ModelPin::Fails, ModelPin::Probability);
+                pins.models.insert(Name::from(format!("{way}{}", gathered.name)), pin);
+            }
+            Step::SubFlow { name, trace, .. } => answered_elsewhere(trace, &format!("{way}{name}."), pins),
+            _ => {}
+        }
+    }
+}
+
+fn hidden(flow: &FlowRevision, sight: Sight) -> BTreeSet<Name> {
     match sight {
         Sight::Plain => BTreeSet::new(),
         Sight::Masked => flow.flow.personal().into_iter().map(|(name, _)| name).collect(),

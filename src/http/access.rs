@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{AUTHORIZATION, HOST};
+use actix_web::http::header::{AUTHORIZATION, HOST, HeaderValue};
 
 use super::problem::{Code, Problem, quoted};
 use crate::domain::value::Name;
@@ -76,6 +76,26 @@ impl Asker {
         }
     }
 
+    /// Whether this asker may read a decision of this caller and flow; if not, it looks as if it did not exist.
+    #[must_use]
+    pub fn may_see(&self, caller: &str, flow: &str) -> bool {
+        (!self.sees_only_its_own() || *caller == *self.name) && self.may_use_flow(flow)
+    }
+
+    /// Whether this asker has one of these roles.
+    ///
+    /// # Errors
+    /// `forbidden`, naming the roles.
+    pub fn check_roles(&self, roles: &[Role]) -> Result<(), Problem> {
+        match &self.standing {
+            Standing::Key(key) if !roles.iter().any(|role| key.has(*role)) => Err(Problem::new(
+                Code::Forbidden,
+                format!("this key is for {}; the route is for {}", role_words(&key.roles), role_words(roles)),
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// # Errors
     /// `forbidden`, naming the flow.
     pub fn check_flow(&self, flow: &str) -> Result<(), Problem> {
@@ -117,20 +137,33 @@ pub fn admit(guard: Option<&Guard>, http: &HttpRequest, permission: Permission) 
     let Permission::Roles(roles) = permission else {
         return Ok(Asker::unknown());
     };
-    let asker = identify(guard.ok_or_else(Problem::starting)?, http)?;
-    match &asker.standing {
-        Standing::Key(key) if !roles.iter().any(|role| key.has(*role)) => Err(Problem::new(
-            Code::Forbidden,
-            format!("this key is for {}; the route is for {}", role_words(&key.roles), role_words(roles)),
-        )),
-        _ => Ok(asker),
-    }
+    let credentials = Credentials {
+        authorization: http.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes),
+        host: http.headers().get(HOST).map(HeaderValue::as_bytes),
+    };
+    let asker = identify(guard.ok_or_else(Problem::starting)?, &credentials)?;
+    asker.check_roles(roles)?;
+    Ok(asker)
 }
 
-fn identify(guard: &Guard, http: &HttpRequest) -> Result<Asker, Problem> {
-    let Some(header) = http.headers().get(AUTHORIZATION) else {
+/// What a request says of who sends it, at either door.
+#[derive(Clone, Copy)]
+#[expect(missing_debug_implementations, reason = "it holds a key")]
+pub struct Credentials<'a> {
+    /// `Authorization`, as it was sent.
+    pub authorization: Option<&'a [u8]>,
+    /// What the request is addressed to: `Host`, or HTTP/2's `:authority`.
+    pub host: Option<&'a [u8]>,
+}
+
+/// Who sends a request with these credentials.
+///
+/// # Errors
+/// `unauthenticated`; `forbidden` for what is not addressed to this machine while there are no keys.
+pub fn identify(guard: &Guard, credentials: &Credentials<'_>) -> Result<Asker, Problem> {
+    let Some(header) = credentials.authorization else {
         if guard.reach == Reach::Loopback && guard.ring.is_empty() {
-            return if is_addressed_here(http) {
+            return if is_addressed_here(credentials.host) {
                 Ok(Asker::local())
             } else {
                 Err(Problem::new(
@@ -145,7 +178,7 @@ fn identify(guard: &Guard, http: &HttpRequest) -> Result<Asker, Problem> {
             "send a key as `Authorization: Bearer KEY`; `tollgate keys create` makes one",
         ));
     };
-    let key = header.to_str().ok().and_then(bearer).ok_or_else(|| {
+    let key = std::str::from_utf8(header).ok().and_then(bearer).ok_or_else(|| {
         Problem::new(Code::Unauthenticated, "the header is not of the form `Authorization: Bearer KEY`")
     })?;
     let key = guard.ring.recognise(key).ok_or_else(|| {
@@ -155,9 +188,9 @@ fn identify(guard: &Guard, http: &HttpRequest) -> Result<Asker, Problem> {
 }
 
 /// A page in a browser can have its own name point at this machine; what its requests are addressed to gives it away.
-fn is_addressed_here(http: &HttpRequest) -> bool {
-    let Some(host) = http.headers().get(HOST) else { return true };
-    let host = host.to_str().unwrap_or_default();
+fn is_addressed_here(host: Option<&[u8]>) -> bool {
+    let Some(host) = host else { return true };
+    let host = std::str::from_utf8(host).unwrap_or_default();
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,

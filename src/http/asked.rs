@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{ACCEPT_LANGUAGE, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use actix_web::http::header::{
+    ACCEPT_LANGUAGE, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue,
+};
 use actix_web::web::{Bytes, BytesMut, Payload};
 use futures_util::StreamExt as _;
 
@@ -166,14 +168,22 @@ impl DecideHeaders {
     /// # Errors
     /// `invalid_header`, with everything wrong.
     pub fn read(headers: &HeaderMap) -> Result<Self, Problem> {
+        Self::read_lines(&|name| lines(headers, name))
+    }
+
+    /// The same from any door's headers: `lines` gives all values that came under a name.
+    ///
+    /// # Errors
+    /// As `read`.
+    pub fn read_lines<'h>(lines: &dyn Fn(&str) -> Vec<&'h [u8]>) -> Result<Self, Problem> {
         let mut faults = Vec::new();
-        let idempotency_key = read_header(headers, "Idempotency-Key", &mut faults, |text| {
+        let idempotency_key = read_header(lines, "Idempotency-Key", &mut faults, |text| {
             let fits = !text.is_empty()
                 && text.len() <= LONGEST_IDEMPOTENCY_KEY
                 && text.bytes().all(|b| b.is_ascii_graphic());
             fits.then(|| text.to_owned()).ok_or("must be 1 to 255 visible ASCII characters, without spaces")
         });
-        let deadline = read_header(headers, "Deadline-Ms", &mut faults, |text| {
+        let deadline = read_header(lines, "Deadline-Ms", &mut faults, |text| {
             let ms = text.parse().ok().filter(|ms| (1..=LONGEST_DEADLINE_MS).contains(ms));
             ms.map(Duration::from_millis).ok_or("must be a whole number of milliseconds, 1 to 600000")
         });
@@ -186,8 +196,16 @@ impl DecideHeaders {
 /// # Errors
 /// `invalid_header`.
 pub fn purpose(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    purpose_in(&|name| lines(headers, name))
+}
+
+/// The same from any door's headers.
+///
+/// # Errors
+/// `invalid_header`.
+pub fn purpose_in<'h>(lines: &dyn Fn(&str) -> Vec<&'h [u8]>) -> Result<Option<String>, Problem> {
     let mut faults = Vec::new();
-    let purpose = read_header(headers, "Purpose", &mut faults, |text| {
+    let purpose = read_header(lines, "Purpose", &mut faults, |text| {
         let fits = (1..=LONGEST_PURPOSE).contains(&text.len()) && !text.chars().any(char::is_control);
         fits.then(|| text.to_owned()).ok_or("must be 1 to 200 characters of plain text")
     });
@@ -201,18 +219,24 @@ fn settle<T>(value: T, faults: Vec<Fault>) -> Result<T, Problem> {
     Err(Problem::new(Code::InvalidHeader, "a header cannot be read; `errors` names each").with_faults(faults))
 }
 
-fn read_header<T>(
-    headers: &HeaderMap,
+fn lines<'h>(headers: &'h HeaderMap, name: &str) -> Vec<&'h [u8]> {
+    headers.get_all(name).map(HeaderValue::as_bytes).collect()
+}
+
+fn read_header<'h, T>(
+    lines: &dyn Fn(&str) -> Vec<&'h [u8]>,
     name: &'static str,
     faults: &mut Vec<Fault>,
     parse: impl Fn(&str) -> Result<T, &'static str>,
 ) -> Option<T> {
-    let mut all = headers.get_all(name);
-    let first = all.next()?;
-    let parsed = if all.next().is_some() {
-        Err("is given more than once")
-    } else {
-        first.to_str().map_err(|_| "must be plain ASCII text").and_then(|text| parse(text.trim()))
+    let all = lines(name);
+    let parsed = match all.as_slice() {
+        [] => return None,
+        [one] if one.iter().all(|byte| matches!(byte, b'\t' | 0x20..=0x7e)) => std::str::from_utf8(one)
+            .map_err(|_| "must be plain ASCII text")
+            .and_then(|text| parse(text.trim())),
+        [_] => Err("must be plain ASCII text"),
+        _ => Err("is given more than once"),
     };
     parsed
         .map_err(|detail| {

@@ -98,7 +98,7 @@ fn documents(bytes: &[u8]) -> Result<Documents, Problem> {
 fn checked(documents: &Documents, in_force: Arc<ModelLibrary>) -> Checked {
     let has_models = documents.files.keys().any(|path| path.starts_with("models/"));
     let library = (!has_models).then_some(in_force);
-    let built = Built::with(documents, Kept { library, lists: KnownLists::default() });
+    let built = Built::with(documents, Kept { library, older: None, lists: KnownLists::default() });
     let mut findings = built.told();
     if !has_models {
         // What is wrong with the models in force was not sent.

@@ -7,25 +7,26 @@ use actix_web::HttpResponse;
 use utoipa::ToSchema;
 
 use super::asked::Asked;
+use super::asking;
 use super::decide_body::{read_facts, read_trace, unknown_fault};
 use super::decision_body::AnswerBody;
 use super::decisions::{answer, decision_id};
 use super::problem::{About, At, Code, Fault, Problem, count_of_faults};
 use crate::domain::facts::Given;
-use crate::engine::{ContinueError, ContinueRequest, NotContinued, TraceLevel};
+use crate::engine::{ContinueError, NotContinued, TraceLevel};
 
 const FIELDS: &[&str] = &["facts", "trace"];
 
 /// What a decision waits for.
 #[derive(Debug, Clone, PartialEq, ToSchema)]
 #[schema(as = ContinueRequest)]
-struct ContinueBody {
+pub(super) struct ContinueBody {
     /// One entry per need: an object with its fields, or null if it cannot be had.
     #[schema(value_type = Object)]
-    facts: Given,
+    pub facts: Given,
     /// As in the first request.
     #[schema(value_type = Option<String>, example = "summary")]
-    trace: TraceLevel,
+    pub trace: TraceLevel,
 }
 
 /// Gives a decision the facts that it asked for.
@@ -44,22 +45,16 @@ struct ContinueBody {
 pub(super) async fn go_on(mut asked: Asked) -> Result<HttpResponse, Problem> {
     asked.filters().settle(())?;
     let id = decision_id(&asked)?;
-    let ContinueBody { facts, trace } = read(asked.json().await?)?;
+    let body = asked.json().await?;
     let service = asked.service()?;
-    let request = ContinueRequest {
-        caller: asked.asker.name.clone(),
-        decision_id: id,
-        facts,
-        trace,
-        languages: asked.languages().into_tags(),
-    };
-    let asker = asked.asker.clone();
-    let may = move |caller: &str, flow: &str| asker.may_continue(caller, flow);
-    let decision = service.engine.go_on(&request, &may).await?;
+    let languages = asked.languages().into_tags();
+    let (decision, trace) = asking::go_on(&service, &asked.asker, id, body, languages).await?;
     answer(&decision, trace)
 }
 
-fn read(body: Given) -> Result<ContinueBody, Problem> {
+/// # Errors
+/// Everything wrong with its shape.
+pub(super) fn read(body: Given) -> Result<ContinueBody, Problem> {
     let mut faults = Vec::new();
     let (mut facts, mut trace) = (None, TraceLevel::None);
     match body {

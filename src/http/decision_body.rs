@@ -203,12 +203,7 @@ fn shown<S: Serializer>(time: &jiff::Timestamp, serializer: S) -> Result<S::Ok, 
 /// # Errors
 /// None that a decision can cause: its numbers are finite.
 pub fn render(decision: &Decision, level: TraceLevel) -> Result<Vec<u8>, serde_json::Error> {
-    let detail = match level {
-        TraceLevel::None => None,
-        TraceLevel::Summary => Some(Detail::Summary),
-        TraceLevel::Full => Some(Detail::Full),
-    };
-    let trace = detail.map(|detail| TraceBody { trace: &decision.trace, detail });
+    let trace = trace_body(decision, level);
     let body = if decision.needs.is_empty() {
         AnswerBody::Decided(decided(decision, trace))
     } else {
@@ -217,6 +212,26 @@ pub fn render(decision: &Decision, level: TraceLevel) -> Result<Vec<u8>, serde_j
     let mut bytes = Vec::with_capacity(768);
     serde_json::to_writer(&mut bytes, &body)?;
     Ok(bytes)
+}
+
+/// The trace alone, as a list of steps; `None` where none was asked for.
+///
+/// # Errors
+/// None that a decision can cause.
+pub fn trace_json(
+    decision: &Decision,
+    level: TraceLevel,
+) -> Result<Option<serde_json::Value>, serde_json::Error> {
+    trace_body(decision, level).map(serde_json::to_value).transpose()
+}
+
+fn trace_body(decision: &Decision, level: TraceLevel) -> Option<TraceBody<'_>> {
+    let detail = match level {
+        TraceLevel::None => return None,
+        TraceLevel::Summary => Detail::Summary,
+        TraceLevel::Full => Detail::Full,
+    };
+    Some(TraceBody { trace: &decision.trace, detail })
 }
 
 fn needs<'a>(decision: &'a Decision, trace: Option<TraceBody<'a>>) -> NeedsBody<'a> {

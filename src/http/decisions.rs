@@ -8,13 +8,13 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::asked::{Asked, DecideHeaders, purpose};
-use super::decide_body::{self, DecideBody, Unusable};
+use super::asking;
+use super::decide_body::DecideBody;
 use super::decision_body::{self, AnswerBody};
-use super::digest::digest;
-use super::problem::{About, Code, Problem, count_of_faults, fact_faults};
+use super::problem::{Code, Problem};
 use super::records::{may_see, may_see_of, note_read, sight};
 use crate::audit::{Difference, Sight};
-use crate::engine::{DecideRequest, Decision, IdempotencyKey, Origin, TraceLevel};
+use crate::engine::{Decision, Origin, TraceLevel};
 
 const IDEMPOTENT_REPLAYED: &str = "Idempotent-Replayed";
 
@@ -35,42 +35,10 @@ const IDEMPOTENT_REPLAYED: &str = "Idempotent-Replayed";
 pub(super) async fn decide(mut asked: Asked) -> Result<HttpResponse, Problem> {
     asked.filters().settle(())?;
     let headers = DecideHeaders::read(asked.http.headers())?;
-    let given = asked.json().await?;
-    let key = headers.idempotency_key.map(|key| IdempotencyKey { key, request_digest: digest(&given) });
+    let body = asked.json().await?;
     let service = asked.service()?;
-    let body = match decide_body::read(given) {
-        Ok(body) => body,
-        Err(unusable) => {
-            let Unusable { mut faults, flow, market, reference, facts } = *unusable;
-            if let Some(flow) = &flow {
-                asked.asker.check_flow(flow)?;
-            }
-            if let (Some(flow), Some(facts)) = (&flow, &facts) {
-                faults.extend(fact_faults(service.engine.check_facts(flow, market.as_deref(), facts)));
-            }
-            let detail = format!("{} with the body; `errors` lists all", count_of_faults(faults.len()));
-            let about = About { flow, market, reference };
-            return Err(Problem::new(Code::InvalidBody, detail).with_faults(faults).about(about));
-        }
-    };
-    let DecideBody { flow, market, reference, facts, trace, dry_run } = body;
-    let about = About { flow: Some(flow.clone()), market: market.clone(), reference: reference.clone() };
-    if let Err(problem) = asked.asker.check_flow(&flow) {
-        return Err(problem.about(about));
-    }
-    let request = DecideRequest {
-        caller: asked.asker.name.clone(),
-        flow,
-        market,
-        reference,
-        facts,
-        key,
-        dry_run,
-        deadline: headers.deadline,
-        trace,
-        languages: asked.languages().into_tags(),
-    };
-    let decision = service.engine.decide(request).await.map_err(|error| Problem::from(error).about(about))?;
+    let languages = asked.languages().into_tags();
+    let (decision, trace) = asking::decide(&service, &asked.asker, body, headers, languages).await?;
     answer(&decision, trace)
 }
 

@@ -8,16 +8,15 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderValue;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
-use jiff::Timestamp;
 use tracing::Instrument as _;
 
 use super::Doors;
-use super::access::{self, Asker};
+use super::access;
 use super::asked::Asked;
-use super::problem::{At, Code, Problem};
+use super::asking::{count_problem, record_refusal};
+use super::problem::{Code, Problem};
 use super::routes::{Refusals, Route};
 use super::tracing_ids::{TRACEPARENT, TraceContext, X_REQUEST_ID, request_id};
-use crate::audit::{Durability, Entry, Refusal};
 
 /// Bytes of a request's address and headers together.
 const LONGEST_HEAD: usize = 16 * 1024;
@@ -95,7 +94,7 @@ async fn run(route: &'static Route, http: HttpRequest, payload: Payload, doors: 
     let asker = match admitted {
         Ok(asker) => asker,
         Err(problem) => {
-            count(&problem);
+            count_problem(&problem);
             return problem.respond();
         }
     };
@@ -103,9 +102,9 @@ async fn run(route: &'static Route, http: HttpRequest, payload: Payload, doors: 
     match (route.run)(asked).await {
         Ok(response) => response,
         Err(problem) => {
-            count(&problem);
+            count_problem(&problem);
             if route.refusals == Refusals::Recorded {
-                record_refusal(&doors, &asker, &problem);
+                record_refusal(doors.service(), &asker, &problem);
             }
             problem.respond()
         }
@@ -121,43 +120,4 @@ fn check_head(http: &HttpRequest) -> Result<(), Problem> {
     }
     let detail = format!("address and headers may have {LONGEST_HEAD} bytes together; send less");
     Err(Problem::new(Code::HeadTooLarge, detail))
-}
-
-fn count(problem: &Problem) {
-    let code = problem.code().facts().word;
-    metrics::counter!("tollgate_problems_total", "code" => code).increment(1);
-    tracing::debug!(code, "refused");
-}
-
-/// What was refused before it became a decision. Our own failures are not the asker's refusals: they are in the log
-/// and the metrics, and writing them here would add load exactly when there is too much.
-fn record_refusal(doors: &Doors, asker: &Asker, problem: &Problem) {
-    let code = problem.code();
-    let ours = code.facts().status.is_server_error() && code != Code::DeadlineExceeded;
-    let Some(service) = doors.service().filter(|_| !ours) else {
-        return;
-    };
-    let place = |at: &At| match at {
-        At::Pointer(pointer) => pointer.clone(),
-        At::Query(name) => format!("?{name}"),
-        At::Header(name) => (*name).to_owned(),
-        At::Entry(name) => name.clone(),
-    };
-    let about = problem.subject();
-    let refusal = Refusal {
-        at: Timestamp::now(),
-        caller: Some(asker.name.clone()),
-        flow: about.flow.as_deref().map(Arc::from),
-        market: about.market.as_deref().map(Arc::from),
-        reference: about.reference.as_deref().map(Arc::from),
-        code: Arc::from(code.facts().word),
-        problems: problem.faults().iter().map(|f| (Arc::from(f.code), Arc::from(place(&f.at)))).collect(),
-    };
-    // The answer does not wait: a refusal that a full queue drops is counted there.
-    let audit = Arc::clone(&service.audit);
-    actix_web::rt::spawn(async move {
-        if let Err(error) = audit.append_entry(Entry::Refusal(refusal), Durability::Memory).await {
-            tracing::warn!(%error, "a refusal was not recorded");
-        }
-    });
 }

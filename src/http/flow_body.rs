@@ -7,8 +7,8 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value as Json, json};
 
 use crate::domain::declaration::{
-    FlowDeclaration, InputDeclaration, NeedDeclaration, OutputDeclaration, Personal, ThresholdLiteral,
-    UnknownInputs,
+    FlowDeclaration, IfItFails, InputDeclaration, NeedDeclaration, OutputDeclaration, Personal,
+    ThresholdLiteral, UnknownInputs,
 };
 use crate::domain::value::{Field, Kind};
 
@@ -178,10 +178,18 @@ pub fn models(flow: &FlowDeclaration) -> Json {
             "model": model.map(|m| m.name.to_string()),
             "version": model.map(|m| m.version),
             "digest": model.map(|m| m.digest.to_string()),
-            "if_it_fails": used.if_it_fails.as_ref().map(|p| p.value),
+            "if_it_fails": used.if_it_fails.as_ref().map(if_it_fails),
         })
     };
     flow.models.iter().map(|used| (used.name.value.clone(), shown(used))).collect::<Map<_, _>>().into()
+}
+
+fn if_it_fails(fallback: &IfItFails) -> Json {
+    match fallback {
+        IfItFails::Probability(probability) => json!(probability.value),
+        IfItFails::Model(model) => json!({"model": model.value}),
+        IfItFails::Refer { outcome, reason } => json!({"outcome": outcome.value, "reason": reason.value}),
+    }
 }
 
 #[cfg(test)]

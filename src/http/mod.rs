@@ -4,6 +4,7 @@
 
 pub mod access;
 mod asked;
+pub mod asking;
 mod checking;
 mod continuing;
 mod decide_body;
@@ -39,7 +40,9 @@ use crate::audit::Audit;
 use crate::engine::Engine;
 use crate::release::Release;
 use access::Guard;
-pub use decision_body::render as decision_json;
+pub use asked::{DecideHeaders, purpose_in};
+pub use decision_body::{render as decision_json, trace_json};
+pub use language::Languages;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 2048;
@@ -112,19 +115,24 @@ impl Doors {
         self.stopping.store(true, Ordering::Release);
     }
 
-    fn service(&self) -> Option<&Service> {
+    /// What the routes work with; nothing before it is open.
+    #[must_use]
+    pub fn service(&self) -> Option<&Service> {
         self.service.get()
     }
 
-    fn settings(&self) -> &HttpSettings {
+    #[must_use]
+    pub fn settings(&self) -> &HttpSettings {
         &self.settings
     }
 
-    fn guard(&self) -> Option<&Guard> {
+    #[must_use]
+    pub fn guard(&self) -> Option<&Guard> {
         self.guard.get()
     }
 
-    fn is_stopping(&self) -> bool {
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
     }
 }

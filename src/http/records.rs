@@ -12,7 +12,10 @@ use serde_json::{Value as Json, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::Service;
+use super::access::Asker;
 use super::asked::{Asked, purpose};
+use super::asking;
 use super::decisions::decision_id;
 use super::problem::Problem;
 use super::query::Filters;
@@ -74,16 +77,7 @@ pub(super) async fn read(asked: Asked) -> Result<HttpResponse, Problem> {
     let purpose = purpose(asked.http.headers())?;
     let id = decision_id(&asked)?;
     let service = asked.service()?;
-    let shown = match service.audit.get(id).await? {
-        Some(record) if may_see(&asked, &record) => shown(&asked, &record, purpose.is_some())?,
-        Some(_) => return Err(Problem::unknown_decision()),
-        None => {
-            let open = service.audit.open_decision(id).await?;
-            let open = open.filter(|open| may_see_of(&asked, &open.caller, &open.flow));
-            shown_open(&asked, &open.ok_or_else(Problem::unknown_decision)?, purpose.is_some())?
-        }
-    };
-    note_read(&asked, "decision", Some(id), 1, purpose).await?;
+    let shown = asking::record(&service, &asked.asker, id, purpose).await?;
     Ok(page(&shown))
 }
 
@@ -260,28 +254,31 @@ pub(super) fn may_see(asked: &Asked, record: &Record) -> bool {
 
 /// The same for any decision of this caller and flow.
 pub(super) fn may_see_of(asked: &Asked, caller: &str, flow: &str) -> bool {
-    let its_own = !asked.asker.sees_only_its_own() || *caller == *asked.asker.name;
-    its_own && asked.asker.may_use_flow(flow)
+    asked.asker.may_see(caller, flow)
 }
 
 /// Whoever sent the facts may see them again; anyone else sees personal ones only for a stated purpose.
-fn shown(asked: &Asked, record: &Record, has_purpose: bool) -> Result<Json, ReadError> {
-    let shown = record.show(sight(asked, record.caller(), has_purpose))?;
-    Ok(without_what_auditors_see(asked, shown))
+pub(super) fn shown(asker: &Asker, record: &Record, has_purpose: bool) -> Result<Json, ReadError> {
+    let shown = record.show(sight_of(asker, record.caller(), has_purpose))?;
+    Ok(without_what_auditors_see(asker, shown))
 }
 
 /// The same for a decision that waits for its caller.
-fn shown_open(asked: &Asked, open: &OpenDecision, has_purpose: bool) -> Result<Json, ReadError> {
-    let shown = open.show(sight(asked, &open.caller, has_purpose))?;
-    Ok(without_what_auditors_see(asked, shown))
+pub(super) fn shown_open(asker: &Asker, open: &OpenDecision, has_purpose: bool) -> Result<Json, ReadError> {
+    let shown = open.show(sight_of(asker, &open.caller, has_purpose))?;
+    Ok(without_what_auditors_see(asker, shown))
 }
 
 pub(super) fn sight(asked: &Asked, caller: &str, has_purpose: bool) -> Sight {
-    if has_purpose || *caller == *asked.asker.name { Sight::Plain } else { Sight::Masked }
+    sight_of(&asked.asker, caller, has_purpose)
 }
 
-fn without_what_auditors_see(asked: &Asked, mut shown: Json) -> Json {
-    if asked.asker.sees_only_its_own()
+fn sight_of(asker: &Asker, caller: &str, has_purpose: bool) -> Sight {
+    if has_purpose || *caller == *asker.name { Sight::Plain } else { Sight::Masked }
+}
+
+fn without_what_auditors_see(asker: &Asker, mut shown: Json) -> Json {
+    if asker.sees_only_its_own()
         && let Some(shown) = shown.as_object_mut()
     {
         for name in FOR_AUDITORS {
@@ -291,8 +288,10 @@ fn without_what_auditors_see(asked: &Asked, mut shown: Json) -> Json {
     shown
 }
 
-/// Every read of records by someone is an entry of the log. When that cannot be written the read is still answered:
-/// auditors need the records most when something is wrong.
+/// Enters in the log that the asker read something.
+///
+/// # Errors
+/// `starting`.
 pub(super) async fn note_read(
     asked: &Asked,
     what: &str,
@@ -300,19 +299,32 @@ pub(super) async fn note_read(
     records: usize,
     purpose: Option<String>,
 ) -> Result<(), Problem> {
+    enter_read(&asked.service()?, &asked.asker, what, decision_id, records, purpose).await;
+    Ok(())
+}
+
+/// Every read of records by someone is an entry of the log. When that cannot be written the read is still answered:
+/// auditors need the records most when something is wrong.
+pub(super) async fn enter_read(
+    service: &Service,
+    asker: &Asker,
+    what: &str,
+    decision_id: Option<Uuid>,
+    records: usize,
+    purpose: Option<String>,
+) {
     let entry = ReadEntry {
         at: Timestamp::now(),
-        caller: asked.asker.name.clone(),
+        caller: asker.name.clone(),
         what: Arc::from(what),
         decision_id,
         records: u64::try_from(records).unwrap_or(u64::MAX),
         purpose: purpose.map(Arc::from),
     };
-    if let Err(error) = asked.service()?.audit.append_entry(Entry::Read(entry), Durability::Local).await {
+    if let Err(error) = service.audit.append_entry(Entry::Read(entry), Durability::Local).await {
         metrics::counter!("tollgate_unrecorded_reads_total").increment(1);
-        tracing::error!(%error, reader = %asked.asker.name, what, "a read was not recorded");
+        tracing::error!(%error, reader = %asker.name, what, "a read was not recorded");
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, SerializeSeq, Serializer};
 
 use crate::domain::value::{Name, Value};
-use crate::domain::verdict::{BinTrace, Failure, RecordedBy, RuleLabel, RuleResult, Step};
+use crate::domain::verdict::{BinTrace, Failure, GatheredTrace, RecordedBy, RuleLabel, RuleResult, Step};
 
 /// A value in an answer.
 pub(super) struct Shown<'a>(pub &'a Value);
@@ -129,9 +129,24 @@ impl Serialize for OneStep<'_> {
                 map.serialize_entry("need", &*asked.name)?;
                 map.serialize_entry("with", &Shown(&asked.with))?;
             }
+            Step::Gathered(gathered) => gathered_entries(&mut map, gathered)?,
         }
         map.end()
     }
+}
+
+fn gathered_entries<M: SerializeMap>(map: &mut M, gathered: &GatheredTrace) -> Result<(), M::Error> {
+    let GatheredTrace { name, protocol, over, endpoint, version, attempts, latency_us, answer, failed } =
+        gathered;
+    map.serialize_entry("answer", answer)?;
+    map.serialize_entry("attempts", attempts)?;
+    map.serialize_entry("endpoint", &endpoint.as_deref())?;
+    map.serialize_entry("failed", &failed.as_deref())?;
+    map.serialize_entry("gathered", &**name)?;
+    map.serialize_entry("latency_us", latency_us)?;
+    map.serialize_entry("over", over)?;
+    map.serialize_entry("protocol", protocol)?;
+    map.serialize_entry("version", &version.as_deref())
 }
 
 struct OneBin<'a>(&'a BinTrace);
@@ -205,6 +220,7 @@ impl Serialize for By<'_> {
                 map.serialize_entry("table", &**table)?;
             }
             RecordedBy::SubFlow(flow) => map.serialize_entry("flow", &**flow)?,
+            RecordedBy::IfItFails(model) => map.serialize_entry("if_it_fails", &**model)?,
         }
         map.end()
     }

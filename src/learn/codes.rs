@@ -9,6 +9,12 @@ pub const OTHER_DIGEST: &str = "M204";
 pub const BAD_CARD: &str = "M205";
 pub const ALIAS: &str = "M206";
 pub const UNREADABLE: &str = "M207";
+pub const REMOTE_SERVER: &str = "B070";
+pub const REMOTE_MODEL: &str = "B071";
+pub const REMOTE_LIMIT: &str = "B072";
+pub const REMOTE_TENSOR: &str = "B073";
+pub const REMOTE_KEY: &str = "B074";
+pub const REMOTE_AND_VERSIONS: &str = "B075";
 
 /// Every code of this room, with what it says.
 pub const ALL: &[(&str, &str)] = &[
@@ -20,4 +26,10 @@ pub const ALL: &[(&str, &str)] = &[
     (BAD_CARD, "a version's card is missing or cannot be read"),
     (ALIAS, "an alias is misnamed, or names a version that does not exist"),
     (UNREADABLE, "a file in `models/` cannot be read"),
+    (REMOTE_SERVER, "a server of `remote.yaml` is not `http://host:port`"),
+    (REMOTE_MODEL, "a model, version or alias of `remote.yaml` cannot be asked for"),
+    (REMOTE_LIMIT, "a time or number of `remote.yaml` is out of its range"),
+    (REMOTE_TENSOR, "an input or output of `remote.yaml` cannot be sent or read"),
+    (REMOTE_KEY, "a `remote.yaml` holds a key, or what is no name of a variable"),
+    (REMOTE_AND_VERSIONS, "a model has both a `remote.yaml` and versions of its own"),
 ];

@@ -3,14 +3,16 @@
 
 mod files;
 mod reference;
+mod remote;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::Deserialize;
 
 pub use files::{FilesRead, ModelPart, part_of, read_files, read_models};
 pub use reference::ResolveError;
+pub use remote::RemoteModel;
 
 use super::artefact;
 use super::codes;
@@ -29,6 +31,16 @@ pub const CHAMPION: &str = "champion";
 pub struct ModelLibrary {
     models: BTreeMap<Name, LibraryModel>,
     findings: Vec<Finding>,
+    unread: Unread,
+}
+
+/// What is on disk and could not be read, so that its absence here says nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+enum Unread {
+    #[default]
+    Nothing,
+    Models(BTreeSet<Name>),
+    All,
 }
 
 /// One model folder.
@@ -36,8 +48,14 @@ pub struct ModelLibrary {
 pub struct LibraryModel {
     /// In order of name; an alias of a version that does not exist is reported and not here.
     pub aliases: BTreeMap<Name, u32>,
+    /// Aliases that name a version which does not exist.
+    pub astray: BTreeMap<Name, u32>,
+    /// Which versions the model doors serve; `None` when `model.yaml` cannot be read.
+    pub serve: Option<VersionPolicy>,
     /// In order of number; one that cannot serve is here without its model.
     pub versions: BTreeMap<u32, LibraryVersion>,
+    /// It answers on other servers: then it has no versions here.
+    pub remote: Option<RemoteModel>,
 }
 
 /// One numbered version.
@@ -69,6 +87,25 @@ pub struct Finding {
 struct ModelFile {
     #[serde(default)]
     aliases: BTreeMap<String, u32>,
+    #[serde(default)]
+    serve: VersionPolicy,
+}
+
+/// Which versions the model doors serve, besides those that aliases name.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VersionPolicy {
+    /// The highest numbers that can serve.
+    Latest(u32),
+    All,
+    /// These.
+    Versions(Vec<u32>),
+}
+
+impl Default for VersionPolicy {
+    fn default() -> Self {
+        Self::Latest(1)
+    }
 }
 
 /// A file of a model: what it is to it, its path, its bytes.
@@ -93,6 +130,12 @@ impl ModelLibrary {
     /// model (recipes, data, hidden ones, drafts) are passed over.
     #[must_use]
     pub fn from_files<P: AsRef<str>, B: AsRef<[u8]>>(files: &[(P, B)]) -> Self {
+        Self::from_files_knowing(files, None)
+    }
+
+    /// As `from_files`; a version that `older` has read from the same bytes is taken over, not read and tried again.
+    #[must_use]
+    pub fn from_files_knowing<P: AsRef<str>, B: AsRef<[u8]>>(files: &[(P, B)], older: Option<&Self>) -> Self {
         let mut library = Self::default();
         let mut folders: BTreeMap<&str, Vec<Part<'_>>> = BTreeMap::new();
         for (path, bytes) in files {
@@ -110,27 +153,51 @@ impl ModelLibrary {
             }
         }
         for (name, files) in folders {
-            let model = library.read_model(&files);
+            let model = library.read_model(&files, older.and_then(|older| older.models.get(name)));
             library.models.insert(Arc::from(name), model);
         }
         library.findings.sort_by(|a, b| a.path.cmp(&b.path));
         library
     }
 
-    fn read_model(&mut self, files: &[Part<'_>]) -> LibraryModel {
-        let mut model = LibraryModel::default();
+    /// Notes that files of a model, or of all of them, could not be read.
+    pub fn note_unread(&mut self, model: Option<&str>) {
+        match (model, &mut self.unread) {
+            (Some(name), Unread::Models(names)) => {
+                names.insert(Arc::from(name));
+            }
+            (Some(name), own @ Unread::Nothing) => *own = Unread::Models([Arc::from(name)].into()),
+            (Some(_), Unread::All) => {}
+            (None, own) => *own = Unread::All,
+        }
+    }
+
+    /// Whether files of this model could not be read: then what is not here may be there all the same.
+    #[must_use]
+    pub fn is_unread(&self, model: &str) -> bool {
+        match &self.unread {
+            Unread::Nothing => false,
+            Unread::Models(names) => names.contains(model),
+            Unread::All => true,
+        }
+    }
+
+    fn read_model(&mut self, files: &[Part<'_>], older: Option<&LibraryModel>) -> LibraryModel {
+        let mut model = LibraryModel { serve: Some(VersionPolicy::default()), ..LibraryModel::default() };
         let mut numbers: BTreeMap<u32, (Option<_>, Option<_>)> = BTreeMap::new();
         for (part, path, bytes) in files {
             match part {
                 ModelPart::Artefact(number) => numbers.entry(*number).or_default().0 = Some((*path, *bytes)),
                 ModelPart::Card(number) => numbers.entry(*number).or_default().1 = Some((*path, *bytes)),
+                ModelPart::Remote => model.remote = Some(self.read_remote(path, bytes)),
                 ModelPart::Aliases | ModelPart::Recipe => {}
             }
         }
         for (number, (artefact, card)) in numbers {
             match artefact {
                 Some((path, bytes)) => {
-                    let version = self.read_version(number, path, bytes, card);
+                    let older = older.and_then(|older| older.versions.get(&number));
+                    let version = self.read_version(number, (path, bytes), card, older);
                     model.versions.insert(number, version);
                 }
                 None => {
@@ -140,24 +207,50 @@ impl ModelLibrary {
                 }
             }
         }
+        if model.remote.is_some() {
+            self.check_alone(files);
+        }
         for (part, path, bytes) in files {
             if *part == ModelPart::Aliases {
-                model.aliases = self.read_aliases(path, bytes, &model.versions);
+                model.serve = None;
+                self.read_aliases(path, bytes, &mut model);
             }
         }
         model
     }
 
+    fn read_remote(&mut self, path: &str, bytes: &[u8]) -> RemoteModel {
+        remote::read_remote(path, bytes, &mut self.findings)
+    }
+
+    /// A name means one thing: what answers elsewhere has no versions and no aliases of versions here.
+    fn check_alone(&mut self, files: &[Part<'_>]) {
+        for (part, path, _) in files {
+            if matches!(part, ModelPart::Artefact(_) | ModelPart::Aliases) {
+                let message =
+                    "the model answers on other servers, as its `remote.yaml` says, and not by this";
+                let help =
+                    "remove one of the two; the aliases of what answers elsewhere stand in `remote.yaml`";
+                self.error(path, codes::REMOTE_AND_VERSIONS, message.to_owned(), help);
+            }
+        }
+    }
+
     fn read_version(
         &mut self,
         version: u32,
-        path: &str,
-        bytes: &[u8],
+        (path, bytes): (&str, &[u8]),
         card: Option<(&str, &[u8])>,
+        older: Option<&LibraryVersion>,
     ) -> LibraryVersion {
         let digest = artefact::digest(bytes);
         let name = path.split('/').next().unwrap_or_default();
-        let mut model = artefact::load(bytes, Arc::from(name), version).map(Arc::new).map_err(|error| {
+        let known = older.filter(|older| older.digest == digest).and_then(|older| older.model.as_ref().ok());
+        let read = match known {
+            Some(known) => Ok(Arc::clone(known)),
+            None => artefact::load(bytes, Arc::from(name), version).map(Arc::new),
+        };
+        let mut model = read.map_err(|error| {
             let why: Arc<str> = Arc::from(error.to_string());
             let message = format!("version {version} cannot serve: {why}");
             let help = "train it again, or copy its `model.json` from where it was trained";
@@ -190,42 +283,47 @@ impl ModelLibrary {
         })
     }
 
-    fn read_aliases(
-        &mut self,
-        path: &str,
-        bytes: &[u8],
-        versions: &BTreeMap<u32, LibraryVersion>,
-    ) -> BTreeMap<Name, u32> {
+    fn read_aliases(&mut self, path: &str, bytes: &[u8], model: &mut LibraryModel) {
         let Ok(text) = std::str::from_utf8(bytes) else {
             self.error(path, codes::UNREADABLE, "it is not UTF-8 text".to_owned(), "save it as UTF-8");
-            return BTreeMap::new();
+            return;
         };
         let source = Source { path: path.to_owned(), text: Arc::from(text) };
         let file: ModelFile = match yaml::parse(0, &source) {
             Ok(file) => file,
             Err(diagnostic) => {
                 self.findings.push(Finding { path: path.to_owned(), diagnostic });
-                return BTreeMap::new();
+                return;
             }
         };
-        let mut aliases = BTreeMap::new();
+        let known: Vec<_> = model.versions.keys().map(ToString::to_string).collect();
         for (alias, version) in file.aliases {
             if !is_name(&alias) {
                 let message = format!("`{alias}` cannot be an alias");
                 self.error(path, codes::ALIAS, message, "letters, digits and `_`, beginning with a letter");
-            } else if versions.contains_key(&version) {
-                aliases.insert(Arc::from(alias), version);
+            } else if model.versions.contains_key(&version) {
+                model.aliases.insert(Arc::from(alias), version);
             } else {
-                let known: Vec<_> = versions.keys().map(ToString::to_string).collect();
                 let message = format!("alias `{alias}` names version {version}, which does not exist");
                 let help = match known.as_slice() {
                     [] => "train a version first".to_owned(),
                     known => format!("there is {}", known.join(", ")),
                 };
                 self.error(path, codes::ALIAS, message, &help);
+                model.astray.insert(Arc::from(alias), version);
             }
         }
-        aliases
+        if file.serve == VersionPolicy::Latest(0) {
+            let message = "`serve: { latest: 0 }` serves nothing".to_owned();
+            self.error(
+                path,
+                codes::UNREADABLE,
+                message,
+                "write how many of the newest versions serve, from 1",
+            );
+            return;
+        }
+        model.serve = Some(file.serve);
     }
 
     /// What serves under `name`, `name@version` or `name@alias`. A bare name is its champion, else its highest version.
@@ -238,6 +336,11 @@ impl ModelLibrary {
             let nearest = nearest(name, self.models.keys().map(AsRef::as_ref)).map(str::to_owned);
             ResolveError::UnknownModel { name: name.to_owned(), nearest }
         })?;
+        if let Some(remote) = &model.remote {
+            let version = reference::version_elsewhere(name, which, &remote.aliases)?;
+            let broken = |why| ResolveError::BrokenRemote { name: name.to_owned(), why };
+            return remote.asked(&Name::from(name), version.as_deref()).map_err(broken);
+        }
         let number = reference::number(name, which, model)?;
         let version = model.versions.get(&number).ok_or_else(|| ResolveError::UnknownVersion {
             name: name.to_owned(),

@@ -1,7 +1,9 @@
 //! Which bundle is in force: loaded at the start, replaced as one when files change, never half. A flow that breaks
 //! keeps its last good version. What is wrong with documents is found in `bundle`; what is stored is the journal's.
 
+mod changes;
 mod journal;
+mod models;
 mod reload;
 mod status;
 mod watch;
@@ -11,11 +13,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch as channel};
 
+pub use changes::Changes;
 pub use journal::{
     BoxedFuture, CasesTold, Cause, JournalError, NoJournal, ReleaseJournal, StoredFlow, Switch,
 };
+pub use models::{ModelFolder, ModelSource};
 pub use reload::ReloadOutcome;
 pub use status::{CasesStatus, FlowStatus, ReleaseStatus, ReloadState};
 pub use watch::Watching;
@@ -51,6 +55,8 @@ impl ReleaseSettings {
 /// The bundle in force, and the only way to another.
 pub struct Release {
     in_force: ArcSwap<Bundle>,
+    /// The models in force, for those who serve them by themselves.
+    libraries: channel::Sender<Arc<ModelLibrary>>,
     status: ArcSwap<ReleaseStatus>,
     settings: ReleaseSettings,
     journal: Arc<dyn ReleaseJournal>,

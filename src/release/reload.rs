@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tokio::task::spawn_blocking;
 
 use super::status::{CasesStatus, ReleaseStatus, ReloadState};
@@ -84,6 +84,7 @@ pub(super) async fn start(
     memory.models = Some(reading.models);
     memory.lists = reading.built.lists.clone();
     Ok(Arc::new(Release {
+        libraries: watch::Sender::new(Arc::clone(&bundle.models)),
         in_force: ArcSwap::new(bundle),
         status: ArcSwap::from_pointee(status),
         settings,
@@ -154,6 +155,7 @@ impl Release {
         }
         let revision = Arc::clone(&bundle.revision);
         self.in_force.store(Arc::clone(&bundle));
+        self.libraries.send_replace(Arc::clone(&bundle.models));
         let before = self.status();
         let status =
             ReleaseStatus::new(&bundle, &reading.built, reading.cases.clone(), &refused, Some(&before), now);
@@ -217,7 +219,8 @@ fn refused_for_cases(settings: &ReleaseSettings, reading: &Reading) -> Vec<Name>
 
 /// Reads until two readings agree, and builds. `None`: the task was stopped; `Some(None)`: nothing changed.
 async fn read(settings: &ReleaseSettings, memory: &Memory) -> Option<Option<Reading>> {
-    let documents = settled(settings).await?;
+    let (rules, models) = (settings.rules.clone(), settings.models.clone());
+    let documents = settled(settings.settle, move || read_folder(&rules, &models)).await?;
     let known = memory.documents.clone();
     let (models, lists) = (memory.models.clone(), memory.lists.clone());
     spawn_blocking(move || {
@@ -231,12 +234,16 @@ async fn read(settings: &ReleaseSettings, memory: &Memory) -> Option<Option<Read
     .ok()
 }
 
-async fn settled(settings: &ReleaseSettings) -> Option<Documents> {
+/// Reads until two readings agree; `None` when the task was stopped.
+pub(super) async fn settled(
+    settle: Duration,
+    read: impl Fn() -> Documents + Clone + Send + 'static,
+) -> Option<Documents> {
     let mut last: Option<(String, bool)> = None;
     for reading in 1..=MOST_READINGS {
-        let (rules, models) = (settings.rules.clone(), settings.models.clone());
+        let read = read.clone();
         let (documents, digest) = spawn_blocking(move || {
-            let documents = read_folder(&rules, &models);
+            let documents = read();
             let digest = documents.digest();
             (documents, digest)
         })
@@ -250,7 +257,7 @@ async fn settled(settings: &ReleaseSettings) -> Option<Documents> {
             return Some(documents);
         }
         last = Some((digest, whole));
-        tokio::time::sleep(settings.settle).await;
+        tokio::time::sleep(settle).await;
     }
     None
 }
@@ -262,9 +269,9 @@ fn built(
     lists: KnownLists,
 ) -> Reading {
     let models_digest = digest_of_models(documents);
-    let library =
-        known.filter(|(known_digest, _)| *known_digest == models_digest).map(|(_, library)| library);
-    let built = Built::with(documents, Kept { library, lists });
+    let (known, older) = known.unzip();
+    let library = older.clone().filter(|_| known.as_ref() == Some(&models_digest));
+    let built = Built::with(documents, Kept { library, older, lists });
     let (results, failing) = run_cases(&built);
     let summary = cases::summary(&results, &[]);
     let told = CasesTold { run: summary.cases, failed: summary.failed };

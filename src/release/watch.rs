@@ -1,7 +1,7 @@
 //! When to read the folders again: on events of the file system, and now and then in case there were none (network
 //! file systems, watches used up, a swapped link). Says only *when*; what changed is found by reading.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -12,6 +12,48 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::{Cause, Release, ReloadOutcome};
 use crate::bundle::fingerprint;
+
+/// Something that is read again when files change.
+pub(super) trait Followed: Send + Sync + 'static {
+    fn folders(&self) -> Vec<PathBuf>;
+    /// Between two looks at the folders.
+    fn poll(&self) -> Duration;
+    /// What changes when the folders do; takes the folders.
+    fn fingerprint(folders: &[PathBuf]) -> String;
+    /// Reads them; whether it must be tried again even if nothing changes.
+    fn look(&self) -> impl Future<Output = Again> + Send;
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Again {
+    WhenChanged,
+    AtNextLook,
+}
+
+impl Followed for Release {
+    fn folders(&self) -> Vec<PathBuf> {
+        vec![self.settings().rules.clone(), self.settings().models.clone()]
+    }
+
+    fn poll(&self) -> Duration {
+        self.settings().poll
+    }
+
+    fn fingerprint(folders: &[PathBuf]) -> String {
+        match folders {
+            [rules, models] => fingerprint(rules, models),
+            _ => String::new(),
+        }
+    }
+
+    async fn look(&self) -> Again {
+        match self.reload(Cause::FilesChanged).await {
+            // The store may be back.
+            ReloadOutcome::Refused { .. } => Again::AtNextLook,
+            _ => Again::WhenChanged,
+        }
+    }
+}
 
 /// Events of one save arrive together within this time.
 const DEBOUNCE: Duration = Duration::from_millis(100);
@@ -35,11 +77,15 @@ impl std::fmt::Debug for Watching {
     }
 }
 
-pub(super) fn watch(release: &Arc<Release>) -> Watching {
+pub(super) fn watch<F: Followed>(followed: &Arc<F>) -> Watching {
     // One waiting event is as good as many: the reading finds everything.
     let (sender, receiver) = mpsc::channel(1);
-    let settings = release.settings();
-    let events = match events(&[&settings.rules, &settings.models], sender.clone()) {
+    let tell = sender.clone();
+    // Full means that a reading is due anyway.
+    let changed = move || {
+        let _ = tell.try_send(());
+    };
+    let events = match events(&followed.folders(), changed) {
         Ok(events) => Some(events),
         Err(error) => {
             let error = &error as &dyn std::error::Error;
@@ -47,23 +93,23 @@ pub(super) fn watch(release: &Arc<Release>) -> Watching {
             None
         }
     };
-    let task = tokio::spawn(follow(Arc::downgrade(release), settings.poll, receiver, sender));
+    let task = tokio::spawn(follow(Arc::downgrade(followed), followed.poll(), receiver, sender));
     Watching { task, _events: events }
 }
 
-fn events(
-    folders: &[&Path],
-    sender: mpsc::Sender<()>,
+/// Calls `changed` when something in these folders may have changed, for as long as the answer lives.
+pub(super) fn events(
+    folders: &[PathBuf],
+    mut changed: impl FnMut() + Send + 'static,
 ) -> Result<Debouncer<RecommendedWatcher, RecommendedCache>, notify_debouncer_full::notify::Error> {
     let mut debouncer = new_debouncer(DEBOUNCE, None, move |result: DebounceEventResult| {
         // Reading a file is an event too, and not one to read it again for.
-        let changed = match result {
+        let is_change = match result {
             Ok(events) => events.iter().any(|event| !event.kind.is_access()),
             Err(_) => true,
         };
-        if changed {
-            // Full means that a reading is due anyway.
-            let _ = sender.try_send(());
+        if is_change {
+            changed();
         }
     })?;
     for folder in folders.iter().filter(|folder| folder.is_dir()) {
@@ -72,8 +118,8 @@ fn events(
     Ok(debouncer)
 }
 
-async fn follow(
-    release: Weak<Release>,
+async fn follow<F: Followed>(
+    followed: Weak<F>,
     poll: Duration,
     mut events: mpsc::Receiver<()>,
     _open: mpsc::Sender<()>,
@@ -81,14 +127,13 @@ async fn follow(
     let mut last = None;
     loop {
         let told = tokio::time::timeout(poll, events.recv()).await.is_ok();
-        let Some(release) = release.upgrade() else { return };
-        let (rules, models) = (release.settings().rules.clone(), release.settings().models.clone());
-        let Ok(seen) = spawn_blocking(move || fingerprint(&rules, &models)).await else { return };
+        let Some(followed) = followed.upgrade() else { return };
+        let folders = followed.folders();
+        let Ok(seen) = spawn_blocking(move || F::fingerprint(&folders)).await else { return };
         // The first look has nothing to compare with: the reading itself knows what is in force.
         if told || last.as_ref() != Some(&seen) {
-            let outcome = release.reload(Cause::FilesChanged).await;
-            // What was refused is tried again at the next look, without a new event: the store may be back.
-            last = Some(seen).filter(|_| !matches!(outcome, ReloadOutcome::Refused { .. }));
+            let again = followed.look().await;
+            last = Some(seen).filter(|_| again == Again::WhenChanged);
         }
     }
 }

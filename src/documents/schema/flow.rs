@@ -83,21 +83,25 @@ fn thresholds() -> Json {
 fn models() -> Json {
     let long = object(
         "a model, and what to do without it",
-        &[
-            ("use!", text("`model@alias` or `model@version`")),
-            (
-                "if_it_fails",
-                object(
-                    "what stands in for an answer that does not come",
-                    &[("probability!", json!({"type": "number", "minimum": 0, "maximum": 1}))],
-                ),
-            ),
-        ],
+        &[("use!", text("`model@alias` or `model@version`")), ("if_it_fails", if_it_fails())],
     );
     readable(
         "models by the name that scripts use",
         json!({"anyOf": [{"type": "string", "description": "`model@alias` or `model@version`"}, long]}),
     )
+}
+
+/// What stands in for an answer that does not come: one of three.
+fn if_it_fails() -> Json {
+    let probability = json!({"type": "number", "minimum": 0, "maximum": 1});
+    json!({
+        "description": "what stands in for an answer that does not come",
+        "anyOf": [
+            object("this probability", &[("probability!", probability)]),
+            object("what another model of this flow answers", &[("model!", text("its name in `models:`"))]),
+            outcome_and_reason("this outcome is recorded, and the script ends where it reads the answer"),
+        ],
+    })
 }
 
 fn outcome_and_reason(description: &str) -> Json {

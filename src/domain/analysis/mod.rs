@@ -6,17 +6,21 @@
 mod branches;
 mod cells;
 mod cover;
+mod edges;
 mod formula;
 mod line;
 mod order;
 mod region;
 mod rule_sets;
+pub mod same;
 mod scorecards;
 mod space;
 mod tables;
 
 #[cfg(test)]
 mod tests;
+
+pub use edges::{Edges, edges};
 
 use super::declaration::FlowDeclaration;
 use super::diagnostic::Diagnostic;

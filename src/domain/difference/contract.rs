@@ -218,9 +218,8 @@ fn model(found: &mut Found, was: &ModelUseDeclaration, is: &ModelUseDeclaration)
     found.field(&about, "version", version(was), version(is));
     let digest = |used: &ModelUseDeclaration| used.model.as_ref().map(|model| Said::plain(&*model.digest));
     found.field(&about, "digest", digest(was), digest(is));
-    let fails = |used: &ModelUseDeclaration| {
-        used.if_it_fails.as_ref().map(|probability| Said::plain(probability.value.to_string()))
-    };
+    let fails =
+        |used: &ModelUseDeclaration| used.if_it_fails.as_ref().map(|fallback| Said::plain(fallback.said()));
     found.field(&about, "if_it_fails", fails(was), fails(is));
 }
 

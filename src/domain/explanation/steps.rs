@@ -65,6 +65,7 @@ impl<'f> Teller<'f> {
                 self.obstacle(&told, by);
                 Some(Told::Record(told))
             }
+            Step::Gathered(answer) => Some(Told::Gathered(answer.clone())),
             Step::Failed(failure) => Some(Told::Failed(failure.clone())),
         };
         if let Some(told) = told {

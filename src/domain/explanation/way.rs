@@ -130,7 +130,7 @@ impl<'f> Teller<'f> {
                 }
             }
             // What failed does not become right by being looked away from.
-            RecordedBy::OnError | RecordedBy::OnInvalid => {}
+            RecordedBy::OnError | RecordedBy::OnInvalid | RecordedBy::IfItFails(_) => {}
         }
         self.obstacles.push(Obstacle {
             outcome: told.outcome.clone(),

@@ -1,26 +1,13 @@
-//! Looking through a compiled tree without changing it. What a call leads to (a function's body, a feature's formula,
-//! a rule's condition) is not below the call: it stands once in the flow.
+//! Looking through a compiled tree without evaluating it. Absent on purpose: what a node means.
 
 use super::{Code, Expression};
+use crate::domain::place::Span;
 
 impl Expression {
-    /// Every node directly below this one, in the order in which they are evaluated if they are.
+    /// Every node directly below this one, in the order in which they may be evaluated.
     #[must_use]
     pub fn children(&self) -> Vec<&Expression> {
         match &self.code {
-            Code::Constant(_)
-            | Code::Literal { .. }
-            | Code::Input(_)
-            | Code::Feature(_)
-            | Code::Local(_)
-            | Code::Named { .. }
-            | Code::Today
-            | Code::DecidedAt
-            | Code::Model(_)
-            | Code::Break
-            | Code::Continue
-            | Code::Return(None)
-            | Code::Nothing => Vec::new(),
             Code::List(items)
             | Code::Interpolated(items)
             | Code::And(items)
@@ -32,6 +19,10 @@ impl Expression {
             Code::Map(entries) | Code::Need { with: entries, .. } => {
                 entries.iter().map(|(_, value)| value).collect()
             }
+            Code::RuleSet { takes, .. }
+            | Code::Scorecard { takes, .. }
+            | Code::Table { takes, .. }
+            | Code::SubFlow { takes, .. } => takes.iter().map(|(_, value)| value).collect(),
             Code::Exact(of)
             | Code::Not(of)
             | Code::Negate(of)
@@ -46,21 +37,93 @@ impl Expression {
             }
             Code::Range { from, to, .. } => vec![from, to],
             Code::OverList { list, of, .. } => std::iter::once(&**list).chain(of.as_deref()).collect(),
-            Code::RuleSet { takes, .. }
-            | Code::Scorecard { takes, .. }
-            | Code::Table { takes, .. }
-            | Code::SubFlow { takes, .. } => takes.iter().map(|(_, value)| value).collect(),
             Code::Verb { reasons, output, .. } => {
                 reasons.iter().chain(output.iter().map(|(_, value)| value)).collect()
             }
             Code::If { condition, then, otherwise } => vec![condition, then, otherwise],
             Code::Switch { on, arms } => {
-                let of_arms =
-                    arms.iter().flat_map(|arm| arm.condition.iter().chain(std::iter::once(&arm.value)));
+                let of_arms = arms.iter().flat_map(|arm| arm.condition.iter().chain([&arm.value]));
                 std::iter::once(&**on).chain(of_arms).collect()
             }
-            Code::While { condition, body } => condition.iter().map(|c| &**c).chain([&**body]).collect(),
+            Code::While { condition, body } => condition.as_deref().into_iter().chain([&**body]).collect(),
             Code::For { over, body, .. } => vec![over, body],
+            _ => Vec::new(),
         }
+    }
+
+    fn children_mut(&mut self) -> Vec<&mut Expression> {
+        match &mut self.code {
+            Code::List(items)
+            | Code::Interpolated(items)
+            | Code::And(items)
+            | Code::Or(items)
+            | Code::Coalesce(items)
+            | Code::Word(_, items)
+            | Code::Block(items)
+            | Code::Call { arguments: items, .. } => items.iter_mut().collect(),
+            Code::Map(entries) | Code::Need { with: entries, .. } => {
+                entries.iter_mut().map(|(_, value)| value).collect()
+            }
+            Code::RuleSet { takes, .. }
+            | Code::Scorecard { takes, .. }
+            | Code::Table { takes, .. }
+            | Code::SubFlow { takes, .. } => takes.iter_mut().map(|(_, value)| value).collect(),
+            Code::Exact(of)
+            | Code::Not(of)
+            | Code::Negate(of)
+            | Code::IsGiven(of)
+            | Code::Property { of, .. }
+            | Code::InList { item: of, .. }
+            | Code::Apply(of)
+            | Code::Set { value: of, .. }
+            | Code::Return(Some(of)) => vec![of],
+            Code::Arithmetic(_, sides) | Code::Compare(_, sides) | Code::In(sides) | Code::Index(sides) => {
+                sides.iter_mut().collect()
+            }
+            Code::Range { from, to, .. } => vec![from, to],
+            Code::OverList { list, of, .. } => {
+                std::iter::once(&mut **list).chain(of.as_deref_mut()).collect()
+            }
+            Code::Verb { reasons, output, .. } => {
+                reasons.iter_mut().chain(output.iter_mut().map(|(_, value)| value)).collect()
+            }
+            Code::If { condition, then, otherwise } => vec![condition, then, otherwise],
+            Code::Switch { on, arms } => {
+                let of_arms =
+                    arms.iter_mut().flat_map(|arm| arm.condition.iter_mut().chain([&mut arm.value]));
+                std::iter::once(&mut **on).chain(of_arms).collect()
+            }
+            Code::While { condition, body } => {
+                condition.as_deref_mut().into_iter().chain([&mut **body]).collect()
+            }
+            Code::For { over, body, .. } => vec![over, body],
+            _ => Vec::new(),
+        }
+    }
+
+    /// The same tree without its places: what it means, however it was laid out.
+    #[must_use]
+    pub fn without_places(&self) -> Expression {
+        let mut bare = self.clone();
+        bare.forget_places();
+        bare
+    }
+
+    fn forget_places(&mut self) {
+        self.span = Span::default();
+        self.children_mut().into_iter().for_each(Expression::forget_places);
+    }
+
+    /// Leaves of every node directly below only that there is one.
+    pub(in crate::domain) fn empty_children(&mut self) {
+        for below in self.children_mut() {
+            *below = Expression { span: Span::default(), code: Code::Nothing };
+        }
+    }
+
+    /// This node and all below it, from the top.
+    pub fn each<'e>(&'e self, seen: &mut dyn FnMut(&'e Expression)) {
+        seen(self);
+        self.children().into_iter().for_each(|below| below.each(seen));
     }
 }

@@ -52,6 +52,16 @@ impl Flow {
         let broken = diagnostics.iter().any(|d| d.severity == Severity::Error);
         (flow.filter(|_| !broken), diagnostics)
     }
+
+    /// As `compile`, without looking for what can never happen: for flows that are tried and thrown away.
+    #[must_use]
+    pub fn compile_unanalysed(declaration: &FlowDeclaration) -> Option<Flow> {
+        stacker::maybe_grow(STACK_LEFT, STACK, || {
+            let mut build = Build::new(declaration);
+            let flow = build.flow();
+            flow.filter(|_| !build.diagnostics.iter().any(|d| d.severity == Severity::Error))
+        })
+    }
 }
 
 pub(super) struct Build<'d> {
@@ -95,6 +105,7 @@ impl<'d> Build<'d> {
         let sub_flows = self.sub_flows();
         let tables = self.tables(table_heads);
         let scorecards = self.scorecards();
+        let properties = self.properties(&inputs, &needs);
         let time_zone = self.time_zone();
         let on_error = self.fallback(&declaration.on_error.outcome, &declaration.on_error.reason, "on_error");
         let on_invalid = match &declaration.on_invalid {
@@ -137,6 +148,7 @@ impl<'d> Build<'d> {
             outcomes: self.scope.outcomes.clone(),
             reasons,
             outputs,
+            properties,
             coverage: Coverage::default(),
             on_error: on_error?,
             on_invalid,
@@ -272,6 +284,20 @@ impl<'d> Build<'d> {
         Compiled { expression, typed: known.typed, frame, reads: usage.reads.into_iter().collect() }
     }
 
+    /// A condition of a property, with the size of its frame. What it names of inputs and features is not used by it:
+    /// nothing is decided.
+    pub(super) fn claimed_condition(
+        &mut self,
+        source: &Located<String>,
+        takes: &[(Name, Kind)],
+    ) -> (Expression, u16) {
+        let reads = self.usage.reads.clone();
+        let compiled = self.expression(source, Role::Condition { rule_set: "properties", takes });
+        let is_threshold = |name: &Name| self.scope.thresholds.iter().any(|(known, _)| known == name);
+        self.usage.reads.retain(|name| reads.contains(name) || is_threshold(name));
+        (compiled.expression, compiled.frame)
+    }
+
     fn features(&mut self) -> Vec<Feature> {
         let mut features = Vec::new();
         for feature in &self.declaration.features {
@@ -376,7 +402,7 @@ impl<'d> Build<'d> {
         found.and_then(|at| u16::try_from(at).ok())
     }
 
-    fn fallback(
+    pub(super) fn fallback(
         &mut self,
         outcome: &Located<String>,
         reason: &Located<String>,

@@ -30,6 +30,12 @@ impl Flow {
 
 impl Machine<'_> {
     pub fn run(mut self) -> Verdict {
+        self.decide();
+        self.verdict()
+    }
+
+    /// Runs the script to its end, or to where it has to stop.
+    pub fn decide(&mut self) {
         let flow = self.flow;
         match (&flow.on_invalid, self.facts.invalid.is_empty()) {
             (Some(fallback), false) => {
@@ -39,14 +45,13 @@ impl Machine<'_> {
             }
             _ => self.run_script(),
         }
-        self.verdict()
     }
 
     fn run_script(&mut self) {
         let flow = self.flow;
         let result = self.framed(Vec::new(), flow.script.frame, |m| m.statement(&flow.script.body));
         match result {
-            Ok(()) | Err(Stop::Return(_) | Stop::Break | Stop::Continue) => {
+            Ok(()) | Err(Stop::Return(_) | Stop::Break | Stop::Continue | Stop::Referred) => {
                 if self.records.is_empty() {
                     let failure = Failure {
                         code: "no_outcome",
@@ -65,6 +70,7 @@ impl Machine<'_> {
                 self.open.push(*asked);
                 return;
             }
+            Err(Stop::Gathers) => return,
             Err(Stop::Fault(fault)) => {
                 let line = flow.script.line(fault.span);
                 self.fail("flow.rhai".to_owned(), Stop::Fault(fault), line);
@@ -96,7 +102,7 @@ impl Machine<'_> {
         }
     }
 
-    fn verdict(mut self) -> Verdict {
+    pub fn verdict(mut self) -> Verdict {
         let flow = self.flow;
         let asked = std::mem::take(&mut self.sub_flows);
         let strictest = self.records.iter().map(|r| r.outcome).max().unwrap_or(flow.on_error.outcome);
@@ -132,7 +138,7 @@ impl Machine<'_> {
                 .zip(&self.features)
                 .map(|(feature, slot)| (feature.name.clone(), Self::feature_state(slot)))
                 .collect(),
-            degraded: self.records.iter().any(|r| r.by_on_error),
+            degraded: self.fell_back || self.records.iter().any(|r| r.by_on_error),
             failures: self.failures,
             models: flow.models.iter().map(|m| (m.name.clone(), m.model.digest.clone())).collect(),
             trace: self.trace,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rust_decimal::Decimal;
 
 use super::blocks::{STACK, STACK_LEFT};
+use super::remote::{Known, ModelAsked};
 use super::rule_sets::SetResult;
 use super::scorecards::CardResult;
 use super::steps::{AskedScore, ModelResult, Recorded};
@@ -35,6 +36,10 @@ pub(super) enum Stop {
     Return(Value),
     /// The caller has to give this first. Nothing catches it, and nothing has failed.
     Needs(Box<NeedAsked>),
+    /// Other servers have to answer first. Nothing catches it, and nothing has failed.
+    Gathers,
+    /// A model did not answer, and what is recorded then is recorded: the script ends. Nothing catches it.
+    Referred,
 }
 
 /// Something that could not be evaluated, and where.
@@ -73,6 +78,11 @@ pub(super) struct Machine<'a> {
     pub budget: &'a Budget<'a>,
     pub pins: &'a Pins,
     pub watch: Option<&'a dyn Watch>,
+    pub known: Known<'a>,
+    /// What has to be asked of other servers.
+    pub wanted: Vec<ModelAsked>,
+    /// Something stood in for an answer from another server.
+    pub fell_back: bool,
     /// Where what is evaluated now stands.
     pub(super) site: Site,
     pub ticks: u64,
@@ -119,6 +129,9 @@ impl<'a> Machine<'a> {
             budget,
             pins,
             watch: None,
+            known: Known::Offline,
+            wanted: Vec::new(),
+            fell_back: false,
             site: Site::Script,
             ticks: 0,
             quiet_until: 0,

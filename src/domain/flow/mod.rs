@@ -10,9 +10,12 @@ mod machine;
 mod models;
 mod names;
 mod needs;
+pub mod parts;
 mod paths;
+pub mod properties;
 mod protected;
 mod reasons;
+pub mod remote;
 mod rule_sets;
 mod scorecard_compile;
 mod scorecards;
@@ -72,6 +75,8 @@ pub struct Flow {
     pub outcomes: Vec<Name>,
     pub reasons: Vec<Reason>,
     pub outputs: Vec<Output>,
+    /// What it claims of all its answers.
+    pub properties: Vec<properties::Property>,
     pub on_error: Fallback,
     /// `None`: facts out of range are refused.
     pub on_invalid: Option<Fallback>,
@@ -137,9 +142,22 @@ pub struct ModelUse {
     /// As written: `german_credit@champion`.
     pub reference: String,
     pub model: Arc<Model>,
-    /// Probability to use when the model cannot answer.
-    pub if_it_fails: Option<f64>,
+    /// What stands in for an answer that does not come.
+    pub if_it_fails: Option<StandIn>,
     pub(in crate::domain) columns: Vec<Source>,
+}
+
+/// What stands in for a model's answer that does not come.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StandIn {
+    Probability(f64),
+    /// What another model answers: index into the flow's models.
+    Model(u16),
+    /// This is recorded, and the script ends where it reads the answer.
+    Refer {
+        outcome: u16,
+        reason: Name,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -287,6 +305,22 @@ impl Flow {
             names.map(|name| format!("{}.{name}", sub.name))
         });
         own.chain(below).collect()
+    }
+
+    /// Everything that a failure can name: `feature burden`, `rule heavy in knockout`, `model default_risk`, `table
+    /// pricing`, `scorecard application`, `flow.rhai`.
+    #[must_use]
+    pub fn steps_that_may_fail(&self) -> Vec<String> {
+        let rules = self
+            .rule_sets
+            .iter()
+            .flat_map(|set| set.rules.iter().map(|rule| format!("rule {} in {}", rule.id, set.name)));
+        let features = self.features.iter().map(|feature| format!("feature {}", feature.name));
+        let models = self.models.iter().map(|used| format!("model {}", used.name));
+        let tables = self.tables.iter().map(|table| format!("table {}", table.name));
+        let cards = self.scorecards.iter().map(|card| format!("scorecard {}", card.name));
+        let all = features.chain(rules).chain(models).chain(tables).chain(cards);
+        all.chain(["flow.rhai".to_owned()]).collect()
     }
 
     /// The flows that it asks, and those that they ask.

@@ -48,6 +48,7 @@ pub(super) struct Recorded {
 
 impl<'a> Machine<'a> {
     /// Asks a model, once a request.
+    /// On another server: where its answer is not known yet, nothing is noted but that it is wanted.
     pub fn model(&mut self, index: u16) {
         let at = usize::from(index);
         if self.models.get(at).is_none_or(Option::is_some) {
@@ -58,6 +59,10 @@ impl<'a> Machine<'a> {
         let answer = match self.pins.models.get(&used.name) {
             Some(ModelPin::Probability(pinned)) => Ok(*pinned),
             Some(ModelPin::Fails) => Err(("model_failed", "the case pins it to fail".to_owned())),
+            None if used.model.remote().is_some() => match self.answer_from_elsewhere(at) {
+                Some(answer) => answer,
+                None => return,
+            },
             None => self
                 .row(&used.columns)
                 .and_then(|row| used.model.predict(&row).map_err(|failure| (failure.code, failure.detail))),
@@ -71,7 +76,8 @@ impl<'a> Machine<'a> {
                 if used.if_it_fails.is_none() {
                     self.failures.push(failure);
                 }
-                (used.if_it_fails, true)
+                let Some(stood) = self.stand_in(at) else { return };
+                (stood, true)
             }
         };
         let score = raw.map(|raw| Score { rounded: rounded(raw, used.model.decimals), raw });
@@ -88,7 +94,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn row(&mut self, columns: &[Source]) -> Result<Vec<Value>, (&'static str, String)> {
+    pub(super) fn row(&mut self, columns: &[Source]) -> Result<Vec<Value>, (&'static str, String)> {
         let mut row = Vec::with_capacity(columns.len());
         for column in columns {
             row.push(match column {
@@ -124,6 +130,7 @@ impl<'a> Machine<'a> {
     }
 
     fn model_property(&mut self, index: u16, name: &Name, span: Span) -> Result<Value, Stop> {
+        self.readable(index, name)?;
         let flow = self.flow;
         let (Some(used), Some(Some(result))) =
             (flow.models.get(usize::from(index)), self.models.get(usize::from(index)))

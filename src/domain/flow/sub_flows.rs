@@ -118,7 +118,7 @@ impl<'a> Machine<'a> {
             Some(place) => place,
             None => {
                 check_results("flows are asked", self.sub_flows.len(), span)?;
-                let result = stacker::maybe_grow(STACK_LEFT, STACK, || self.decided(at, sub, facts));
+                let result = stacker::maybe_grow(STACK_LEFT, STACK, || self.decided(at, sub, facts))?;
                 self.sub_flows.push(result);
                 self.sub_flows.len().saturating_sub(1)
             }
@@ -126,24 +126,27 @@ impl<'a> Machine<'a> {
         Ok(Value::Step(StepHandle::SubFlow(u16::try_from(place).unwrap_or(u16::MAX))))
     }
 
-    fn decided(&mut self, at: usize, sub: &SubFlow, facts: Facts) -> SubFlowResult {
+    fn decided(&mut self, at: usize, sub: &SubFlow, facts: Facts) -> Outcome<SubFlowResult> {
         let Moment { decided_at, .. } = self.moment;
         let pins = self.pins.of_sub_flow(&sub.name);
         if let Some(watch) = self.watch {
             watch.takes(&facts.values);
             watch.enter(&sub.name);
         }
-        let mut verdict = self.decide_below(&sub.flow, &facts, decided_at, &pins);
+        let verdict = self.decide_below(&sub.flow, &facts, decided_at, &pins);
         if let Some(watch) = self.watch {
             watch.leave();
         }
+        let mut verdict = verdict?;
         let strictest = sub.flow.outcomes.last();
         // What its `on_error` recorded was not found, however strict it is.
         let found = verdict.trace.iter().any(|step| {
             let Step::Record { outcome, by, .. } = step else { return false };
             Some(outcome) == strictest && *by != RecordedBy::OnError
         });
-        let failed = verdict.degraded && !found;
+        // What merely had something stand in for an answer has not failed.
+        let is_on_error = |step: &Step| matches!(step, Step::Record { by: RecordedBy::OnError, .. });
+        let failed = verdict.trace.iter().any(is_on_error) && !found;
         for failure in &verdict.failures {
             let step = format!("{}: {}", sub.name, failure.step);
             self.failures.push(Failure { step, ..failure.clone() });
@@ -155,20 +158,34 @@ impl<'a> Machine<'a> {
             degraded: verdict.degraded,
             trace: std::mem::take(&mut verdict.trace),
         });
-        SubFlowResult { flow: at, values: facts.values, verdict, failed, asked_failed: false }
+        Ok(SubFlowResult { flow: at, values: facts.values, verdict, failed, asked_failed: false })
     }
 
     /// One budget for all: the ticks go on counting, and what stops the one stops the other.
-    fn decide_below(&mut self, flow: &Flow, facts: &Facts, decided_at: Timestamp, pins: &Pins) -> Verdict {
+    fn decide_below(
+        &mut self,
+        flow: &Flow,
+        facts: &Facts,
+        decided_at: Timestamp,
+        pins: &Pins,
+    ) -> Outcome<Verdict> {
         let moment = Moment { decided_at, time_zone: flow.time_zone.clone() };
         let mut machine = Machine::new(flow, facts, moment, self.budget, pins);
         machine.ticks = self.ticks;
         machine.stopped_at = self.stopped_at;
         machine.watch = self.watch;
-        let verdict = machine.run();
-        self.ticks = verdict.ticks;
-        self.stopped_at = verdict.stopped_at;
-        verdict
+        machine.known = self.known;
+        machine.decide();
+        self.ticks = machine.ticks;
+        self.stopped_at = machine.stopped_at;
+        self.fell_back |= machine.fell_back;
+        if machine.wanted.is_empty() {
+            return Ok(machine.verdict());
+        }
+        for asked in machine.wanted {
+            self.want(asked);
+        }
+        Err(Stop::Gathers)
     }
 
     /// The facts of a sub-flow: each in its declared type and range, as if a caller had sent them.

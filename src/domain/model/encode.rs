@@ -271,14 +271,7 @@ pub(super) fn write(encoders: &[Encoder], row: &[Value], columns: &mut [f64]) ->
         return Err(ModelFailure { code: "wrong_row", detail });
     }
     for (encoder, value) in encoders.iter().zip(row) {
-        let cell = match (value, encoder.missing) {
-            (Value::Missing, Some(absent)) => {
-                set(columns, absent.flag.map(|at| (at, 1.0)));
-                absent.cell
-            }
-            _ => encoder.place(value).map_err(|refusal| encoder.failure(refusal))?,
-        };
-        set(columns, cell);
+        encoder.write(value, columns)?;
     }
     Ok(())
 }
@@ -306,6 +299,20 @@ enum Refusal {
 }
 
 impl Encoder {
+    /// Writes what one value sets into a row's columns, which are all 0.
+    #[inline]
+    pub(super) fn write(&self, value: &Value, columns: &mut [f64]) -> Result<(), ModelFailure> {
+        let cell = match (value, self.missing) {
+            (Value::Missing, Some(absent)) => {
+                set(columns, absent.flag.map(|at| (at, 1.0)));
+                absent.cell
+            }
+            _ => self.place(value).map_err(|refusal| self.failure(refusal))?,
+        };
+        set(columns, cell);
+        Ok(())
+    }
+
     /// Which column the value sets, and to what; `None` leaves all of them 0.
     fn place(&self, value: &Value) -> Result<Option<(usize, f64)>, Refusal> {
         let worth = |worth: Option<&f64>| worth.map(|worth| (self.at, *worth));

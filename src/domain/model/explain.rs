@@ -104,9 +104,14 @@ pub(super) enum Explainer {
 
 const NO_COVERS: &str =
     "it was stored without the covers of its nodes; import it again with `--rows`, or train it again";
+const ELSEWHERE: &str = "it answers on another server, and of its inside nothing is known here";
 const MIXED: &str = "each step of a network mixes the inputs, so no exact split is known";
 
 impl Explainer {
+    pub(super) fn elsewhere() -> Self {
+        Self::None { why: ELSEWHERE }
+    }
+
     pub(super) fn new(predictor: &Predictor, background: &Background) -> Result<Self, ModelError> {
         let trees = |nodes: &[Vec<Node>], players: Vec<u16>, count| {
             if background.covers.is_empty() {
@@ -126,6 +131,7 @@ impl Explainer {
         };
         let boosted = |boosted: &Boosted| trees(&boosted.nodes(), boosted.players(), boosted.columns());
         match predictor {
+            Predictor::Remote(_) => Ok(Self::elsewhere()),
             Predictor::Logistic(logistic) => linear(logistic.columns()),
             Predictor::Forest(forest) => {
                 let own = (0..=u16::MAX).take(forest.columns()).collect();
@@ -187,6 +193,7 @@ impl Model {
                 (base?, space)
             }
             Predictor::Characteristics(_) => return self.points(&columns, inputs),
+            Predictor::Remote(_) => return Err(not_explainable(ELSEWHERE)),
         };
         Ok(Contributions { space, base, inputs, reasons: Vec::new() })
     }
@@ -235,7 +242,7 @@ impl Model {
                     }
                     None => {}
                 },
-                Predictor::Characteristics(_) => {}
+                Predictor::Characteristics(_) | Predictor::Remote(_) => {}
             }
         }
         Ok(measured.background())

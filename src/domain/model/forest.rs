@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::ModelError;
-use super::trees::{Leaves, Node, Trees};
+use super::trees::{BLOCK, Leaves, Node, Trees};
 
 /// A validated, flattened forest.
 #[derive(Clone, PartialEq)]
@@ -35,6 +35,36 @@ impl Forest {
     /// `columns` is longer than the columns in use: the one after them becomes the leaves' own.
     pub(super) fn probability<const WIDTH: usize>(&self, columns: &mut [f64; WIDTH]) -> f64 {
         self.trees.fold(columns, 0.0, |sum, leaf| sum + leaf) / f64::from(self.trees.count())
+    }
+
+    /// As [`Forest::probability`] for rows of [`Forest::columns`] cells each, several rows at a time. As many as
+    /// `into` holds.
+    pub(super) fn probabilities(&self, cells: &[f64], into: &mut [f64]) {
+        match self.columns() {
+            0..=31 => self.probabilities_within::<32>(cells, into),
+            32..=63 => self.probabilities_within::<64>(cells, into),
+            64..=255 => self.probabilities_within::<256>(cells, into),
+            256..=1023 => self.probabilities_within::<1024>(cells, into),
+            _ => self.probabilities_within::<4096>(cells, into),
+        }
+    }
+
+    fn probabilities_within<const WIDTH: usize>(&self, cells: &[f64], into: &mut [f64]) {
+        let width = self.columns().max(1);
+        let mut rows = vec![[0.0; WIDTH]; BLOCK.min(into.len())];
+        for (cells, answers) in cells.chunks(width * BLOCK).zip(into.chunks_mut(BLOCK)) {
+            for (columns, row) in cells.chunks_exact(width).zip(&mut rows) {
+                for (own, column) in row.iter_mut().zip(columns) {
+                    *own = *column;
+                }
+            }
+            answers.fill(0.0);
+            let rows = rows.get_mut(..answers.len()).unwrap_or_default();
+            self.trees.fold_block(rows, answers, |sum, leaf| sum + leaf);
+            for answer in answers {
+                *answer /= f64::from(self.trees.count());
+            }
+        }
     }
 
     /// The trees again, breadth first.

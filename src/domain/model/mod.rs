@@ -1,6 +1,7 @@
 //! A fitted model as it is served: flattened, validated, and asked one row at a time.
 //! No fitting, no files, no serde: `learn` makes these.
 
+mod batch;
 mod boosted;
 mod characteristics;
 mod encode;
@@ -9,6 +10,7 @@ mod forest;
 mod graph;
 mod link;
 mod logistic;
+pub mod remote;
 mod scorecard;
 mod shap;
 mod trees;
@@ -16,6 +18,7 @@ mod trees;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use batch::BatchFailure;
 pub use boosted::{BaseComes, Boosted, BoostedParts, Branch, MAX_CATEGORIES, Missing, Rule, Side, Width};
 pub use characteristics::{Adverse, Attribute, Characteristic, Characteristics, Compare, Condition};
 pub use encode::{Bins, Encoding, Fallback, Feature, as_number};
@@ -77,6 +80,8 @@ pub enum Predictor {
     Boosted(Boosted),
     Characteristics(Characteristics),
     Graph(Graph),
+    /// On another server: what it answers is gathered before or while a flow decides.
+    Remote(Arc<remote::Remote>),
 }
 
 impl Predictor {
@@ -90,13 +95,14 @@ impl Predictor {
             Self::Boosted(trees) => trees.columns(),
             Self::Characteristics(card) => card.columns,
             Self::Graph(graph) => graph.columns(),
+            Self::Remote(_) => 0,
         }
     }
 
     fn holes(&self) -> Holes {
         match self {
             Self::Logistic(_) | Self::Forest(_) | Self::Scorecard(_) => Holes::Refused,
-            Self::Boosted(_) | Self::Characteristics(_) | Self::Graph(_) => Holes::Kept,
+            Self::Boosted(_) | Self::Characteristics(_) | Self::Graph(_) | Self::Remote(_) => Holes::Kept,
         }
     }
 }
@@ -104,7 +110,7 @@ impl Predictor {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelInput {
     pub name: Name,
-    /// `Choice`, `Integer`, `Decimal` (taken as its nearest f64), `Number` or `Boolean`.
+    /// `Choice`, `Integer`, `Decimal` (taken as its nearest f64), `Number` or `Boolean`; `Text` too on another server.
     pub kind: Kind,
 }
 
@@ -116,7 +122,7 @@ impl ModelInput {
         match &self.kind {
             Kind::Number => matches!(given, Kind::Integer | Kind::Decimal | Kind::Number),
             Kind::Decimal => matches!(given, Kind::Integer | Kind::Decimal),
-            Kind::Choice(_) => matches!(given, Kind::Choice(_) | Kind::Text),
+            Kind::Choice(_) | Kind::Text => matches!(given, Kind::Choice(_) | Kind::Text),
             own => own == given,
         }
     }
@@ -208,6 +214,30 @@ impl Model {
         })
     }
 
+    /// Of parts that were checked, without encodings.
+    fn assembled(
+        (name, version, digest): (Name, u32, Arc<str>),
+        inputs: Vec<ModelInput>,
+        decimals: u32,
+        predictor: Predictor,
+    ) -> Self {
+        let reason_codes = vec![None; inputs.len()].into();
+        let explainer = Arc::new(Explainer::elsewhere());
+        let encoders = Vec::new().into();
+        Self {
+            name,
+            version,
+            digest,
+            inputs,
+            decimals,
+            encoders,
+            columns: 0,
+            predictor,
+            explainer,
+            reason_codes,
+        }
+    }
+
     /// With what explanations need to know of the rows that the model was fitted on.
     ///
     /// # Errors
@@ -241,7 +271,9 @@ impl Model {
     /// numbers are so large that no answer is left.
     pub fn predict(&self, row: &[Value]) -> Result<f64, ModelFailure> {
         match self.columns {
-            0..=63 => self.predict_within::<64>(row),
+            // No model here is without a column.
+            0 => Err(elsewhere()),
+            1..=63 => self.predict_within::<64>(row),
             64..=255 => self.predict_within::<256>(row),
             256..=1023 => self.predict_within::<1024>(row),
             _ => self.predict_within::<4096>(row),
@@ -259,6 +291,7 @@ impl Model {
             Predictor::Boosted(trees) => trees.answer(of),
             Predictor::Characteristics(card) => card.points(of).ok_or_else(no_attribute)?,
             Predictor::Graph(graph) => graph.answer(of),
+            Predictor::Remote(_) => return Err(elsewhere()),
         };
         if answer.is_finite() { Ok(answer) } else { Err(too_large()) }
     }
@@ -293,6 +326,10 @@ impl Model {
 
     fn write(&self, row: &[Value], columns: &mut [f64]) -> Result<(), ModelFailure> {
         encode::write(&self.encoders, row, columns)?;
+        self.check_width(columns)
+    }
+
+    fn check_width(&self, columns: &[f64]) -> Result<(), ModelFailure> {
         let is_single = match &self.predictor {
             Predictor::Boosted(trees) => trees.width() == Width::Single,
             Predictor::Graph(_) => true,
@@ -316,6 +353,7 @@ impl Model {
             Predictor::Boosted(trees) => trees.link().gives_probability(),
             Predictor::Characteristics(_) => false,
             Predictor::Graph(graph) => graph.parts().is_probability,
+            Predictor::Remote(_) => true,
         }
     }
 
@@ -334,6 +372,11 @@ impl Model {
     pub fn predictor(&self) -> &Predictor {
         &self.predictor
     }
+}
+
+fn elsewhere() -> ModelFailure {
+    let detail = "the model answers on another server, and nothing was gathered from there".to_owned();
+    ModelFailure { code: "not_gathered", detail }
 }
 
 fn too_large() -> ModelFailure {

@@ -234,8 +234,11 @@ fn base_points(card: &ScorecardDeclaration) -> String {
 
 fn model_note(used: &ModelUseDeclaration) -> String {
     let version = used.model.as_ref().map(|model| format!(", version {}", model.version)).unwrap_or_default();
-    let fallback =
-        used.if_it_fails.as_ref().map(|p| format!(", {} if it fails", p.value)).unwrap_or_default();
+    let fallback = used
+        .if_it_fails
+        .as_ref()
+        .map(|fallback| format!(", {} if it fails", fallback.said()))
+        .unwrap_or_default();
     format!("{}{version}{fallback}", used.reference.value)
 }
 

@@ -1,4 +1,4 @@
-//! Looking through a tree without changing it.
+//! Going through a tree: to look at it, and to change one node of it.
 
 use super::syntax::{Branch, Node, Syntax};
 
@@ -53,5 +53,48 @@ impl Syntax {
         self.children().into_iter().map(Syntax::whole_span).fold(self.span, |all, below| {
             crate::domain::place::Span { start: all.start.min(below.start), end: all.end.max(below.end) }
         })
+    }
+
+    /// As `children`, to be changed.
+    pub fn children_mut(&mut self) -> Vec<&mut Syntax> {
+        match &mut self.node {
+            Node::Unit
+            | Node::Boolean(_)
+            | Node::Integer(_)
+            | Node::Number(_)
+            | Node::Text(_)
+            | Node::Name(_)
+            | Node::Break
+            | Node::Continue
+            | Node::Return(None) => Vec::new(),
+            Node::List(items)
+            | Node::Interpolated(items)
+            | Node::And(items)
+            | Node::Or(items)
+            | Node::Coalesce(items)
+            | Node::Block(items)
+            | Node::Lambda { body: items, .. }
+            | Node::Call { arguments: items, .. } => items.iter_mut().collect(),
+            Node::Map(entries) => entries.iter_mut().map(|(_, value)| value).collect(),
+            Node::Not(of) | Node::Negate(of) | Node::Property { of, .. } | Node::Return(Some(of)) => vec![of],
+            Node::Let { value, .. } => vec![value],
+            Node::Binary(_, sides) | Node::In(sides) | Node::Index(sides) => vec![&mut sides.0, &mut sides.1],
+            Node::Method { receiver, arguments, .. } => {
+                std::iter::once(&mut **receiver).chain(arguments).collect()
+            }
+            Node::If(branch) => {
+                let Branch { condition, then, otherwise } = &mut **branch;
+                std::iter::once(condition).chain(then).chain(otherwise).collect()
+            }
+            Node::Switch { on, arms } => {
+                let of_arms = arms.iter_mut().flat_map(|arm| {
+                    arm.labels.iter_mut().chain(&mut arm.condition).chain(std::iter::once(&mut arm.value))
+                });
+                std::iter::once(&mut **on).chain(of_arms).collect()
+            }
+            Node::Assign { target, value, .. } => vec![target, value],
+            Node::While { condition, body } => condition.iter_mut().map(|c| &mut **c).chain(body).collect(),
+            Node::For { over, body, .. } => std::iter::once(&mut **over).chain(body).collect(),
+        }
     }
 }

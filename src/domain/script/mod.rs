@@ -11,7 +11,7 @@ pub mod syntax;
 mod text;
 mod written;
 
-pub use written::{Digits, arm_head, by_value, written};
+pub use written::{Digits, arm_head, by_value, written, written_program};
 
 use rhai::{Engine, LexError, OptimizationLevel, ParseErrorType};
 

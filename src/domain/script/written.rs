@@ -4,7 +4,7 @@
 
 use rust_decimal::Decimal;
 
-use super::syntax::{Arm, Node, Operator, Syntax, Word};
+use super::syntax::{Arm, Node, Operator, Program, Syntax, Word};
 
 /// How a literal's digits are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,22 @@ pub fn by_value(number: &str) -> String {
 pub fn written(syntax: &Syntax, digits: Digits) -> String {
     let mut writer = Writer { out: String::new(), digits };
     writer.bound(syntax, binding::LOOSEST);
+    writer.out
+}
+
+/// A whole script, a statement a line: functions first, then what it does.
+#[must_use]
+pub fn written_program(program: &Program) -> String {
+    let mut writer = Writer { out: String::new(), digits: Digits::AsWritten };
+    for function in &program.functions {
+        writer.put(&format!("fn {}({}) ", function.name, function.parameters.join(", ")));
+        writer.block(&function.body);
+        writer.put("\n");
+    }
+    for statement in &program.body {
+        writer.bound(statement, binding::LOOSEST);
+        writer.put(";\n");
+    }
     writer.out
 }
 

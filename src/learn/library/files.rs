@@ -19,6 +19,8 @@ pub enum ModelPart {
     Card(u32),
     /// `NAME/model.yaml`
     Aliases,
+    /// `NAME/remote.yaml`: it answers on other servers.
+    Remote,
     /// `NAME/train.yaml`: not read here, but it says that the folder is a model's.
     Recipe,
 }
@@ -52,6 +54,7 @@ pub(super) fn place(path: &str) -> FilePlace<'_> {
     }
     let (name, part) = match segments.as_slice() {
         [name, "model.yaml"] => (*name, ModelPart::Aliases),
+        [name, "remote.yaml"] => (*name, ModelPart::Remote),
         [name, "train.yaml"] => (*name, ModelPart::Recipe),
         [name, version, file @ ("model.json" | "card.json")] => match version_number(version) {
             Some(number) if *file == "model.json" => (*name, ModelPart::Artefact(number)),

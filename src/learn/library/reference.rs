@@ -18,6 +18,8 @@ pub enum ResolveError {
     UnknownAlias { name: String, alias: String, known: Vec<String> },
     #[error("version {version} of model `{name}` cannot serve: {why}")]
     Broken { name: String, version: u32, why: String },
+    #[error("model `{name}` cannot be asked: {why}")]
+    BrokenRemote { name: String, why: String },
 }
 
 fn list<T: ToString>(known: &[T]) -> String {
@@ -46,6 +48,25 @@ pub(super) fn read(written: &str) -> Result<(&str, Which<'_>), ResolveError> {
         },
     };
     if is_name(name) { Ok((name, which)) } else { Err(malformed()) }
+}
+
+/// The version that another server is asked for; `None`: the one that `remote.yaml` says.
+pub(super) fn version_elsewhere(
+    name: &str,
+    which: Which<'_>,
+    aliases: &[(String, String)],
+) -> Result<Option<String>, ResolveError> {
+    let of =
+        |alias: &str| aliases.iter().find(|(known, _)| known == alias).map(|(_, version)| version.clone());
+    match which {
+        Which::Version(number) => Ok(Some(number.to_string())),
+        Which::Default => Ok(of(CHAMPION)),
+        Which::Alias(alias) => of(alias).map(Some).ok_or_else(|| ResolveError::UnknownAlias {
+            name: name.to_owned(),
+            alias: alias.to_owned(),
+            known: aliases.iter().map(|(alias, _)| alias.clone()).collect(),
+        }),
+    }
 }
 
 pub(super) fn number(name: &str, which: Which<'_>, model: &LibraryModel) -> Result<u32, ResolveError> {

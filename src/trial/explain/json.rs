@@ -102,6 +102,11 @@ fn told(step: &Told) -> Json {
             "step": "computed", "line": line, "text": text, "value": shown(value),
         }),
         Told::Record(told) => record(told),
+        Told::Gathered(answer) => json!({
+            "step": "gathered", "name": &*answer.name, "endpoint": answer.endpoint.as_deref(),
+            "version": answer.version.as_deref(), "attempts": answer.attempts, "latency_us": answer.latency_us,
+            "answer": answer.answer, "failed": answer.failed.as_deref(),
+        }),
         Told::Failed(failure) => json!({
             "step": "failed", "name": failure.step, "code": failure.code, "line": failure.line,
             "detail": failure.detail,
@@ -146,6 +151,7 @@ fn record(told: &RecordTold) -> Json {
 fn by(by: &RecordedBy) -> Json {
     match by {
         RecordedBy::Verb => json!({ "verb": true }),
+        RecordedBy::IfItFails(model) => json!({ "if_it_fails": &**model }),
         RecordedBy::OnError => json!({ "on_error": true }),
         RecordedBy::OnInvalid => json!({ "on_invalid": true }),
         RecordedBy::Rule { rule_set, rule } => json!({ "rule_set": &**rule_set, "rule": &**rule }),

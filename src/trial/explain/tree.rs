@@ -196,6 +196,15 @@ impl Ink<'_> {
                 Branch::leaf(format!("{text}: {}{at}", value.text()))
             }
             Told::Record(record) => self.record(record),
+            Told::Gathered(answer) => {
+                let from = answer.endpoint.as_deref().unwrap_or("no server");
+                let said = match (answer.answer, &answer.failed) {
+                    (Some(answer), _) => answer.to_string(),
+                    (None, Some(code)) => format!("no answer ({code})"),
+                    (None, None) => "no answer".to_owned(),
+                };
+                Branch::leaf(format!("model {} asked at {from}: {said}", self.shades.bold(&answer.name)))
+            }
             Told::Failed(failure) => Branch::leaf(
                 self.shades.bold(&format!("failed: {}: {} ({})", failure.step, failure.detail, failure.code)),
             ),
@@ -306,7 +315,10 @@ impl Ink<'_> {
             };
             Branch { line: format!("{}: {}{decided}", part.shown, self.truth(part)), below: self.parts(part) }
         };
-        condition.parts.iter().map(part).collect()
+        let asked = condition.parts.iter().filter(|part| part.truth != Truth::NotAsked);
+        let is_one = condition.parts.len() > 1 && asked.clone().count() == 1;
+        // The first part settled it, and stands with its value in the line above.
+        if is_one { Vec::new() } else { asked.map(part).collect() }
     }
 
     fn why_not(&self, milder: &WhyNot) -> String {
@@ -354,6 +366,7 @@ fn by(by: &RecordedBy, line: u32) -> String {
         RecordedBy::Rule { rule_set, rule } => format!("rule {rule_set}/{rule}"),
         RecordedBy::Row { table, row } => format!("row {row} of table {table}"),
         RecordedBy::SubFlow(flow) => format!("flow {flow}"),
+        RecordedBy::IfItFails(model) => format!("if_it_fails of model {model}"),
         RecordedBy::OnError => "on_error: something failed".to_owned(),
         RecordedBy::OnInvalid => "on_invalid: a fact is out of its range".to_owned(),
     }

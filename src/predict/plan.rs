@@ -1,0 +1,210 @@
+//! From what lies in `models/`, what was asked for and what serves now, to what serves next. A pure function: nothing
+//! is loaded or switched here. What serves goes only when its place is taken: a version that cannot serve, a label
+//! that leads nowhere or a `model.yaml` that cannot be read changes nothing but the statuses.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::error::Canonical;
+use super::servable::Servable;
+use super::table::{ServedModel, ServedVersion, State, Table, VersionStatus};
+use crate::domain::value::Name;
+use crate::learn::library::{LibraryModel, LibraryVersion, ModelLibrary, VersionPolicy};
+
+/// Versions that ended and are still told of.
+const MOST_ENDED: usize = 16;
+
+/// What was asked for over the doors, on top of what the files say. Kept for the life of the process.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// Models that somebody unloaded.
+    pub unloaded: BTreeSet<Name>,
+    /// When it is there, the only models that serve, and how.
+    pub configured: Option<BTreeMap<Name, Configured>>,
+}
+
+/// How one model was asked to serve.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Configured {
+    pub policy: VersionPolicy,
+    /// Instead of those of `model.yaml`; those when it is empty.
+    pub labels: BTreeMap<Name, u32>,
+}
+
+/// The next table, and what has to be warmed before it is switched to.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub next: Table,
+    pub fresh: Vec<Arc<Servable>>,
+}
+
+/// What comes after `before`.
+pub(super) fn plan(library: &ModelLibrary, wishes: &Wishes, before: &Table) -> Plan {
+    let mut plan = Plan { next: Table::default(), fresh: Vec::new() };
+    let nothing = (LibraryModel::default(), ServedModel::default());
+    let names: BTreeSet<&Name> = library.models().keys().chain(before.models.keys()).collect();
+    for name in names {
+        let found = library.models().get(name).unwrap_or(&nothing.0);
+        let serving = before.models.get(name).unwrap_or(&nothing.1);
+        let is_wanted = !wishes.unloaded.contains(name)
+            && (library.models().contains_key(name) || library.is_unread(name))
+            && wishes.configured.as_ref().is_none_or(|configured| configured.contains_key(name));
+        let configured = wishes.configured.as_ref().and_then(|configured| configured.get(name));
+        let model = if is_wanted && library.is_unread(name) && serving.is_available() {
+            let problem = Arc::from("files of it cannot be read: what was loaded before still serves");
+            ServedModel { problems: vec![problem], ..serving.clone() }
+        } else if is_wanted {
+            next_model(found, configured, serving, &mut plan.fresh)
+        } else {
+            ServedModel { versions: ended(found, serving, &BTreeMap::new()), ..ServedModel::default() }
+        };
+        plan.next.models.insert(Arc::clone(name), model);
+    }
+    // A model without a trace on disk or here is not told of.
+    plan.next.models.retain(|name, model| library.models().contains_key(name) || !model.versions.is_empty());
+    plan
+}
+
+/// The table while `fresh` is warmed: what serves still serves, and what is coming is loading.
+pub(super) fn meanwhile(before: &Table, fresh: &[Arc<Servable>]) -> Table {
+    let mut models = before.models.clone();
+    for servable in fresh {
+        let model = models.entry(Arc::clone(&servable.name)).or_default();
+        let loading =
+            ServedVersion { status: VersionStatus::well(servable.version, State::Loading), servable: None };
+        let own = model.versions.entry(servable.version).or_insert_with(|| loading.clone());
+        if own.servable.is_none() {
+            *own = loading;
+        }
+    }
+    Table { models }
+}
+
+fn next_model(
+    found: &LibraryModel,
+    configured: Option<&Configured>,
+    serving: &ServedModel,
+    fresh: &mut Vec<Arc<Servable>>,
+) -> ServedModel {
+    let mut model = ServedModel::default();
+    let policy = configured.map(|configured| &configured.policy).or(found.serve.as_ref());
+    model.policy = policy.or(serving.policy.as_ref()).cloned();
+    let kept = |version: u32| serving.versions.get(&version).and_then(|version| version.servable.as_ref());
+    let can_serve = |version: u32| {
+        let is_whole = found.versions.get(&version).is_some_and(|version| version.model.is_ok());
+        is_whole || (kept(version).is_some() && found.versions.contains_key(&version))
+    };
+    if found.serve.is_none() {
+        model
+            .problems
+            .push(Arc::from("`model.yaml` cannot be read: its labels and versions stay as they were"));
+    }
+    label(&mut model, found, configured, serving, &can_serve);
+    let mut wanted: BTreeSet<u32> = model.labels.values().copied().collect();
+    let able = found.versions.keys().copied().filter(|version| can_serve(*version));
+    match model.policy.clone().unwrap_or_default() {
+        VersionPolicy::All => wanted.extend(able),
+        VersionPolicy::Latest(count) => {
+            wanted.extend(able.rev().take(usize::try_from(count).unwrap_or(usize::MAX)));
+        }
+        VersionPolicy::Versions(these) => {
+            let is_there = |version: &u32| found.versions.contains_key(version);
+            for absent in these.iter().filter(|version| !is_there(version)) {
+                model
+                    .problems
+                    .push(Arc::from(format!("version {absent} is to be served and does not exist")));
+            }
+            wanted.extend(able.filter(|version| these.contains(version)));
+        }
+    }
+    for version in wanted {
+        if let Some(served) = serve(found.versions.get(&version), kept(version), fresh) {
+            model.versions.insert(version, served);
+        }
+    }
+    model.versions = ended(found, serving, &model.versions);
+    model
+}
+
+/// Where labels lead: as written, or where they led before when that cannot serve.
+fn label(
+    model: &mut ServedModel,
+    found: &LibraryModel,
+    configured: Option<&Configured>,
+    serving: &ServedModel,
+    can_serve: &dyn Fn(u32) -> bool,
+) {
+    let own = configured.map(|configured| &configured.labels).filter(|labels| !labels.is_empty());
+    let written: BTreeMap<&Name, u32> = match own {
+        Some(labels) => labels.iter().map(|(label, version)| (label, *version)).collect(),
+        None if found.serve.is_none() => serving.labels.iter().map(|(l, v)| (l, *v)).collect(),
+        None => found.aliases.iter().chain(&found.astray).map(|(label, version)| (label, *version)).collect(),
+    };
+    for (label, version) in written {
+        if can_serve(version) {
+            model.labels.insert(Arc::clone(label), version);
+            continue;
+        }
+        let before = serving.labels.get(label).copied();
+        let stays =
+            before.filter(|before| serving.versions.get(before).is_some_and(|v| v.servable.is_some()));
+        let problem = match stays {
+            Some(before) => {
+                model.labels.insert(Arc::clone(label), before);
+                format!("label `{label}` names version {version}, which cannot serve: it stays with {before}")
+            }
+            None => format!("label `{label}` names version {version}, which cannot serve"),
+        };
+        model.problems.push(Arc::from(problem));
+    }
+}
+
+/// A version that is to serve: as it serves already, or as it was read; with what is wrong when its files no longer
+/// are what serves.
+fn serve(
+    found: Option<&LibraryVersion>,
+    kept: Option<&Arc<Servable>>,
+    fresh: &mut Vec<Arc<Servable>>,
+) -> Option<ServedVersion> {
+    let read = found.and_then(|found| found.model.as_ref().ok());
+    if let Some(kept) = kept.filter(|kept| read.is_none_or(|read| read.digest == kept.digest)) {
+        let mut status = VersionStatus::well(kept.version, State::Available);
+        if read.is_none() {
+            let why = found.and_then(|found| found.model.as_ref().err());
+            let why = why.map_or("its folder is gone", AsRef::as_ref);
+            status.code = Canonical::DataLoss;
+            status.message = Arc::from(format!("what was loaded before still serves; on disk: {why}"));
+        }
+        return Some(ServedVersion { status, servable: Some(Arc::clone(kept)) });
+    }
+    let servable = Arc::new(Servable::new(Arc::clone(read?)));
+    fresh.push(Arc::clone(&servable));
+    let status = VersionStatus::well(servable.version, State::Available);
+    Some(ServedVersion { status, servable: Some(servable) })
+}
+
+/// Beside those that serve: those on disk that cannot, and the last of those that served once.
+fn ended(
+    found: &LibraryModel,
+    serving: &ServedModel,
+    available: &BTreeMap<u32, ServedVersion>,
+) -> BTreeMap<u32, ServedVersion> {
+    let mut versions = available.clone();
+    for (number, version) in &found.versions {
+        if let Err(why) = &version.model {
+            let status = VersionStatus {
+                code: Canonical::DataLoss,
+                message: Arc::clone(why),
+                ..VersionStatus::well(*number, State::End)
+            };
+            versions.entry(*number).or_insert(ServedVersion { status, servable: None });
+        }
+    }
+    let before = serving.versions.keys().rev().filter(|number| !versions.contains_key(number));
+    let before: Vec<u32> = before.take(MOST_ENDED).copied().collect();
+    for number in before {
+        let status = VersionStatus::well(number, State::End);
+        versions.insert(number, ServedVersion { status, servable: None });
+    }
+    versions
+}
