@@ -19,7 +19,9 @@ pub fn shown(value: &Value) -> String {
         Value::Missing => "missing".to_owned(),
         Value::Boolean(truth) => truth.to_string(),
         Value::Integer(number) => number.to_string(),
-        Value::Decimal(number) if number.scale() > MOST_DECIMALS => number.round_dp(MOST_DECIMALS).normalize().to_string(),
+        Value::Decimal(number) if number.scale() > MOST_DECIMALS => {
+            number.round_dp(MOST_DECIMALS).normalize().to_string()
+        }
         Value::Decimal(number) => number.to_string(),
         Value::Number(number) => rounded(*number),
         Value::Text(text) => format!("\"{}\"", text.escape_debug()),
