@@ -13,6 +13,7 @@ const MOST_POINTS: usize = 10_000;
 const USUAL_STEPS: u32 = 20;
 /// Digits behind those of the steps to which a change is found.
 const FINER: u32 = 4;
+const COARSEST: u32 = 6;
 const FINEST: u32 = 12;
 
 /// `max_default_risk=0.10..0.60:0.05`.
@@ -178,7 +179,7 @@ impl Sweep {
 /// To how many digits a change is looked for. A name that is no number is refused.
 fn finest(situation: &Situation, wanted: &Sweep) -> Result<u32, WhatIfError> {
     let digits = wanted.digits();
-    let finer = (digits + FINER).min(FINEST);
+    let finer = (digits + FINER).clamp(COARSEST, FINEST);
     match wanted.wish(wanted.from) {
         Wish::Fact { path, .. } => match situation.kind_of(&path)? {
             Kind::Integer if digits > 0 => Err(WhatIfError::wish(

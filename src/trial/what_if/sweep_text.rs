@@ -80,8 +80,8 @@ pub(super) fn answers(swept: &Swept) -> Vec<Said> {
 fn said_in(swept: &Swept) -> Vec<&Said> {
     let first = swept.points.first().map(|point| &point.said);
     let columns = (0..WIDE).filter_map(|at| {
-        let changes = swept.flips.iter().filter(|flip| column(swept, flip.first) <= at);
-        changes.last().map(|flip| &flip.after).or(first)
+        let mut changes = swept.flips.iter().filter(|flip| column(swept, flip.first) <= at);
+        changes.next_back().map(|flip| &flip.after).or(first)
     });
     columns.collect()
 }
