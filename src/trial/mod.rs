@@ -12,4 +12,5 @@ pub mod explain;
 mod marks;
 pub mod mutation;
 pub mod properties;
+pub mod what_if;
 pub mod written;

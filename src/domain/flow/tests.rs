@@ -14,6 +14,7 @@ mod words;
 use std::collections::BTreeMap;
 
 mod exactness;
+mod explanations;
 mod predicates;
 
 use super::*;
