@@ -20,6 +20,7 @@ const ROOMS: &[&str] = &[
     "predict",
     "engine",
     "release",
+    "gather",
     "wire",
     "trial",
     "audit",

@@ -9,6 +9,7 @@ use super::models::Models;
 use super::names::{check_id, check_readable, check_unique};
 use super::needs;
 use super::parts::Beside;
+use super::properties;
 use crate::documents::yaml::shape::{Keys, Shape};
 use crate::documents::yaml::{Content, Literal, Node, read};
 use crate::domain::declaration::{
@@ -68,6 +69,8 @@ pub(super) fn flow(
     let languages = keys.optional("languages").map(|node| languages(shape, node)).unwrap_or_default();
     let is_market_required =
         keys.optional("market").and_then(|node| shape.word(node, &[("required", true)])).unwrap_or_default();
+    let properties =
+        keys.optional("properties").map(|node| properties::properties(shape, node)).unwrap_or_default();
     later_keys(shape, &mut keys);
     keys.finish(shape);
     let (outcome, reason) = on_error?;
@@ -100,6 +103,7 @@ pub(super) fn flow(
         languages,
         market: None,
         is_market_required,
+        properties,
         script,
     })
 }

@@ -18,6 +18,7 @@ mod needs;
 mod order;
 mod overlay;
 mod parts;
+mod properties;
 mod rebuild;
 mod replaced;
 mod revision;
@@ -77,6 +78,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("B040", "a market with a name that no market can have"),
     ("B041", "a market that changes nothing"),
     ("B042", "a flow that decides only for a market and has none"),
+    ("B060", "a property that claims nothing, or several things at once"),
 ];
 
 /// The market of a request that names none.

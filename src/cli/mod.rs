@@ -6,6 +6,8 @@ mod check;
 mod decide;
 mod declared;
 mod diff;
+mod explained;
+mod facts;
 mod import;
 mod init;
 mod keys;
@@ -83,6 +85,8 @@ enum Format {
     Json,
     /// SARIF 2.1.0, for code hosts and editors; only `check` has findings to write
     Sarif,
+    /// JUnit XML, for CI systems (`test`)
+    Junit,
     /// A flowchart (`show`)
     Mermaid,
     /// A picture (`show`)
@@ -177,6 +181,7 @@ impl Command {
     fn check_format(&self, format: Format) -> Result<(), Trouble> {
         let (name, more): (&str, &[Format]) = match self {
             Self::Check(_) => ("check", &[Format::Sarif]),
+            Self::Test(_) => ("test", &[Format::Junit]),
             Self::Show(_) => ("show", &[Format::Mermaid, Format::Svg]),
             Self::Schema(_) => ("schema", &[Format::Rhai]),
             _ => ("this command", &[]),

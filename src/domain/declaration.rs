@@ -53,6 +53,8 @@ pub struct FlowDeclaration {
     pub market: Option<Located<String>>,
     /// `market: required`: a request has to name one.
     pub is_market_required: bool,
+    /// What must be true of all its answers.
+    pub properties: Vec<PropertyDeclaration>,
     /// The text of `flow.rhai`; its place starts at byte 0 of that file.
     pub script: Located<String>,
 }
@@ -350,6 +352,36 @@ pub struct NeedDeclaration {
     pub optional: bool,
 }
 
+/// `properties: [{ more: monthly_income, never: stricter }]`: one line of it.
+#[derive(Debug, Clone)]
+pub struct PropertyDeclaration {
+    pub claim: ClaimDeclaration,
+    /// Why it must be so, for whoever meets a violation.
+    pub why: Option<String>,
+    /// The whole line.
+    pub place: Place,
+}
+
+#[derive(Debug, Clone)]
+pub enum ClaimDeclaration {
+    /// `{ more: monthly_income, never: stricter }`: of an input, a field, a need's field or a model's answer.
+    Monotone { more: Located<String>, never: NeverDeclaration },
+    /// `{ when: age < min_age, always: outcome == "decline" }`
+    Always { when: Option<Located<String>>, always: Located<String> },
+    /// `{ ignores: [foreign_worker] }`
+    Ignores(Vec<Located<String>>),
+}
+
+/// What more of something never makes of the answer.
+#[derive(Debug, Clone)]
+pub enum NeverDeclaration {
+    Stricter,
+    Milder,
+    /// `{ higher: apr }`
+    Higher(Located<String>),
+    Lower(Located<String>),
+}
+
 /// Another flow of the bundle, as this one's script may call it with `flow("NAME")`.
 #[derive(Debug, Clone)]
 pub struct SubFlowDeclaration {
@@ -404,6 +436,7 @@ impl FlowDeclaration {
             languages: Vec::new(),
             market: None,
             is_market_required: false,
+            properties: Vec::new(),
             script: text(""),
         }
     }

@@ -270,7 +270,7 @@ impl ModelLibrary {
             let why = "its card was written for another `model.json`";
             let help = "one of the two was changed or exchanged; copy both from where they were trained";
             self.error(path, codes::OTHER_DIGEST, format!("version {version} cannot serve: {why}"), help);
-            model = Err(Arc::from(why));
+            model = model.and(Err(Arc::from(why)));
         }
         LibraryVersion { version, digest, artefact: Arc::from(bytes), card, model }
     }

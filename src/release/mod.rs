@@ -1,6 +1,7 @@
 //! Which bundle is in force: loaded at the start, replaced as one when files change, never half. A flow that breaks
 //! keeps its last good version. What is wrong with documents is found in `bundle`; what is stored is the journal's.
 
+mod changes;
 mod journal;
 mod models;
 mod reload;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, watch as channel};
 
+pub use changes::Changes;
 pub use journal::{
     BoxedFuture, CasesTold, Cause, JournalError, NoJournal, ReleaseJournal, StoredFlow, Switch,
 };

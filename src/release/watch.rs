@@ -80,7 +80,12 @@ impl std::fmt::Debug for Watching {
 pub(super) fn watch<F: Followed>(followed: &Arc<F>) -> Watching {
     // One waiting event is as good as many: the reading finds everything.
     let (sender, receiver) = mpsc::channel(1);
-    let events = match events(&followed.folders(), sender.clone()) {
+    let tell = sender.clone();
+    // Full means that a reading is due anyway.
+    let changed = move || {
+        let _ = tell.try_send(());
+    };
+    let events = match events(&followed.folders(), changed) {
         Ok(events) => Some(events),
         Err(error) => {
             let error = &error as &dyn std::error::Error;
@@ -92,19 +97,19 @@ pub(super) fn watch<F: Followed>(followed: &Arc<F>) -> Watching {
     Watching { task, _events: events }
 }
 
-fn events(
+/// Calls `changed` when something in these folders may have changed, for as long as the answer lives.
+pub(super) fn events(
     folders: &[PathBuf],
-    sender: mpsc::Sender<()>,
+    mut changed: impl FnMut() + Send + 'static,
 ) -> Result<Debouncer<RecommendedWatcher, RecommendedCache>, notify_debouncer_full::notify::Error> {
     let mut debouncer = new_debouncer(DEBOUNCE, None, move |result: DebounceEventResult| {
         // Reading a file is an event too, and not one to read it again for.
-        let changed = match result {
+        let is_change = match result {
             Ok(events) => events.iter().any(|event| !event.kind.is_access()),
             Err(_) => true,
         };
-        if changed {
-            // Full means that a reading is due anyway.
-            let _ = sender.try_send(());
+        if is_change {
+            changed();
         }
     })?;
     for folder in folders.iter().filter(|folder| folder.is_dir()) {

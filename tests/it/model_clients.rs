@@ -15,7 +15,8 @@ fn python() -> Option<PathBuf> {
     if python.exists() {
         return Some(python);
     }
-    let says = "SKIPPED: no clients of model servers are installed: run `tests/clients-up.sh`, or `tests/run`";
+    let says =
+        "SKIPPED: no clients of model servers are installed: run `tests/clients-up.sh`, or `tests/run`";
     assert!(std::env::var_os("TOLLGATE_TEST_CLIENTS").is_none_or(|wish| wish != "required"), "{says}");
     eprintln!("{says}");
     None
@@ -25,7 +26,8 @@ fn python() -> Option<PathBuf> {
 fn run(python: &PathBuf, script: &str, address: &str, process: &Process) {
     let (one, two) = (model(1), model(2));
     let rows = rows(&one, 20);
-    let given = json!({ "rows": rows, "expected": { "1": expected(&one, &rows), "2": expected(&two, &rows) } });
+    let given =
+        json!({ "rows": rows, "expected": { "1": expected(&one, &rows), "2": expected(&two, &rows) } });
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), given.to_string()).unwrap();
     let script = repository().join("tests/clients").join(script);

@@ -45,7 +45,10 @@ async fn a_hundred_switches_under_load_fail_nobody_and_mix_nothing() {
     let models = [model(1), model(2)];
     let rows = rows(&models[0], 32);
     let known: Arc<[Vec<f64>; 2]> = Arc::new([expected(&models[0], &rows), expected(&models[1], &rows)]);
-    assert!(known[0].iter().zip(&known[1]).all(|(a, b)| a.to_bits() != b.to_bits()), "every row tells them apart");
+    assert!(
+        known[0].iter().zip(&known[1]).all(|(a, b)| a.to_bits() != b.to_bits()),
+        "every row tells them apart"
+    );
     let body = Arc::new(json!({ "instances": rows }));
     let (done, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let client = |path: String| {
@@ -77,7 +80,8 @@ async fn a_hundred_switches_under_load_fail_nobody_and_mix_nothing() {
         std::fs::remove_dir_all(home.path(&format!("models/{MODEL}/{}", number - 1))).unwrap();
         let status = service.api.get(&format!("/v1/models/{MODEL}/versions/{number}")).await.ok();
         assert_eq!(status["model_version_status"][0]["state"], "AVAILABLE");
-        let latest = service.api.post(&format!("/v1/models/{MODEL}/labels/champion:predict"), &body).await.ok();
+        let latest =
+            service.api.post(&format!("/v1/models/{MODEL}/labels/champion:predict"), &body).await.ok();
         assert_eq!(numbers(&latest["predictions"]), known[(switch % 2) as usize], "switch {switch}");
         // Somebody was asking meanwhile.
         while asked.load(Ordering::Relaxed) == before {
@@ -146,7 +150,10 @@ async fn a_bad_version_changes_nothing_and_is_seen() {
     load(api).await.ok();
     serves_two().await;
     let changed = status(2).await;
-    assert_eq!((&changed["state"], &changed["status"]["error_code"]), (&json!("AVAILABLE"), &json!("DATA_LOSS")));
+    assert_eq!(
+        (&changed["state"], &changed["status"]["error_code"]),
+        (&json!("AVAILABLE"), &json!("DATA_LOSS"))
+    );
     // All is put right.
     std::fs::remove_dir_all(home.path(&format!("models/{MODEL}/2"))).unwrap();
     std::fs::remove_dir_all(home.path(&format!("models/{MODEL}/3"))).unwrap();

@@ -53,8 +53,24 @@ pub(super) fn differences(expect: &Expectation, verdict: &Verdict) -> Vec<Differ
     {
         differ("degraded", degraded.to_string(), verdict.degraded.to_string());
     }
+    if let Some(failed) = &expect.failed {
+        let (expected, got) = (in_order(failed.iter().map(String::as_str)), failed_steps(verdict));
+        if expected != got {
+            let words = |steps: &[&str]| if steps.is_empty() { "nothing".to_owned() } else { list(steps) };
+            all.push(Difference { part: "failed".to_owned(), expected: words(&expected), got: words(&got) });
+        }
+    }
     explain_failures(verdict, &mut all);
     all
+}
+
+fn in_order<'a>(steps: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let steps: std::collections::BTreeSet<&str> = steps.collect();
+    steps.into_iter().collect()
+}
+
+fn failed_steps(verdict: &Verdict) -> Vec<&str> {
+    in_order(verdict.failures.iter().map(|failure| failure.step.as_str()))
 }
 
 /// A case that stops to ask has no outcome to compare; one that expects it and does not is wrong from there on.
@@ -129,7 +145,7 @@ fn list<T: AsRef<str>>(names: &[T]) -> String {
     format!("[{}]", names.join(", "))
 }
 
-fn shown(value: &Value) -> String {
+pub(super) fn shown(value: &Value) -> String {
     match value {
         Value::Missing => "missing".to_owned(),
         Value::Step(_) => "the result of a step".to_owned(),
@@ -213,6 +229,7 @@ mod tests {
                 ("risk".to_owned(), ExpectedScore { is: 0.60, within: 0.01 }),
             ],
             degraded: Some(true),
+            failed: Some(texts(&["feature burden"])),
         };
         assert_eq!(differences(&expect, &verdict()), []);
     }
@@ -233,6 +250,7 @@ mod tests {
                 ("other".to_owned(), ExpectedScore { is: 0.5, within: 0.0 }),
             ],
             degraded: Some(false),
+            failed: Some(Vec::new()),
         };
         let told: Vec<String> = differences(&expect, &verdict())
             .iter()
@@ -249,6 +267,7 @@ mod tests {
                 "score risk: 0.5 within 0.1 | 0.61",
                 "score other: 0.5 | the model was not asked",
                 "degraded: false | true",
+                "failed: nothing | [feature burden]",
                 "failed step: none | feature burden (division_by_zero): divided by zero",
             ]
         );

@@ -85,6 +85,8 @@ pub(super) struct KnownNames {
     outcomes: BTreeSet<String>,
     reasons: BTreeSet<String>,
     outputs: BTreeSet<String>,
+    /// What can fail, as `expect: { failed: … }` names it.
+    steps: BTreeSet<String>,
     needs: BTreeSet<String>,
     /// `base` first, if the flow can be asked without a market.
     markets: Vec<String>,
@@ -135,6 +137,7 @@ impl KnownNames {
         self.outcomes.extend(texts(flow.outcomes.iter().collect()));
         self.reasons.extend(texts(flow.reasons.iter().map(|reason| &reason.code).collect()));
         self.outputs.extend(texts(flow.outputs.iter().map(|output| &output.name).collect()));
+        self.steps.extend(flow.steps_that_may_fail());
     }
 }
 
@@ -183,6 +186,7 @@ impl CaseReader<'_> {
         let models = keys.optional("models").map(|node| self.pins(node)).unwrap_or_default();
         let lists = keys.optional("lists").map(|node| self.lists(node)).unwrap_or_default();
         let expect = keys.required("expect", &mut self.shape).and_then(|node| self.expectation(node));
+        let is_generated = keys.optional("generated").and_then(|node| self.shape.boolean(node));
         let CaseMarkets { markets, differing } = self.markets(&mut keys, name.as_ref());
         keys.finish(&mut self.shape);
         if self.shape.findings.len() > before {
@@ -201,6 +205,7 @@ impl CaseReader<'_> {
             markets,
             expect: expect?,
             differing,
+            is_generated: is_generated.unwrap_or_default(),
         })
     }
 
@@ -248,6 +253,7 @@ impl CaseReader<'_> {
         let output = keys.optional("output").map(|node| self.output(node)).unwrap_or_default();
         let scores = keys.optional("scores").map(|node| self.scores(node)).unwrap_or_default();
         let degraded = keys.optional("degraded").and_then(|node| self.shape.boolean(node));
+        let failed = keys.optional("failed").map(|node| self.steps(node));
         let needs = keys.optional("needs").map(|node| self.needs(node));
         let place = keys.place();
         keys.finish(&mut self.shape);
@@ -259,6 +265,7 @@ impl CaseReader<'_> {
             output,
             scores,
             degraded,
+            failed,
         };
         if expect.asks_and_decides() {
             let finding =
@@ -289,6 +296,18 @@ impl CaseReader<'_> {
             if let Some(name) = self.shape.text(item) {
                 self.check(&name, "need", |known| &known.needs);
                 all.push(name.value);
+            }
+        }
+        all
+    }
+
+    /// `feature burden`, `rule heavy in knockout`, …: every step that fails.
+    fn steps(&mut self, node: &Node) -> Vec<String> {
+        let mut all = Vec::new();
+        for item in self.shape.list(node).unwrap_or_default() {
+            if let Some(step) = self.shape.text(item) {
+                self.check(&step, "step", |known| &known.steps);
+                all.push(step.value);
             }
         }
         all
@@ -396,5 +415,6 @@ impl Expectation {
             && self.output.is_empty()
             && self.scores.is_empty()
             && self.degraded.is_none()
+            && self.failed.is_none()
     }
 }

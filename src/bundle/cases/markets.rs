@@ -112,6 +112,7 @@ impl Expectation {
             whole.scores.push((name, score));
         }
         whole.degraded = other.degraded.or(whole.degraded);
+        whole.failed = other.failed.or(whole.failed);
         whole
     }
 }

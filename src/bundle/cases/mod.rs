@@ -2,6 +2,7 @@
 //! a difference when they get another. A case never keeps a flow out of force by itself.
 
 mod compare;
+mod deciding;
 mod file;
 mod markets;
 mod pins;
@@ -14,10 +15,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+pub use deciding::Deciding;
 pub(super) use file::read_cases;
 pub use prepared::{Prepared, prepared};
-pub use report::{CasesSummary, FailedCase, rendered, summary};
-pub use run::{Coverage, run};
+pub use report::{CasesSummary, CoverageSummary, FailedCase, rendered, rendered_one, summary};
+pub use run::{Coverage, Lot, Running, run, run_all};
 
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::facts::Given;
@@ -56,6 +58,8 @@ pub struct Case {
     pub expect: Expectation,
     /// What is expected otherwise in some of the markets.
     pub differing: BTreeMap<Name, Expectation>,
+    /// `generated: true`: written by `tollgate test --generate`, and confirmed by nobody yet.
+    pub is_generated: bool,
 }
 
 /// What must come out; what is not mentioned may be anything.
@@ -71,6 +75,8 @@ pub struct Expectation {
     pub output: Vec<(String, Given)>,
     pub scores: Vec<(String, ExpectedScore)>,
     pub degraded: Option<bool>,
+    /// Every step that fails, in any order.
+    pub failed: Option<Vec<String>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -89,8 +95,12 @@ pub struct CaseResult {
     pub case: String,
     pub file: String,
     pub line: u32,
+    /// Confirmed by nobody yet.
+    pub is_generated: bool,
     /// Empty: the case holds.
     pub differences: Vec<Difference>,
+    /// What decided it, where it does not hold and somebody asked.
+    pub deciding: Deciding,
 }
 
 impl CaseResult {

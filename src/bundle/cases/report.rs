@@ -13,6 +13,8 @@ use crate::bundle::BASE;
 pub struct CasesSummary {
     pub cases: usize,
     pub failed: usize,
+    /// Of `cases`, those that `--generate` wrote and nobody has confirmed.
+    pub generated: usize,
     pub failures: Vec<FailedCase>,
     pub coverage: CoverageSummary,
 }
@@ -25,6 +27,9 @@ pub struct FailedCase {
     pub file: String,
     pub line: u32,
     pub differences: Vec<DifferenceSummary>,
+    /// What decided it, line by line; empty where nobody asked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub decided_by: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -56,7 +61,8 @@ pub fn summary(results: &[CaseResult], coverage: &[(&str, &Coverage)]) -> CasesS
             .never_hit
             .extend(coverage.never_hit().into_iter().map(|(set, rule)| format!("{flow}/{set}/{rule}")));
     }
-    CasesSummary { cases: results.len(), failed: failures.len(), failures, coverage: covered }
+    let generated = results.iter().filter(|result| result.is_generated).count();
+    CasesSummary { cases: results.len(), failed: failures.len(), generated, failures, coverage: covered }
 }
 
 fn failed(result: &CaseResult) -> FailedCase {
@@ -72,6 +78,7 @@ fn failed(result: &CaseResult) -> FailedCase {
         file: result.file.clone(),
         line: result.line,
         differences: result.differences.iter().map(difference).collect(),
+        decided_by: result.deciding.lines.clone(),
     }
 }
 
@@ -80,25 +87,40 @@ fn failed(result: &CaseResult) -> FailedCase {
 pub fn rendered(results: &[CaseResult]) -> String {
     let mut text = String::new();
     for result in results.iter().filter(|result| !result.holds()) {
-        // Writing to a string cannot fail.
-        let market = match &*result.market {
-            BASE => String::new(),
-            market => format!(" (in the market `{market}`)"),
-        };
-        let _ = writeln!(text, "case failed: {}{market}\n  --> {}:{}", result.case, result.file, result.line);
-        for difference in &result.differences {
-            let _ = writeln!(text, "   | {}", difference.part);
-            let diff = TextDiff::from_lines(&difference.expected, &difference.got);
-            for change in diff.iter_all_changes() {
-                let (sign, whose) = match change.tag() {
-                    ChangeTag::Delete => ('-', "  (expected)"),
-                    ChangeTag::Insert => ('+', "  (got)"),
-                    ChangeTag::Equal => (' ', ""),
-                };
-                let _ = writeln!(text, "   | {sign} {}{whose}", change.value().trim_end_matches('\n'));
-            }
-        }
+        text.push_str(&rendered_one(result));
         text.push('\n');
+    }
+    text
+}
+
+/// One case that does not hold.
+#[must_use]
+pub fn rendered_one(result: &CaseResult) -> String {
+    let market = match &*result.market {
+        BASE => String::new(),
+        market => format!(" (in the market `{market}`)"),
+    };
+    let confirmed = if result.is_generated { ", generated and not yet confirmed" } else { "" };
+    let mut text =
+        format!("case failed: {}{market}{confirmed}\n  --> {}:{}\n", result.case, result.file, result.line);
+    // Writing to a string cannot fail.
+    for difference in &result.differences {
+        let _ = writeln!(text, "   | {}", difference.part);
+        let diff = TextDiff::from_lines(&difference.expected, &difference.got);
+        for change in diff.iter_all_changes() {
+            let (sign, whose) = match change.tag() {
+                ChangeTag::Delete => ('-', "  (expected)"),
+                ChangeTag::Insert => ('+', "  (got)"),
+                ChangeTag::Equal => (' ', ""),
+            };
+            let _ = writeln!(text, "   | {sign} {}{whose}", change.value().trim_end_matches('\n'));
+        }
+    }
+    if !result.deciding.lines.is_empty() {
+        let _ = writeln!(text, "   = decided by:");
+        for line in &result.deciding.lines {
+            let _ = writeln!(text, "       {line}");
+        }
     }
     text
 }
@@ -121,7 +143,9 @@ mod tests {
             case: case.to_owned(),
             file: "rules/loan/cases/a.yaml".to_owned(),
             line: 7,
+            is_generated: false,
             differences,
+            deciding: super::super::Deciding::default(),
         };
         let results = [
             result("holds", Vec::new()),

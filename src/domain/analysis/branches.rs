@@ -30,31 +30,47 @@ impl Names for ScriptNames<'_> {
     }
 }
 
-impl Analysis<'_> {
+impl<'a> Analysis<'a> {
     pub(super) fn branches(&mut self) {
-        let (script, source) = (&self.flow.script, &self.declaration.script);
-        let names = ScriptNames(FlowNames { flow: self.flow, takes: &[] });
-        let mut bodies = vec![&script.body];
-        // Functions that come from another file have their places there.
-        if self.declaration.shared_functions.is_empty() {
-            bodies.extend(script.functions.iter().map(|function| &function.body));
-        }
-        for body in bodies {
-            let (mut space, mut formulas) = (Space::default(), BTreeMap::new());
-            let mut conditions = Vec::new();
-            conditions_in(body, &mut conditions);
-            for condition in conditions {
-                let mut reader = Reader { space: &mut space, names: &names, source: &source.value };
-                formulas.insert(condition.span, reader.read(condition));
-            }
+        let place = self.declaration.script.place;
+        for body in self.bodies() {
+            let (mut space, formulas) = self.read_conditions(body);
             space.settle();
             let sizes = space.sizes();
             if sizes.contains(&0) {
                 continue;
             }
-            let mut walk = Walk { analysis: self, space, sizes, formulas, place: source.place };
+            let mut walk = Walk { analysis: self, space, sizes, formulas, place };
             walk.statement(body, Union::all());
         }
+    }
+
+    /// What the conditions of the script ask, one space a body; not yet settled.
+    pub(super) fn script_spaces(&self) -> Vec<Space> {
+        self.bodies().into_iter().map(|body| self.read_conditions(body).0).collect()
+    }
+
+    fn bodies(&self) -> Vec<&'a Expression> {
+        let script = &self.flow.script;
+        let mut bodies = vec![&script.body];
+        // Functions that come from another file have their places there.
+        if self.declaration.shared_functions.is_empty() {
+            bodies.extend(script.functions.iter().map(|function| &function.body));
+        }
+        bodies
+    }
+
+    fn read_conditions(&self, body: &Expression) -> (Space, BTreeMap<Span, Formula>) {
+        let names = ScriptNames(FlowNames { flow: self.flow, takes: &[] });
+        let (mut space, mut formulas) = (Space::default(), BTreeMap::new());
+        let mut conditions = Vec::new();
+        conditions_in(body, &mut conditions);
+        for condition in conditions {
+            let source = &self.declaration.script.value;
+            let mut reader = Reader { space: &mut space, names: &names, source };
+            formulas.insert(condition.span, reader.read(condition));
+        }
+        (space, formulas)
     }
 }
 

@@ -226,6 +226,26 @@ impl Line {
         }
     }
 
+    /// The first value of a stretch; of decimals the bound itself, inside or not.
+    #[must_use]
+    pub fn at_start(&self, from: &Cut, to: &Cut) -> Option<Value> {
+        match from {
+            Cut::Whole(at) => self.witness(from, &Cut::Whole(at.checked_add(1)?)),
+            Cut::Decimal(bound, _) => Some(Value::Decimal(bound.normalize())),
+            _ => self.witness(from, to),
+        }
+    }
+
+    /// The last value of a stretch; of decimals the bound itself, inside or not.
+    #[must_use]
+    pub fn at_end(&self, from: &Cut, to: &Cut) -> Option<Value> {
+        match to {
+            Cut::Whole(at) => self.witness(&Cut::Whole(at.checked_sub(1)?), to),
+            Cut::Decimal(bound, _) => Some(Value::Decimal(bound.normalize())),
+            _ => self.witness(from, to),
+        }
+    }
+
     fn counted(&self, from: i128, to: i128) -> Option<Value> {
         let (start, end) = self.domain();
         // The end that somebody wrote says more than the type's own.

@@ -6,6 +6,7 @@
 mod branches;
 mod cells;
 mod cover;
+mod edges;
 mod formula;
 mod line;
 mod order;
@@ -18,6 +19,8 @@ mod tables;
 
 #[cfg(test)]
 mod tests;
+
+pub use edges::{Edges, edges};
 
 use super::declaration::FlowDeclaration;
 use super::diagnostic::Diagnostic;

@@ -79,6 +79,11 @@ impl Axis {
         }
     }
 
+    /// What the axis was cut into, once it has been settled.
+    pub fn stretches(&self) -> impl Iterator<Item = &(Cut, Cut)> {
+        self.atoms.iter()
+    }
+
     /// How many atoms stand for values that are given.
     #[must_use]
     pub fn given(&self) -> u32 {

@@ -105,6 +105,7 @@ impl<'d> Build<'d> {
         let sub_flows = self.sub_flows();
         let tables = self.tables(table_heads);
         let scorecards = self.scorecards();
+        let properties = self.properties(&inputs, &needs);
         let time_zone = self.time_zone();
         let on_error = self.fallback(&declaration.on_error.outcome, &declaration.on_error.reason, "on_error");
         let on_invalid = match &declaration.on_invalid {
@@ -147,6 +148,7 @@ impl<'d> Build<'d> {
             outcomes: self.scope.outcomes.clone(),
             reasons,
             outputs,
+            properties,
             coverage: Coverage::default(),
             on_error: on_error?,
             on_invalid,
@@ -282,6 +284,20 @@ impl<'d> Build<'d> {
         Compiled { expression, typed: known.typed, frame, reads: usage.reads.into_iter().collect() }
     }
 
+    /// A condition of a property, with the size of its frame. What it names of inputs and features is not used by it:
+    /// nothing is decided.
+    pub(super) fn claimed_condition(
+        &mut self,
+        source: &Located<String>,
+        takes: &[(Name, Kind)],
+    ) -> (Expression, u16) {
+        let reads = self.usage.reads.clone();
+        let compiled = self.expression(source, Role::Condition { rule_set: "properties", takes });
+        let is_threshold = |name: &Name| self.scope.thresholds.iter().any(|(known, _)| known == name);
+        self.usage.reads.retain(|name| reads.contains(name) || is_threshold(name));
+        (compiled.expression, compiled.frame)
+    }
+
     fn features(&mut self) -> Vec<Feature> {
         let mut features = Vec::new();
         for feature in &self.declaration.features {
@@ -292,7 +308,8 @@ impl<'d> Build<'d> {
             let name = Name::from(feature.name.value.as_str());
             self.scope.features.push((name.clone(), Static::given(compiled.typed.clone())));
             let Compiled { expression, typed, frame, reads } = compiled;
-            features.push(Feature { name, typed, reads, formula: expression, frame });
+            let written = Arc::from(feature.formula.value.as_str());
+            features.push(Feature { name, typed, reads, written, formula: expression, frame });
         }
         features
     }

@@ -12,6 +12,7 @@ mod names;
 mod needs;
 pub mod parts;
 mod paths;
+pub mod properties;
 mod protected;
 mod reasons;
 pub mod remote;
@@ -74,6 +75,8 @@ pub struct Flow {
     pub outcomes: Vec<Name>,
     pub reasons: Vec<Reason>,
     pub outputs: Vec<Output>,
+    /// What it claims of all its answers.
+    pub properties: Vec<properties::Property>,
     pub on_error: Fallback,
     /// `None`: facts out of range are refused.
     pub on_invalid: Option<Fallback>,
@@ -126,7 +129,9 @@ pub struct Feature {
     pub typed: Typed,
     /// Inputs, thresholds and earlier features that the formula names.
     pub reads: Arc<[Name]>,
-    pub(super) formula: Expression,
+    /// The formula as written.
+    pub written: Arc<str>,
+    pub(in crate::domain) formula: Expression,
     pub(super) frame: u16,
 }
 
@@ -139,7 +144,7 @@ pub struct ModelUse {
     pub model: Arc<Model>,
     /// What stands in for an answer that does not come.
     pub if_it_fails: Option<StandIn>,
-    pub(super) columns: Vec<Source>,
+    pub(in crate::domain) columns: Vec<Source>,
 }
 
 /// What stands in for a model's answer that does not come.
@@ -215,6 +220,8 @@ pub(in crate::domain) struct Script {
     pub functions: Vec<CompiledFunction>,
     /// Offset at which each line begins.
     pub lines: Vec<u32>,
+    /// As written.
+    pub text: Arc<str>,
 }
 
 impl Script {
@@ -298,6 +305,22 @@ impl Flow {
             names.map(|name| format!("{}.{name}", sub.name))
         });
         own.chain(below).collect()
+    }
+
+    /// Everything that a failure can name: `feature burden`, `rule heavy in knockout`, `model default_risk`, `table
+    /// pricing`, `scorecard application`, `flow.rhai`.
+    #[must_use]
+    pub fn steps_that_may_fail(&self) -> Vec<String> {
+        let rules = self
+            .rule_sets
+            .iter()
+            .flat_map(|set| set.rules.iter().map(|rule| format!("rule {} in {}", rule.id, set.name)));
+        let features = self.features.iter().map(|feature| format!("feature {}", feature.name));
+        let models = self.models.iter().map(|used| format!("model {}", used.name));
+        let tables = self.tables.iter().map(|table| format!("table {}", table.name));
+        let cards = self.scorecards.iter().map(|card| format!("scorecard {}", card.name));
+        let all = features.chain(rules).chain(models).chain(tables).chain(cards);
+        all.chain(["flow.rhai".to_owned()]).collect()
     }
 
     /// The flows that it asks, and those that they ask.
