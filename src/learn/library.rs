@@ -314,13 +314,8 @@ impl ModelLibrary {
             }
         }
         if file.serve == VersionPolicy::Latest(0) {
-            let message = "`serve: { latest: 0 }` serves nothing".to_owned();
-            self.error(
-                path,
-                codes::UNREADABLE,
-                message,
-                "write how many of the newest versions serve, from 1",
-            );
+            let message = "`latest` must be 1 or more".to_owned();
+            self.error(path, "Y011", message, "write how many of the newest versions serve");
             return;
         }
         model.serve = Some(file.serve);
