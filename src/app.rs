@@ -14,6 +14,7 @@ use crate::audit::{Audit, OpenError, QueueLimits, StoreError, StoreSettings};
 use crate::config::{RequireCases, Serving, Settings};
 use crate::engine::{self, Engine};
 use crate::gather::Remotes;
+use crate::grpc;
 use crate::http::access::{Guard, ModelDoors, Reach};
 use crate::http::{self, Doors, Service};
 use crate::predict::Models;
@@ -28,6 +29,8 @@ pub(crate) const SHIPPING: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Application {
     address: SocketAddr,
+    grpc: Option<grpc::Running>,
+    grace: Duration,
     doors: Arc<Doors>,
     /// What closes at the end; nothing where only models are served.
     audit: Option<Arc<Audit>>,
@@ -89,6 +92,8 @@ pub enum StartError {
 pub enum RunError {
     #[error("the HTTP server failed")]
     Server(#[source] std::io::Error),
+    #[error("the gRPC server failed")]
+    Grpc(#[source] std::io::Error),
 }
 
 /// Asks an application to stop, from anywhere.
@@ -121,24 +126,34 @@ impl Application {
         let url = settings.database_url.as_ref().map(|url| url.expose());
         let keys = Keys::open(&settings.data, url).await.map_err(StartError::OpenKeys)?;
         let ring = KeyRing::open(keys).await.map_err(StartError::Keys)?;
-        let bound = |source| StartError::Bind { address: settings.http, source };
         let is_unguarded = ring.is_empty();
         let is_open = settings.serving == Serving::ModelsOnly && settings.model_doors == ModelDoors::Open;
-        if is_unguarded && !is_open && !settings.http.ip().is_loopback() {
-            return Err(StartError::NoKeys { address: settings.http });
+        let beyond = std::iter::once(settings.http).chain(settings.grpc).find(|a| !a.ip().is_loopback());
+        if let Some(address) = beyond.filter(|_| is_unguarded && !is_open) {
+            return Err(StartError::NoKeys { address });
         }
-        let listener = TcpListener::bind(settings.http).map_err(bound)?;
-        let address = listener.local_addr().map_err(bound)?;
+        let (listener, address) = bind(settings.http)?;
+        let grpc_listener = settings.grpc.map(bind).transpose()?;
         let doors = Arc::new(Doors::new(settings.http_settings(), metrics.render()));
         let reach = if address.ip().is_loopback() { Reach::Loopback } else { Reach::Beyond };
         doors.admit_keys(Guard { ring: ring.clone(), reach, model_doors: settings.model_doors });
-        let server = http::serve(listener, Arc::clone(&doors)).map_err(bound)?;
+        let failed = |address| move |source| StartError::Bind { address, source };
+        let server = http::serve(listener, Arc::clone(&doors)).map_err(failed(address))?;
+        let grpc = match grpc_listener {
+            Some((listener, address)) => {
+                Some(grpc::serve(listener, Arc::clone(&doors)).map_err(failed(address))?)
+            }
+            None => None,
+        };
         let handle = server.handle();
         let serving = tokio::spawn(server);
         let (models, watching) = match open(&settings, audit.clone(), &doors).await {
             Ok(opened) => opened,
             Err(error) => {
                 handle.stop(false).await;
+                if let Some(grpc) = grpc {
+                    grpc.stop(Duration::ZERO).await;
+                }
                 return Err(error);
             }
         };
@@ -150,13 +165,32 @@ impl Application {
         }
         let tasks = vec![metrics.spawn_upkeep(), tokio::spawn(ring.keep_fresh()), models.follow()];
         let (stop, _) = watch::channel(StopStage::Run);
-        Ok(Self { address, doors, audit, models, server: handle, serving, tasks, watching, stop })
+        let grace = settings.shutdown_grace;
+        Ok(Self {
+            address,
+            grpc,
+            grace,
+            doors,
+            audit,
+            models,
+            server: handle,
+            serving,
+            tasks,
+            watching,
+            stop,
+        })
     }
 
     /// Where it listens: the port that was picked, when 0 was asked for.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it listens for gRPC, if it does.
+    #[must_use]
+    pub fn grpc_address(&self) -> Option<SocketAddr> {
+        self.grpc.as_ref().map(grpc::Running::address)
     }
 
     /// The models that are served by themselves.
@@ -173,7 +207,8 @@ impl Application {
     /// What scripts wait for on stderr.
     #[must_use]
     pub fn ready_line(&self) -> String {
-        format!("listening http={} grpc=-", self.address)
+        let grpc = self.grpc_address().map_or_else(|| "-".to_owned(), |address| address.to_string());
+        format!("listening http={} grpc={grpc}", self.address)
     }
 
     /// From now on SIGTERM and SIGINT stop it.
@@ -199,6 +234,9 @@ impl Application {
                 let result = ended.unwrap_or_else(|error| Err(std::io::Error::other(error)));
                 return result.map(|()| Ended::Finished).map_err(RunError::Server);
             }
+            ended = grpc_ended(self.grpc.as_mut()) => {
+                return ended.map(|()| Ended::Finished).map_err(RunError::Grpc);
+            }
         }
         tracing::info!("stopping: no new requests, finishing those that came");
         self.doors.begin_to_stop();
@@ -206,16 +244,23 @@ impl Application {
         let at_once = asked.wait_for(|stage| *stage == StopStage::AtOnce);
         tokio::select! {
             _ = at_once => Ok(Ended::AtOnce),
-            finished = Self::finish(&self.server, self.audit.as_deref(), &self.tasks) => finished,
+            finished = Self::finish((&self.server, self.grpc, self.grace), self.audit.as_deref(), &self.tasks) => {
+                finished
+            }
         }
     }
 
     async fn finish(
-        server: &ServerHandle,
+        (server, grpc, grace): (&ServerHandle, Option<grpc::Running>, Duration),
         audit: Option<&Audit>,
         tasks: &[JoinHandle<()>],
     ) -> Result<Ended, RunError> {
-        server.stop(true).await;
+        let grpc_stopped = async {
+            if let Some(grpc) = grpc {
+                grpc.stop(grace).await;
+            }
+        };
+        tokio::join!(server.stop(true), grpc_stopped);
         for task in tasks {
             task.abort();
         }
@@ -224,6 +269,21 @@ impl Application {
         }
         tracing::info!("stopped");
         Ok(Ended::Finished)
+    }
+}
+
+fn bind(wanted: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Bind { address: wanted, source };
+    let listener = TcpListener::bind(wanted).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}
+
+/// When gRPC ends by itself; never, if there is none.
+async fn grpc_ended(grpc: Option<&mut grpc::Running>) -> std::io::Result<()> {
+    match grpc {
+        Some(grpc) => grpc.ended().await,
+        None => std::future::pending().await,
     }
 }
 

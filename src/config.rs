@@ -31,8 +31,8 @@ const CONNECTIONS: usize = 16_384;
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub http: SocketAddr,
-    /// Accepted, and not used until gRPC exists.
-    pub grpc: SocketAddr,
+    /// `None`: no gRPC.
+    pub grpc: Option<SocketAddr>,
     pub data: PathBuf,
     pub rules: PathBuf,
     pub models: PathBuf,
@@ -170,7 +170,7 @@ pub fn gather(flags: &Flags, environment: &dyn Fn(&str) -> Option<String>) -> Re
     };
     let settings = Settings {
         http: settle(http, parse_address, file.http, loopback(8080), &mut errors),
-        grpc: settle(grpc, parse_address, file.grpc, loopback(8081), &mut errors),
+        grpc: settle(grpc, parse_grpc, file.grpc, Some(loopback(8081)), &mut errors),
         durable: settle(durable, parse_durable, file.durable, Durability::Local, &mut errors),
         database_url: settle(
             database,
@@ -294,6 +294,11 @@ fn parse_address(text: &str) -> Result<SocketAddr, String> {
     let mut found =
         text.to_socket_addrs().map_err(|_| format!("names a host that is not known: `{host}`"))?;
     found.next().ok_or_else(|| format!("names a host without an address: `{host}`"))
+}
+
+/// An address, or `off`.
+fn parse_grpc(text: &str) -> Result<Option<SocketAddr>, String> {
+    if text == "off" { Ok(None) } else { parse_address(text).map(Some) }
 }
 
 fn parse_durable(text: &str) -> Result<Durability, String> {

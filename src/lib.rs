@@ -9,6 +9,7 @@ pub mod documents;
 pub mod domain;
 pub mod engine;
 pub mod gather;
+pub mod grpc;
 pub mod http;
 pub mod learn;
 pub mod predict;

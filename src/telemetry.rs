@@ -72,7 +72,12 @@ pub const METRICS: &[Metric] = &[
     histogram("tollgate_evaluation_seconds", "Time of one evaluation, without recording it, by flow."),
     counter("tollgate_http_requests_total", "Requests answered, by route and status."),
     histogram("tollgate_http_request_seconds", "Time from a request's head to its answer, by route."),
-    counter("tollgate_problems_total", "Requests that got a problem instead of an answer, by code."),
+    counter("tollgate_grpc_requests_total", "gRPC calls answered, by method and status."),
+    histogram("tollgate_grpc_request_seconds", "Time from a call's head to its answer's, by method."),
+    counter(
+        "tollgate_problems_total",
+        "Requests, over REST or gRPC, that got a problem instead of an answer, by code.",
+    ),
     gauge("tollgate_build_info", "Always 1; its label is the version."),
     counter("tollgate_unrecorded_reads_total", "Reads of records that could not be entered in the log."),
     counter("tollgate_log_records_total", "Entries committed to the local log."),

@@ -16,6 +16,7 @@ const ROOMS: &[&str] = &[
     "app",
     "config",
     "telemetry",
+    "grpc",
     "http",
     "predict",
     "engine",

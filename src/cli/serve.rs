@@ -14,7 +14,7 @@ use crate::telemetry;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   tollgate serve
-  tollgate serve --http 127.0.0.1:0 --data /var/lib/tollgate
+  tollgate serve --http 127.0.0.1:0 --grpc 127.0.0.1:0 --data /var/lib/tollgate
   tollgate serve --models-only --models models
   TOLLGATE_DATABASE_URL=postgres://… tollgate serve --durable central
 
@@ -23,7 +23,7 @@ pub(super) struct Serve {
     /// Address of the REST API; port 0 picks a free one [env: TOLLGATE_HTTP] [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS")]
     http: Option<String>,
-    /// Address for gRPC: accepted, not used yet [env: TOLLGATE_GRPC] [default: 127.0.0.1:8081]
+    /// Address for gRPC; port 0 picks a free one, `off` for none [env: TOLLGATE_GRPC] [default: 127.0.0.1:8081]
     #[arg(long, value_name = "ADDRESS")]
     grpc: Option<String>,
     /// Serve models only, asked directly: no flow, no record [env: TOLLGATE_MODELS_ONLY]

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::{DatabaseUrl, RequireCases, Serving, parse_address, parse_filter};
+use super::{DatabaseUrl, RequireCases, Serving, parse_address, parse_filter, parse_grpc};
 use crate::audit::Durability;
 use crate::documents::Source;
 use crate::documents::yaml::shape::{Keys, Shape};
@@ -48,7 +48,7 @@ pub(super) const KEYS: &[&str] = &[
 #[derive(Debug, Default)]
 pub(super) struct FileSettings {
     pub http: Option<SocketAddr>,
-    pub grpc: Option<SocketAddr>,
+    pub grpc: Option<Option<SocketAddr>>,
     pub data: Option<PathBuf>,
     pub rules: Option<PathBuf>,
     pub models: Option<PathBuf>,
@@ -125,7 +125,7 @@ fn whole<T: TryFrom<i64>>(
 
 fn addresses(settings: &mut FileSettings, keys: &mut Keys<'_>, shape: &mut Shape<'_>) {
     settings.http = parsed(keys, "http", shape, parse_address);
-    settings.grpc = parsed(keys, "grpc", shape, parse_address);
+    settings.grpc = parsed(keys, "grpc", shape, parse_grpc);
     settings.database_url = parsed(keys, "database_url", shape, DatabaseUrl::parse);
     if settings.database_url.as_ref().is_some_and(DatabaseUrl::has_password) {
         // No diagnostic: it would show the line, and the password in it.

@@ -225,6 +225,14 @@ pub fn trace_json(
     trace_body(decision, level).map(serde_json::to_value).transpose()
 }
 
+/// What an answer carries, as its JSON has it.
+///
+/// # Errors
+/// None that a decision can cause.
+pub fn output_json(carried: &DecisionOutput) -> Result<serde_json::Value, serde_json::Error> {
+    output(carried, serde_json::value::Serializer)
+}
+
 fn trace_body(decision: &Decision, level: TraceLevel) -> Option<TraceBody<'_>> {
     let detail = match level {
         TraceLevel::None => return None,

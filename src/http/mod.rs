@@ -27,7 +27,7 @@ mod query;
 mod records;
 pub mod routes;
 mod trace_body;
-mod tracing_ids;
+pub mod tracing_ids;
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -43,7 +43,7 @@ use crate::predict::Models;
 use crate::release::Release;
 use access::Guard;
 pub use asked::{DecideHeaders, purpose_in};
-pub use decision_body::{render as decision_json, trace_json};
+pub use decision_body::{output_json, render as decision_json, trace_json};
 pub use language::Languages;
 
 /// Connections that may wait to be accepted.

@@ -187,6 +187,12 @@ impl Problem {
         &self.0.detail
     }
 
+    /// After how many seconds it is worth asking again.
+    #[must_use]
+    pub fn retry_after_s(&self) -> Option<u32> {
+        self.0.retry_after_s
+    }
+
     #[must_use]
     pub fn subject(&self) -> &About {
         &self.0.about

@@ -16,6 +16,7 @@ mod checking;
 mod commands;
 mod crashes;
 mod decisions;
+mod grpc;
 mod hostile;
 mod idempotency;
 mod inputs;
