@@ -4,6 +4,7 @@
 mod files;
 mod reference;
 mod remote;
+mod serve;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use serde::Deserialize;
 pub use files::{FilesRead, ModelPart, part_of, read_files, read_models};
 pub use reference::ResolveError;
 pub use remote::RemoteModel;
+pub use serve::VersionPolicy;
 
 use super::artefact;
 use super::codes;
@@ -89,23 +91,6 @@ struct ModelFile {
     aliases: BTreeMap<String, u32>,
     #[serde(default)]
     serve: VersionPolicy,
-}
-
-/// Which versions the model doors serve, besides those that aliases name.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum VersionPolicy {
-    /// The highest numbers that can serve.
-    Latest(u32),
-    All,
-    /// These.
-    Versions(Vec<u32>),
-}
-
-impl Default for VersionPolicy {
-    fn default() -> Self {
-        Self::Latest(1)
-    }
 }
 
 /// A file of a model: what it is to it, its path, its bytes.
@@ -312,11 +297,6 @@ impl ModelLibrary {
                 self.error(path, codes::ALIAS, message, &help);
                 model.astray.insert(Arc::from(alias), version);
             }
-        }
-        if file.serve == VersionPolicy::Latest(0) {
-            let message = "`latest` must be 1 or more".to_owned();
-            self.error(path, "Y011", message, "write how many of the newest versions serve");
-            return;
         }
         model.serve = Some(file.serve);
     }

@@ -27,6 +27,10 @@ use super::asked::Asked;
 use super::problem::{Code, Problem};
 use crate::predict::{Models, PredictError};
 
+/// What is below TensorFlow Serving's addresses in whatever case, and below the other protocol's.
+pub(super) const OTHER_TENSORFLOW: &str = "/{rest:(?i:v1/models)/.*}";
+pub(super) const OTHER_OPEN_INFERENCE: &str = "/v2/{rest:.*}";
+
 /// Bytes of a request's body at these doors.
 const BODY_LIMIT: usize = 64 << 20;
 /// The longest that such a body may take to arrive.
