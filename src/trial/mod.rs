@@ -10,3 +10,6 @@ mod evidence;
 mod marks;
 pub mod properties;
 pub mod written;
+
+#[cfg(test)]
+mod tests;
