@@ -4,10 +4,13 @@
 
 pub mod applicant;
 pub mod axes;
+pub mod batch;
 pub mod boundaries;
 pub mod coverage;
 mod evidence;
+pub mod explain;
 mod marks;
+pub mod mutation;
 pub mod properties;
 pub mod written;
 

@@ -56,7 +56,7 @@ impl Watch for Looker<'_> {
         if self.depth.get() > 0 {
             return;
         }
-        let Seen { site, expression: Expression { span, code }, gave } = seen;
+        let Seen { site, expression: Expression { span, code }, gave, .. } = seen;
         let what = match (code, gave) {
             (Code::If { condition, then, otherwise }, _) => {
                 What::If { condition: condition.span, then: then.span, otherwise: otherwise.span }

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 pub use deciding::Deciding;
 pub(super) use file::read_cases;
 pub use prepared::{Prepared, prepared};
-pub use report::{CasesSummary, FailedCase, rendered, rendered_one, summary};
+pub use report::{CasesSummary, CoverageSummary, FailedCase, rendered, rendered_one, summary};
 pub use run::{Coverage, Lot, Running, run, run_all};
 
 use crate::domain::diagnostic::Diagnostic;

@@ -63,8 +63,12 @@ impl FlowRevision {
 /// Every case in each of its markets; one without `at:` is decided at `now`. Left out: cases whose facts the flow does
 /// not admit, which no flow like it admits either.
 #[must_use]
-pub fn prepared(revision: &FlowRevision, cases: &[Case], now: Timestamp) -> Vec<Prepared> {
-    let mut all = Vec::with_capacity(cases.len());
+pub fn prepared<'c>(
+    revision: &FlowRevision,
+    cases: impl IntoIterator<Item = &'c Case>,
+    now: Timestamp,
+) -> Vec<Prepared> {
+    let mut all = Vec::new();
     for case in cases {
         for market in &case.markets {
             let Some(here) = revision.variant(market) else { continue };

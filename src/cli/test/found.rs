@@ -5,9 +5,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::coverage::Covered;
+use super::mutation::Mutants;
 use super::properties::{self, PropertyBody};
-use crate::bundle::cases::{self, CaseResult, CasesSummary};
+use crate::bundle::cases::{self, CaseResult, CasesSummary, CoverageSummary, FailedCase};
 use crate::documents::Source;
+use crate::trial::coverage::CoverageBody;
+use crate::trial::mutation::MutantsBody;
 use crate::trial::properties::{Held, PropertyResult};
 
 /// What one run found.
@@ -23,36 +27,74 @@ pub(super) struct Found {
     pub elapsed: Duration,
     /// Not all cases were run.
     pub is_part: bool,
+    /// What the cases reach, if that was asked.
+    pub covered: Option<Covered>,
+    /// What the cases would miss, if that was asked.
+    pub mutants: Option<Mutants>,
 }
 
-/// `{"cases", "failed", "generated", "failures", "coverage", "properties", "broken", "elapsed_us"}`
+/// `{"cases", "failed", "generated", "failures", "coverage", "mutants", "properties", "broken", "elapsed_us"}`
 #[derive(Serialize)]
 pub(super) struct Body<'a> {
-    #[serde(flatten)]
-    summary: &'a CasesSummary,
+    cases: usize,
+    failed: usize,
+    /// Of `cases`, those that nobody has confirmed.
+    generated: usize,
+    failures: &'a [FailedCase],
+    coverage: CoverageJson<'a>,
     properties: Vec<PropertyBody<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mutants: Option<&'a MutantsBody>,
     broken: &'a [String],
     /// Microseconds that running the cases took, without reading the files.
     elapsed_us: u64,
 }
 
+/// The rules that were hit, and with `--coverage` everything else that was reached.
+#[derive(Serialize)]
+struct CoverageJson<'a> {
+    #[serde(flatten)]
+    rules: &'a CoverageSummary,
+    #[serde(flatten)]
+    more: Option<&'a CoverageBody>,
+}
+
 impl Found {
     /// Whether there is nothing to do for anybody.
     pub(super) fn is_fine(&self) -> bool {
+        let is_covered = self.covered.as_ref().is_none_or(|covered| covered.is_enough);
         let properties_hold = self.properties.iter().all(PropertyResult::holds);
-        self.summary.failed == 0 && properties_hold && self.errors == 0 && self.broken.is_empty()
+        let cases_hold = self.summary.failed == 0 && self.errors == 0 && self.broken.is_empty();
+        let are_mutants_caught = self.mutants.as_ref().is_none_or(|mutants| mutants.is_enough);
+        cases_hold && properties_hold && is_covered && are_mutants_caught
     }
 
     pub(super) fn body(&self, sources: &[Source]) -> Body<'_> {
-        let elapsed_us = u64::try_from(self.elapsed.as_micros()).unwrap_or(u64::MAX);
-        let properties = self.properties.iter().map(|result| properties::body(result, sources)).collect();
-        Body { summary: &self.summary, properties, broken: &self.broken, elapsed_us }
+        let CasesSummary { cases, failed, generated, failures, coverage } = &self.summary;
+        let more = self.covered.as_ref().map(|covered| &covered.body);
+        Body {
+            cases: *cases,
+            failed: *failed,
+            generated: *generated,
+            failures,
+            coverage: CoverageJson { rules: coverage, more },
+            properties: self.properties.iter().map(|result| properties::body(result, sources)).collect(),
+            mutants: self.mutants.as_ref().map(|mutants| &mutants.body),
+            broken: &self.broken,
+            elapsed_us: u64::try_from(self.elapsed.as_micros()).unwrap_or(u64::MAX),
+        }
     }
 
     pub(super) fn text(&self, sources: &[Source]) -> String {
         let broken = self.properties.iter().filter(|result| !result.holds());
         let broken: String = broken.map(|result| properties::rendered(result, sources) + "\n").collect();
-        format!("{}{broken}{}", cases::rendered(&self.results), self.totals())
+        let mut text = format!("{}{broken}{}", cases::rendered(&self.results), self.totals());
+        let covered = self.covered.as_ref().map(|covered| &covered.text);
+        for more in covered.into_iter().chain(self.mutants.as_ref().map(|mutants| &mutants.text)) {
+            text.push_str("\n\n");
+            text.push_str(more);
+        }
+        text
     }
 
     /// `132 of 132 cases hold, in 8.1 ms; 38 of 38 rules were hit`
