@@ -14,3 +14,6 @@ pub mod mutation;
 pub mod properties;
 pub mod what_if;
 pub mod written;
+
+#[cfg(test)]
+mod tests;
