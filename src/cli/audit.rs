@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
+use super::audit_explain::Explain;
 use super::say::{Say, Trouble, table};
 use crate::audit::{Audit, Filter, Record, Search, Sight, verify_database, verify_folder};
 use crate::config::{Flags, Settings};
@@ -37,6 +38,13 @@ pub(super) enum AuditCommand {
         #[arg(long)]
         personal: bool,
     },
+    /// Why a recorded decision came out as it did: its facts once more on its own revision
+    #[command(after_help = "Examples:
+  tollgate audit explain 01a2035d-7212-7b9d-b83d-b535ca086765
+  tollgate audit explain 01a2035d-7212-7b9d-b83d-b535ca086765 --personal --picture way.svg
+
+Exit codes: 0 explained, 1 the evaluation does not give the recorded verdict, 2 could not look")]
+    Explain(Explain),
     /// Whether the log is whole: every sequence there, every hash right
     #[command(after_help = "Examples:
   tollgate audit verify --data /var/lib/tollgate       the local log, also beside a running service
@@ -108,6 +116,7 @@ impl AuditCommand {
                 let sight = if personal { Sight::Plain } else { Sight::Masked };
                 export(&open(settings).await?, &wanted, sight, say).await
             }
+            Self::Explain(explain) => explain.run(settings, say).await,
             Self::Verify => verify(flags, settings, say).await,
         }
     }

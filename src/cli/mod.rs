@@ -2,6 +2,7 @@
 //! a command reads its arguments, calls the room that does it, and shows what came out.
 
 mod audit;
+mod audit_explain;
 mod check;
 mod decide;
 mod declared;
@@ -23,6 +24,7 @@ mod serve;
 mod show;
 mod test;
 mod train;
+mod what_if;
 
 use std::process::ExitCode;
 
@@ -106,6 +108,8 @@ enum Command {
     Test(test::Test),
     /// One decision, no server; nothing is recorded
     Decide(decide::Decide),
+    /// What would be decided if something were otherwise
+    WhatIf(what_if::WhatIf),
     /// What a flow does, step by step, as text, JSON or a picture
     Show(show::Show),
     /// What differs in meaning between folders, revisions or markets
@@ -165,6 +169,7 @@ fn run(cli: Cli, say: &Say) -> Result<ExitCode, Trouble> {
         Command::Check(command) => command.run(flags, say),
         Command::Test(command) => command.run(flags, say),
         Command::Decide(command) => command.run(&settings(&flags)?, say),
+        Command::WhatIf(command) => command.run(&settings(&flags)?, say),
         Command::Show(command) => command.run(&settings(&flags)?, say),
         Command::Diff(command) => wait(command.run(&settings(&flags)?, say)),
         Command::Schema(command) => command.run(&settings(&flags)?, say),
@@ -279,6 +284,7 @@ mod tests {
             "tollgate replay --since 2026-11-22T00:00:00Z --revision sha256:aa",
             "tollgate audit search --flow personal_loan --limit 5",
             "tollgate audit export",
+            "tollgate audit explain 01a2035d-7212-7b9d-b83d-b535ca086765 --personal",
             "tollgate audit verify --data d",
             "tollgate audit verify --database-url postgres://db/x",
             "tollgate keys create --role auditor --name eve --flows a --flows b,c",
@@ -288,6 +294,10 @@ mod tests {
             "tollgate check /srv --format json",
             "tollgate test personal_loan",
             "tollgate decide personal_loan --facts f.json --market mx",
+            "tollgate what-if personal_loan --facts f.json --set max_default_risk=0.40 --without facts.phone",
+            "tollgate what-if personal_loan --facts f.json --sweep facts.amount=1..2:1 --html a.html --svg a.svg",
+            "tollgate show personal_loan --facts f.json --format svg",
+            "tollgate decide personal_loan --facts f.json --explain --picture way.svg",
             "tollgate openapi",
             "tollgate proto personal_loan",
             "tollgate proto --write contracts",

@@ -6,6 +6,7 @@ mod coverage;
 mod found;
 mod generate;
 mod junit;
+mod mutation;
 mod properties;
 mod watch;
 
@@ -21,11 +22,12 @@ use self::chosen::Chosen;
 use self::coverage::CoverageArgs;
 use self::found::Found;
 use self::generate::To;
+use self::mutation::{Mutants, MutationArgs};
 use super::say::{Say, Trouble};
 use super::{Format, check, settings};
 use crate::bundle::Built;
 use crate::bundle::cases::{self, Running};
-use crate::config::{Flags, within};
+use crate::config::{Flags, Settings, within};
 use crate::documents::findings::{self, Colour};
 use crate::trial::applicant::Applicant;
 use crate::trial::properties::Trying;
@@ -41,6 +43,7 @@ use crate::trial::properties::Trying;
   tollgate test --coverage-html coverage.html --coverage-min 90
   tollgate test personal_loan --facts applicants.csv
   tollgate test --generate --write
+  tollgate test personal_loan --mutate
 
 Properties of `flow.yaml` are held on the facts of all cases, on `--facts`, and on facts made up near the boundaries,
 the same ones in every run.
@@ -75,9 +78,11 @@ pub(super) struct Test {
     /// Cases at the boundaries that nobody has written, with today's answers to be confirmed
     #[arg(long, conflicts_with_all = ["watch", "filter"])]
     generate: bool,
-    /// Add what was found to FILE instead of printing it; to cases/generated.yaml of each flow if left out
-    #[arg(long, value_name = "FILE", requires = "generate")]
+    /// Add the cases that were found to FILE; left out, to cases/generated.yaml or cases/from_mutants.yaml of each flow
+    #[arg(long, value_name = "FILE")]
     write: Option<Option<PathBuf>>,
+    #[command(flatten)]
+    mutation: MutationArgs,
 }
 
 impl Test {
@@ -96,7 +101,10 @@ impl Test {
             };
             return generate::run(&chosen, &settings, &to, self.now(), say);
         }
-        let found = self.look(&built, say)?;
+        let mut found = self.look(&built, say)?;
+        if found.summary.failed == 0 && found.errors == 0 {
+            found.mutants = self.mutants(&built, &settings, say)?;
+        }
         match say.format() {
             Format::Junit => say.line(junit::report(&found, &built.sources)?.trim_end())?,
             _ => say.result(&found.body(&built.sources), || found.text(&built.sources))?,
@@ -119,7 +127,7 @@ impl Test {
             let trying = Trying { now, made_up: self.tries, more: &more };
             found.properties = properties::run(&chosen, &trying, threads);
         }
-        found.covered = self.coverage.look(&chosen, now)?;
+        found.covered = self.coverage.look(&chosen, &built.sources, now)?;
         Ok(found)
     }
 
@@ -135,6 +143,21 @@ impl Test {
             ));
         }
         Ok(all)
+    }
+
+    /// What the cases would miss; only cases that hold can tell.
+    fn mutants(&self, built: &Built, settings: &Settings, say: &Say) -> Result<Option<Mutants>, Trouble> {
+        if !self.mutation.is_asked() {
+            return Ok(None);
+        }
+        let chosen = Chosen::of(built, self.flow.as_deref(), &self.filter)?;
+        let mutation = MutationArgs {
+            write: self.write.clone(),
+            mutate: self.mutation.mutate,
+            mutate_min: self.mutation.mutate_min,
+        };
+        let looked = mutation.look((&chosen, built), (self.now(), self.threads()), &settings.rules, say);
+        looked.map(Some)
     }
 
     fn now(&self) -> Timestamp {
@@ -168,5 +191,6 @@ fn look(chosen: &Chosen<'_>, running: &Running<'_>) -> Found {
         elapsed,
         is_part: chosen.is_part,
         covered: None,
+        mutants: None,
     }
 }

@@ -351,8 +351,9 @@ pub fn configure(config: &mut ServiceConfig, serving: Serving) {
         };
         config.service(resource.default_service(web::to(handler(otherwise))));
     }
-    config.service(web::resource("/{rest:(?i:v1/models)/.*}").default_service(web::to(handler(&MALFORMED))));
-    config.service(web::resource("/v2/{rest:.*}").default_service(web::to(handler(&UNKNOWN_V2))));
+    config.service(web::resource(models::OTHER_TENSORFLOW).default_service(web::to(handler(&MALFORMED))));
+    config
+        .service(web::resource(models::OTHER_OPEN_INFERENCE).default_service(web::to(handler(&UNKNOWN_V2))));
     config.default_service(web::to(handler(&NOWHERE)));
 }
 

@@ -4,6 +4,7 @@
 mod files;
 mod reference;
 mod remote;
+mod serve;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use serde::Deserialize;
 pub use files::{FilesRead, ModelPart, part_of, read_files, read_models};
 pub use reference::ResolveError;
 pub use remote::RemoteModel;
+pub use serve::VersionPolicy;
 
 use super::artefact;
 use super::codes;
@@ -89,23 +91,6 @@ struct ModelFile {
     aliases: BTreeMap<String, u32>,
     #[serde(default)]
     serve: VersionPolicy,
-}
-
-/// Which versions the model doors serve, besides those that aliases name.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum VersionPolicy {
-    /// The highest numbers that can serve.
-    Latest(u32),
-    All,
-    /// These.
-    Versions(Vec<u32>),
-}
-
-impl Default for VersionPolicy {
-    fn default() -> Self {
-        Self::Latest(1)
-    }
 }
 
 /// A file of a model: what it is to it, its path, its bytes.
@@ -270,7 +255,7 @@ impl ModelLibrary {
             let why = "its card was written for another `model.json`";
             let help = "one of the two was changed or exchanged; copy both from where they were trained";
             self.error(path, codes::OTHER_DIGEST, format!("version {version} cannot serve: {why}"), help);
-            model = Err(Arc::from(why));
+            model = model.and(Err(Arc::from(why)));
         }
         LibraryVersion { version, digest, artefact: Arc::from(bytes), card, model }
     }
@@ -312,16 +297,6 @@ impl ModelLibrary {
                 self.error(path, codes::ALIAS, message, &help);
                 model.astray.insert(Arc::from(alias), version);
             }
-        }
-        if file.serve == VersionPolicy::Latest(0) {
-            let message = "`serve: { latest: 0 }` serves nothing".to_owned();
-            self.error(
-                path,
-                codes::UNREADABLE,
-                message,
-                "write how many of the newest versions serve, from 1",
-            );
-            return;
         }
         model.serve = Some(file.serve);
     }

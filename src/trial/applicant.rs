@@ -138,7 +138,7 @@ impl Dice {
         Self(seed)
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub fn roll(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -149,7 +149,7 @@ impl Dice {
     /// From 0 up to, not including, `below`; 0 for nothing.
     pub fn below(&mut self, below: usize) -> usize {
         let below = u64::try_from(below).unwrap_or(u64::MAX).max(1);
-        usize::try_from(self.next() % below).unwrap_or_default()
+        usize::try_from(self.roll() % below).unwrap_or_default()
     }
 
     pub fn pick<'t, T>(&mut self, of: &'t [T]) -> Option<&'t T> {

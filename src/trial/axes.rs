@@ -254,7 +254,7 @@ impl Axis {
                     _ => {
                         let from = edges.first().map_or(*low, |edge| low.midpoint(*edge).max(*low));
                         let to = edges.last().map_or(*high, |edge| high.midpoint(*edge).min(*high));
-                        from + i128::from(dice.next() >> 1) % (to - from + 1).max(1)
+                        from + i128::from(dice.roll() >> 1) % (to - from + 1).max(1)
                     }
                 };
                 scale.given(steps.clamp(*low, *high))
@@ -432,5 +432,33 @@ fn blank(kind: &Kind, min: Option<&Value>) -> Given {
             };
             Given::Map(needed.into_iter().map(|(name, field)| entry((name, field))).collect())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_is_the_least_that_a_person_would_write() {
+        let table = [
+            (Scale::Integer, "17", 1, "18"),
+            (Scale::Places(2), "14999.99", 1, "15000"),
+            (Scale::Places(2), "15000", 1, "15000.01"),
+            (Scale::Places(6), "0.45", 1, "0.450001"),
+            (Scale::Places(2), "-0.5", -1, "-0.51"),
+        ];
+        for (scale, from, by, to) in table {
+            let steps = scale.steps(&Given::Number(from.to_owned())).unwrap();
+            assert_eq!(scale.given(steps + by), Some(Given::Number(to.to_owned())), "{from}");
+        }
+        for (scale, from, to) in [
+            (Scale::Day, "2024-02-28", "2024-02-29"),
+            (Scale::Second, "2026-12-31T23:59:59Z", "2027-01-01T00:00:00Z"),
+        ] {
+            let steps = scale.steps(&Given::Text(from.to_owned())).unwrap();
+            assert_eq!(scale.given(steps + 1), Some(Given::Text(to.to_owned())), "{from}");
+        }
+        assert_eq!(Scale::Integer.steps(&Given::Text("many".to_owned())), None);
     }
 }

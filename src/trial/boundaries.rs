@@ -10,8 +10,8 @@ use super::applicant::{Applicant, known};
 use super::axes::{Axis, Values, axes};
 use super::marks::{Mark, State, Watched};
 use super::written::{NewCase, pinned};
-use crate::bundle::FlowRevision;
 use crate::bundle::cases::CaseFiles;
+use crate::bundle::{BASE, FlowRevision};
 use crate::domain::facts::Given;
 use crate::domain::value::Name;
 use crate::domain::verdict::Verdict;
@@ -232,11 +232,16 @@ impl Search<'_, '_> {
             Some(_) => format!("with {} otherwise {what}", axis.name()),
             None => format!("without {} {what}", axis.name()),
         };
+        let market = &self.watched.market;
+        let name = match &**market {
+            BASE => name.trim_end().to_owned(),
+            market => format!("{} in {market}", name.trim_end()),
+        };
         // It shows all that it shows, whichever fact is moved: so another run finds nothing left to add.
         self.covered.extend(self.watched.all(applicant));
         self.found.push(Boundary {
             market: self.watched.market.clone(),
-            name: name.trim_end().to_owned(),
+            name,
             applicant: applicant.clone(),
             verdict,
             cards: self.watched.here.flow.scorecards.iter().map(|card| card.name.clone()).collect(),

@@ -183,7 +183,8 @@ impl<'a> Watched<'a> {
             Element::Table(name) => here.is_table_alike(base, name),
             Element::Bin(card, of) => here.is_characteristic_alike(base, card, of),
             Element::Condition(Site::Feature(at), _) => here.is_feature_alike(base, usize::from(*at)),
-            Element::Condition(..) => here.is_script_alike(base),
+            // The script is the same in all markets: only thresholds can make a difference.
+            Element::Condition(_, span) => self.has_same_thresholds(*span),
             Element::Outcome => true,
             Element::Reason(code) => base.reasons.iter().any(|known| known.code == *code),
             Element::Fact(path) => {
@@ -193,6 +194,15 @@ impl<'a> Watched<'a> {
             }
         };
         if is_alike { Name::from(crate::bundle::BASE) } else { self.market.clone() }
+    }
+
+    fn has_same_thresholds(&self, span: Span) -> bool {
+        let text = script_part(self.here, span);
+        let mut words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
+        let of = |flow: &FlowRevision, word: &str| {
+            flow.flow.thresholds.iter().find(|(name, _)| **name == *word).map(|(_, value)| value.clone())
+        };
+        words.all(|word| of(self.here, word) == of(self.base, word))
     }
 
     /// Whether an element reads a fact itself, not by way of a feature.
@@ -213,6 +223,11 @@ impl<'a> Watched<'a> {
             _ => false,
         }
     }
+}
+
+fn script_part(here: &FlowRevision, span: Span) -> &str {
+    let at = |offset: u32| usize::try_from(offset).unwrap_or(usize::MAX);
+    here.declaration.script.value.get(at(span.start)..at(span.end)).unwrap_or_default()
 }
 
 fn answers(evidence: &Evidence, verdict: &Verdict) -> State {
@@ -288,11 +303,10 @@ impl Mark {
             }
             (Element::Condition(_, span), answer) => {
                 let turns = if *answer == Answer::Is(true) { "holds" } else { "does not hold" };
-                let at = |offset: u32| usize::try_from(offset).unwrap_or(usize::MAX);
-                let text = here.declaration.script.value.get(at(span.start)..at(span.end));
-                match text.filter(|text| text.len() < 60 && !text.contains('\n')) {
-                    Some(text) => format!("{text} {turns}"),
-                    None => {
+                let text = script_part(here, *span);
+                match !text.is_empty() && text.len() < 60 && !text.contains('\n') {
+                    true => format!("{text} {turns}"),
+                    false => {
                         format!("the condition in line {} of the script {turns}", flow.script_line(*span))
                     }
                 }

@@ -10,5 +10,10 @@ pub mod coverage;
 mod evidence;
 pub mod explain;
 mod marks;
+pub mod mutation;
 pub mod properties;
+pub mod what_if;
 pub mod written;
+
+#[cfg(test)]
+mod tests;

@@ -202,3 +202,67 @@ pub fn pinned(applicant: &Applicant, verdict: &Verdict, models: &[Name]) -> Appl
     }
     pinned
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::documents::Source;
+    use crate::documents::yaml::read;
+    use crate::documents::yaml::shape::Shape;
+
+    #[test]
+    fn what_is_written_is_read_as_the_same() {
+        let texts = [
+            "plain words",
+            "true",
+            "No",
+            "null",
+            "~",
+            "",
+            " lead",
+            "trail ",
+            "0900",
+            "+49 1",
+            "1e3",
+            "1_000",
+            "2026-01-31",
+            "2026-13-01",
+            "a: b",
+            "a #b",
+            "[a]",
+            "{a}",
+            "a, b",
+            "it's",
+            "say \"x\"",
+            "line\nbreak",
+            "-",
+            "- a",
+            "*a",
+            "&a",
+            "!a",
+            "|",
+            ">",
+            "%a",
+            "@a",
+            "`a`",
+            "ä ö",
+            "a/b.c@d",
+            "12:30",
+            ".5",
+            "0x1F",
+            "ends:",
+        ];
+        let facts = Given::Map(vec![
+            ("texts".to_owned(), Given::List(texts.iter().map(|t| Given::Text((*t).to_owned())).collect())),
+            ("number".to_owned(), Given::Number("1.50".to_owned())),
+            ("nothing".to_owned(), Given::Null),
+            ("truth".to_owned(), Given::Boolean(true)),
+            ("map".to_owned(), Given::Map(vec![("a b".to_owned(), Given::Map(Vec::new()))])),
+        ]);
+        let source = Source::new("a.yaml", format!("facts: {}\n", flow(&facts)));
+        let node = read(0, &source).unwrap_or_else(|finding| panic!("{finding:?}\n{}", source.text));
+        let mut shape = Shape::new(&source);
+        let given = shape.given(&node);
+        assert_eq!((shape.findings.len(), given), (0, Some(Given::Map(vec![("facts".to_owned(), facts)]))));
+    }
+}

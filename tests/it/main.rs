@@ -11,11 +11,13 @@
 
 mod access;
 mod app;
+mod cases;
 mod central;
 mod checking;
 mod commands;
 mod crashes;
 mod decisions;
+mod explaining;
 mod grpc;
 mod hostile;
 mod idempotency;

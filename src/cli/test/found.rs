@@ -6,10 +6,12 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::coverage::Covered;
+use super::mutation::Mutants;
 use super::properties::{self, PropertyBody};
 use crate::bundle::cases::{self, CaseResult, CasesSummary, CoverageSummary, FailedCase};
 use crate::documents::Source;
 use crate::trial::coverage::CoverageBody;
+use crate::trial::mutation::MutantsBody;
 use crate::trial::properties::{Held, PropertyResult};
 
 /// What one run found.
@@ -27,9 +29,11 @@ pub(super) struct Found {
     pub is_part: bool,
     /// What the cases reach, if that was asked.
     pub covered: Option<Covered>,
+    /// What the cases would miss, if that was asked.
+    pub mutants: Option<Mutants>,
 }
 
-/// `{"cases", "failed", "generated", "failures", "coverage", "properties", "broken", "elapsed_us"}`
+/// `{"cases", "failed", "generated", "failures", "coverage", "mutants", "properties", "broken", "elapsed_us"}`
 #[derive(Serialize)]
 pub(super) struct Body<'a> {
     cases: usize,
@@ -39,6 +43,8 @@ pub(super) struct Body<'a> {
     failures: &'a [FailedCase],
     coverage: CoverageJson<'a>,
     properties: Vec<PropertyBody<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mutants: Option<&'a MutantsBody>,
     broken: &'a [String],
     /// Microseconds that running the cases took, without reading the files.
     elapsed_us: u64,
@@ -59,7 +65,8 @@ impl Found {
         let is_covered = self.covered.as_ref().is_none_or(|covered| covered.is_enough);
         let properties_hold = self.properties.iter().all(PropertyResult::holds);
         let cases_hold = self.summary.failed == 0 && self.errors == 0 && self.broken.is_empty();
-        cases_hold && properties_hold && is_covered
+        let are_mutants_caught = self.mutants.as_ref().is_none_or(|mutants| mutants.is_enough);
+        cases_hold && properties_hold && is_covered && are_mutants_caught
     }
 
     pub(super) fn body(&self, sources: &[Source]) -> Body<'_> {
@@ -72,6 +79,7 @@ impl Found {
             failures,
             coverage: CoverageJson { rules: coverage, more },
             properties: self.properties.iter().map(|result| properties::body(result, sources)).collect(),
+            mutants: self.mutants.as_ref().map(|mutants| &mutants.body),
             broken: &self.broken,
             elapsed_us: u64::try_from(self.elapsed.as_micros()).unwrap_or(u64::MAX),
         }
@@ -80,7 +88,13 @@ impl Found {
     pub(super) fn text(&self, sources: &[Source]) -> String {
         let broken = self.properties.iter().filter(|result| !result.holds());
         let broken: String = broken.map(|result| properties::rendered(result, sources) + "\n").collect();
-        format!("{}{broken}{}", cases::rendered(&self.results), self.totals())
+        let mut text = format!("{}{broken}{}", cases::rendered(&self.results), self.totals());
+        let covered = self.covered.as_ref().map(|covered| &covered.text);
+        for more in covered.into_iter().chain(self.mutants.as_ref().map(|mutants| &mutants.text)) {
+            text.push_str("\n\n");
+            text.push_str(more);
+        }
+        text
     }
 
     /// `132 of 132 cases hold, in 8.1 ms; 38 of 38 rules were hit`
@@ -113,9 +127,6 @@ impl Found {
         }
         if !self.broken.is_empty() {
             text.push_str(&format!("\nnot run, because they do not check: {}", self.broken.join(", ")));
-        }
-        if let Some(covered) = &self.covered {
-            text.push_str(&format!("\n\n{}", covered.text));
         }
         text
     }

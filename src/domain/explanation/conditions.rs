@@ -193,10 +193,14 @@ impl<'c> Where<'c> {
     }
 }
 
+/// `burden 0.52`, `amount * 2 (5000.00)`, and a literal as it is.
 fn named(text: &str, value: Option<String>) -> String {
+    let is_name = text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.'));
     match value {
-        Some(value) if !is_literal(text) && value != text => format!("{text} {value}"),
-        _ => text.to_owned(),
+        Some(value) if is_literal(text) || value == text => text.to_owned(),
+        Some(value) if is_name => format!("{text} {value}"),
+        Some(value) => format!("{text} ({value})"),
+        None => text.to_owned(),
     }
 }
 

@@ -20,7 +20,7 @@ pub use words::shown;
 
 use super::model::Space;
 use super::value::{Name, Value};
-use super::verdict::{Failure, RecordedBy, RuleResult, Verdict};
+use super::verdict::{Failure, GatheredTrace, RecordedBy, RuleResult, Verdict};
 
 /// Everything that led to one verdict.
 #[derive(Debug, Clone, PartialEq)]
@@ -121,6 +121,8 @@ pub enum Told {
         value: Shown,
     },
     Record(RecordTold),
+    /// A model on another server was asked.
+    Gathered(GatheredTrace),
     Failed(Failure),
 }
 

@@ -1,6 +1,6 @@
 //! What each step of a trace says of itself, with what it was evaluated from.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::conditions::Where;
 use super::drawn_up::{Flowing, Teller};
@@ -65,8 +65,7 @@ impl<'f> Teller<'f> {
                 self.obstacle(&told, by);
                 Some(Told::Record(told))
             }
-            // The answer itself stands at the model that it is of.
-            Step::Gathered(_) => None,
+            Step::Gathered(answer) => Some(Told::Gathered(answer.clone())),
             Step::Failed(failure) => Some(Told::Failed(failure.clone())),
         };
         if let Some(told) = told {
@@ -112,11 +111,12 @@ impl<'f> Teller<'f> {
         let Code::RuleSet { takes, .. } = &expression.code else { return None };
         let locals = self.hidden_takes(takes, node.site);
         let mut rules = Vec::with_capacity(results.len());
+        let asked: BTreeMap<Site, &Evaluated> = node.below.iter().map(|below| (below.site, below)).collect();
         for (index, (rule, result)) in set.rules.iter().zip(results).enumerate() {
             let position = |at: usize| u16::try_from(at).unwrap_or(u16::MAX);
             let site = Site::Rule { set: position(at), rule: position(index) };
             let place = Where { flow: self.on.flow, hidden: &self.hidden, site, locals: &locals };
-            let condition = place.condition(&rule.condition, node.below.iter().find(|n| n.site == site));
+            let condition = place.condition(&rule.condition, asked.get(&site).copied());
             let outcome = rule.outcome.and_then(|at| self.on.flow.outcomes.get(usize::from(at))).cloned();
             rules.push(RuleTold {
                 id: rule.id.clone(),

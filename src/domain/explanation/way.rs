@@ -16,6 +16,8 @@ use crate::domain::verdict::{RecordedBy, RuleResult};
 const MOST_ROUNDS: usize = 12;
 /// Obstacles of which each is taken away alone.
 const MOST_ALONE: usize = 50;
+/// Ticks of all evaluations for one outcome: of large flows fewer obstacles are looked behind.
+const MOST_TICKS: u64 = 500_000;
 
 /// A condition that led to where the script is.
 #[derive(Debug, Clone)]
@@ -130,7 +132,7 @@ impl<'f> Teller<'f> {
                 }
             }
             // What failed does not become right by being looked away from.
-            RecordedBy::IfItFails(_) | RecordedBy::OnError | RecordedBy::OnInvalid => {}
+            RecordedBy::OnError | RecordedBy::OnInvalid | RecordedBy::IfItFails(_) => {}
         }
         self.obstacles.push(Obstacle {
             outcome: told.outcome.clone(),
@@ -192,7 +194,10 @@ impl Asked<'_> {
         alone: &mut BTreeMap<String, Name>,
     ) -> WhyNot {
         let mut in_the_way = self.stricter(&account.obstacles, at);
-        for obstacle in in_the_way.iter_mut().take(MOST_ALONE).filter(|obstacle| !obstacle.gone.is_empty()) {
+        let runs = usize::try_from(MOST_TICKS / account.verdict.ticks.max(1)).unwrap_or(usize::MAX);
+        for obstacle in
+            in_the_way.iter_mut().take(runs.clamp(1, MOST_ALONE)).filter(|obstacle| !obstacle.gone.is_empty())
+        {
             let key = format!("{:?}", obstacle.gone);
             let without = || self.account(assumed(&obstacle.gone)).verdict.outcome;
             obstacle.alone = Some(alone.entry(key).or_insert_with(without).clone());
@@ -208,7 +213,7 @@ impl Asked<'_> {
             then.extend(without.into_iter().filter(|new| !in_the_way.iter().any(|known| known.is(new))));
         }
         let mut standing = in_the_way.clone();
-        for _ in 0..MOST_ROUNDS {
+        for _ in 0..runs.clamp(1, MOST_ROUNDS) {
             let more: Vec<Gone> =
                 standing.iter().flat_map(|o| o.gone.iter().copied()).filter(|g| !gone.contains(g)).collect();
             if more.is_empty() {

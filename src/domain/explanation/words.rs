@@ -10,6 +10,7 @@ use crate::domain::value::Value;
 const LONGEST: usize = 72;
 /// Decimals of a number that is shown: further ones mostly are noise of its arithmetic.
 const DECIMALS: usize = 6;
+const MOST_DECIMALS: u32 = 6;
 
 /// A value in one line: texts in quotes, numbers to six decimals, what is long cut.
 #[must_use]
@@ -18,6 +19,9 @@ pub fn shown(value: &Value) -> String {
         Value::Missing => "missing".to_owned(),
         Value::Boolean(truth) => truth.to_string(),
         Value::Integer(number) => number.to_string(),
+        Value::Decimal(number) if number.scale() > MOST_DECIMALS => {
+            number.round_dp(MOST_DECIMALS).normalize().to_string()
+        }
         Value::Decimal(number) => number.to_string(),
         Value::Number(number) => rounded(*number),
         Value::Text(text) => format!("\"{}\"", text.escape_debug()),
@@ -59,6 +63,7 @@ pub(super) fn sides(a: &Value, b: &Value) -> (String, String) {
     let (left, right) = (shown(a), shown(b));
     let number = |value: &Value, text: &str| match value {
         Value::Number(number) => number.to_string(),
+        Value::Decimal(number) => number.to_string(),
         _ => text.to_owned(),
     };
     let is_same = decimal(&left).zip(decimal(&right)).is_some_and(|(a, b)| a == b);

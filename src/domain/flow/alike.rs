@@ -42,11 +42,6 @@ impl Flow {
         formula(self) == formula(other)
     }
 
-    #[must_use]
-    pub fn is_script_alike(&self, other: &Self) -> bool {
-        self.script.body == other.script.body && self.script.functions == other.script.functions
-    }
-
     /// 1-based line of a span of the script.
     #[must_use]
     pub fn script_line(&self, span: Span) -> u32 {

@@ -375,14 +375,11 @@ impl<'a> Machine<'a> {
             Code::SubFlow { index, takes } => return self.sub_flow(*index, takes, expression.span),
             Code::Need { index, with } => return self.need(*index, with, expression.span),
             Code::InList { item, list } => return self.in_list(item, *list, expression.span),
+            Code::Apply(_) | Code::Verb { .. } if self.is_silent(expression) => Value::Missing,
             Code::Apply(of) => {
                 let of = self.value(of)?;
-                if self.is_silent(expression) {
-                    return Ok(Value::Missing);
-                }
                 return self.apply(&of, expression.span);
             }
-            Code::Verb { .. } if self.is_silent(expression) => Value::Missing,
             Code::Verb { outcome, reasons, output } => {
                 return self.verb(*outcome, reasons, output, expression.span);
             }

@@ -5,6 +5,7 @@ mod admit;
 mod alike;
 mod blocks;
 mod compile;
+pub mod constants;
 pub mod derive;
 mod ending;
 mod lists;

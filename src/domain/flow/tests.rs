@@ -15,6 +15,7 @@ mod words;
 use std::collections::BTreeMap;
 
 mod exactness;
+mod explanations;
 mod predicates;
 
 use super::*;

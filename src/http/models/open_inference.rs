@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use actix_web::HttpResponse;
 use actix_web::http::{Method, header};
+use actix_web::web::Bytes;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
@@ -13,7 +14,7 @@ use super::super::asked::Asked;
 use super::super::problem::Problem;
 use super::answer::{self, Words, answer};
 use super::infer_answer::{self, HEAD_LENGTH};
-use super::{infer_body, server};
+use super::{aside, infer_body, server};
 use crate::predict::{Batch, Models, PredictError, Servable, Which};
 
 pub(in crate::http) async fn open_inference(asked: Asked) -> Result<HttpResponse, Problem> {
@@ -100,20 +101,27 @@ async fn infer(mut asked: Asked, servable: &Arc<Servable>) -> Result<Answered, P
         }
     };
     let body = asked.model_body().await?;
-    Ok(answers(servable, &body, head).await)
+    Ok(answers(servable, body, head).await)
 }
 
-async fn answers(servable: &Arc<Servable>, body: &[u8], head: Option<usize>) -> Answered {
+async fn answers(servable: &Arc<Servable>, body: Bytes, head: Option<usize>) -> Answered {
+    let (own, size) = (Arc::clone(servable), body.len());
+    let (id, outputs, answers) = aside(size, move || read_and_ask(&own, &body, head)).await?;
+    Ok(infer_answer::respond(servable, id.as_deref(), &outputs, &answers))
+}
+
+/// The request's id, whether each output is sent as bytes, and the answers.
+type Answers = (Option<String>, Vec<bool>, Vec<f64>);
+
+fn read_and_ask(servable: &Servable, body: &[u8], head: Option<usize>) -> Result<Answers, PredictError> {
     let started = Instant::now();
     let read = || {
-        let mut request = infer_body::read(body, head)?;
+        let request = infer_body::read(body, head)?;
         let outputs = infer_answer::outputs(servable, &request)?;
-        let batch = Batch::of_tensors(servable.model(), std::mem::take(&mut request.tensors))?;
-        Ok((request.id, outputs, batch))
+        Ok((request.id, outputs, Batch::of_tensors(servable.model(), request.tensors)?))
     };
     let (id, outputs, batch) = read().inspect_err(|_: &PredictError| servable.refused(started.elapsed()))?;
-    let answers = servable.predict(batch).await?;
-    Ok(infer_answer::respond(servable, id.as_deref(), &outputs, &answers))
+    Ok((id, outputs, servable.predict_here(&batch)?))
 }
 
 fn statistics(models: &Models, name: Option<&str>) -> HttpResponse {

@@ -2,8 +2,12 @@
 //! server reads it, whatever case it is written in. Absent on purpose: what a label in a status' address would mean,
 //! which that server ignores too.
 
+use std::sync::Arc;
+use std::time::Instant;
+
 use actix_web::HttpResponse;
 use actix_web::http::Method;
+use actix_web::web::Bytes;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
@@ -11,7 +15,7 @@ use super::super::asked::Asked;
 use super::super::problem::Problem;
 use super::answer::{self, Words};
 use super::predict_body::Form;
-use super::{examples, predict_body};
+use super::{aside, examples, predict_body};
 use crate::predict::{PredictError, Servable, Table, VersionStatus, Which};
 
 /// What an address and a method ask for.
@@ -62,7 +66,7 @@ pub(in crate::http) async fn tensorflow(mut asked: Asked) -> Result<HttpResponse
         | Wanted::Explain { model, which } => match table.find(model, which.which()) {
             Ok(servable) => {
                 let body = asked.model_body().await?;
-                ask(&wanted, &servable, &body).await
+                ask(&wanted, &servable, body).await
             }
             Err(error) => Err(error),
         },
@@ -70,24 +74,27 @@ pub(in crate::http) async fn tensorflow(mut asked: Asked) -> Result<HttpResponse
     Ok(answer::settle(answered, Words::TensorFlow))
 }
 
-async fn ask(
-    wanted: &Wanted,
-    servable: &std::sync::Arc<Servable>,
-    body: &[u8],
-) -> Result<HttpResponse, PredictError> {
-    let started = std::time::Instant::now();
-    let read = match wanted {
-        Wanted::Predict { .. } => predict_body::read(servable.model(), body),
-        _ => examples::read(servable.model(), body).map(|batch| (batch, Form::Rows)),
-    };
-    let (batch, form) = read.inspect_err(|_| servable.refused(started.elapsed()))?;
-    let answers = servable.predict(batch).await?;
+async fn ask(wanted: &Wanted, servable: &Arc<Servable>, body: Bytes) -> Result<HttpResponse, PredictError> {
+    let is_predict = matches!(wanted, Wanted::Predict { .. });
+    let (own, size) = (Arc::clone(servable), body.len());
+    let (answers, form) = aside(size, move || answers(is_predict, &own, &body)).await?;
     match wanted {
         Wanted::Classify { .. } => classified(servable, &answers),
         Wanted::Regress { .. } => Ok(both(&answers)),
         _ if form == Form::Columns => Ok(answer::answer(&Outputs { outputs: &answers })),
         _ => Ok(answer::answer(&Predictions { predictions: &answers })),
     }
+}
+
+fn answers(is_predict: bool, servable: &Servable, body: &[u8]) -> Result<(Vec<f64>, Form), PredictError> {
+    let started = Instant::now();
+    let read = if is_predict {
+        predict_body::read(servable.model(), body)
+    } else {
+        examples::read(servable.model(), body).map(|batch| (batch, Form::Rows))
+    };
+    let (batch, form) = read.inspect_err(|_| servable.refused(started.elapsed()))?;
+    Ok((servable.predict_here(&batch)?, form))
 }
 
 #[derive(Serialize)]

@@ -18,6 +18,7 @@ use serde::Serialize;
 pub use text::text;
 
 use self::goals::Item;
+pub(super) use self::goals::Texts;
 use super::evidence::Evidence;
 use crate::bundle::cases::Prepared;
 use crate::bundle::{BASE, FlowRevision};

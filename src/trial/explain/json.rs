@@ -102,6 +102,11 @@ fn told(step: &Told) -> Json {
             "step": "computed", "line": line, "text": text, "value": shown(value),
         }),
         Told::Record(told) => record(told),
+        Told::Gathered(answer) => json!({
+            "step": "gathered", "name": &*answer.name, "endpoint": answer.endpoint.as_deref(),
+            "version": answer.version.as_deref(), "attempts": answer.attempts, "latency_us": answer.latency_us,
+            "answer": answer.answer, "failed": answer.failed.as_deref(),
+        }),
         Told::Failed(failure) => json!({
             "step": "failed", "name": failure.step, "code": failure.code, "line": failure.line,
             "detail": failure.detail,

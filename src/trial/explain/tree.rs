@@ -3,7 +3,8 @@
 use crate::documents::findings::Colour;
 use crate::documents::outline::{Branch, draw};
 use crate::domain::explanation::{
-    Condition, Explanation, ModelTold, Obstacle, Read, RecordTold, RuleTold, Told, Truth, WhyNot,
+    CharacteristicTold, Condition, Explanation, ModelTold, Obstacle, Read, RecordTold, RowMissed, RuleTold,
+    Told, Truth, WhyNot,
 };
 use crate::domain::value::Name;
 use crate::domain::verdict::{RecordedBy, RuleResult};
@@ -136,34 +137,10 @@ impl Ink<'_> {
             Told::Rules { name, rules, not_asked, points: sum } => self.rules(name, rules, *not_asked, *sum),
             Told::Model(model) => self.model(model),
             Told::Scorecard { name, base_points, points: sum, characteristics } => {
-                let lines = characteristics.iter().map(|told| {
-                    let lost = told.best.saturating_sub(told.points);
-                    let lost = if lost == 0 { String::new() } else { format!(", {lost} below the best") };
-                    let reason = told.reason.as_ref().map(|code| format!("  {code}")).unwrap_or_default();
-                    let first = format!("{} {}", told.name, told.value.text());
-                    (first, format!("{:<16}  {}{lost}{reason}", told.bin, points(told.points)), Vec::new())
-                });
-                let mut below = vec![Branch::leaf(format!("base  {}", points(*base_points)))];
-                below.extend(aligned(lines.collect()));
-                Branch { line: format!("scorecard {}: {}", self.shades.bold(name), points(*sum)), below }
+                self.scorecard(name, *base_points, *sum, characteristics)
             }
             Told::Table { name, columns, rows, output, missed } => {
-                let numbers: Vec<String> = rows.iter().map(ToString::to_string).collect();
-                let which = match rows.as_slice() {
-                    [] => "no row".to_owned(),
-                    [_] => format!("row {}", numbers.join("")),
-                    _ => format!("rows {}", numbers.join(", ")),
-                };
-                let gave = if output.is_empty() { String::new() } else { format!(" → {}", listed(output)) };
-                let line =
-                    format!("table {} with {}: {which}{gave}", self.shades.bold(name), listed(columns));
-                let below = missed.iter().map(|row| {
-                    Branch::leaf(
-                        self.shades
-                            .aside(&format!("not row {}: {} is not {}", row.row, row.column, row.cell)),
-                    )
-                });
-                Branch { line, below: below.collect() }
+                self.table(name, columns, rows, (output, missed))
             }
             Told::List { name, value, is_listed } => {
                 let word = if *is_listed { "in" } else { "not in" };
@@ -177,6 +154,7 @@ impl Ink<'_> {
                 let line = format!("flow {}: {outcome}{because}{degraded}", self.shades.bold(name));
                 Branch { line, below: self.steps(steps) }
             }
+            Told::Record(record) => self.record(record),
             Told::Need { name, with, answer } => {
                 let answer = answer.as_ref().map_or("no answer".to_owned(), |answer| answer.text());
                 Branch::leaf(format!("need {} with {}: {answer}", self.shades.bold(name), with.text()))
@@ -195,11 +173,55 @@ impl Ink<'_> {
                 let at = self.shades.aside(&format!("  line {line}"));
                 Branch::leaf(format!("{text}: {}{at}", value.text()))
             }
-            Told::Record(record) => self.record(record),
+            Told::Gathered(answer) => {
+                let from = answer.endpoint.as_deref().unwrap_or("no server");
+                let said = match (answer.answer, &answer.failed) {
+                    (Some(answer), _) => answer.to_string(),
+                    (None, Some(code)) => format!("no answer ({code})"),
+                    (None, None) => "no answer".to_owned(),
+                };
+                Branch::leaf(format!("model {} asked at {from}: {said}", self.shades.bold(&answer.name)))
+            }
             Told::Failed(failure) => Branch::leaf(
                 self.shades.bold(&format!("failed: {}: {} ({})", failure.step, failure.detail, failure.code)),
             ),
         }
+    }
+
+    fn scorecard(&self, name: &Name, base_points: i64, sum: i64, all: &[CharacteristicTold]) -> Branch {
+        let lines = all.iter().map(|told| {
+            let lost = told.best.saturating_sub(told.points);
+            let lost = if lost == 0 { String::new() } else { format!(", {lost} below the best") };
+            let reason = told.reason.as_ref().map(|code| format!("  {code}")).unwrap_or_default();
+            let first = format!("{} {}", told.name, told.value.text());
+            (first, format!("{:<16}  {}{lost}{reason}", told.bin, points(told.points)), Vec::new())
+        });
+        let mut below = vec![Branch::leaf(format!("base  {}", points(base_points)))];
+        below.extend(aligned(lines.collect()));
+        Branch { line: format!("scorecard {}: {}", self.shades.bold(name), points(sum)), below }
+    }
+
+    fn table(
+        &self,
+        name: &Name,
+        columns: &[Read],
+        rows: &[u32],
+        (output, missed): (&[Read], &[RowMissed]),
+    ) -> Branch {
+        let numbers: Vec<String> = rows.iter().map(ToString::to_string).collect();
+        let which = match rows {
+            [] => "no row".to_owned(),
+            [_] => format!("row {}", numbers.join("")),
+            _ => format!("rows {}", numbers.join(", ")),
+        };
+        let gave = if output.is_empty() { String::new() } else { format!(" → {}", listed(output)) };
+        let line = format!("table {} with {}: {which}{gave}", self.shades.bold(name), listed(columns));
+        let below = missed.iter().map(|row| {
+            Branch::leaf(
+                self.shades.aside(&format!("not row {}: {} is not {}", row.row, row.column, row.cell)),
+            )
+        });
+        Branch { line, below: below.collect() }
     }
 
     fn rules(&self, name: &Name, rules: &[RuleTold], not_asked: usize, sum: i64) -> Branch {
@@ -306,7 +328,10 @@ impl Ink<'_> {
             };
             Branch { line: format!("{}: {}{decided}", part.shown, self.truth(part)), below: self.parts(part) }
         };
-        condition.parts.iter().map(part).collect()
+        let asked = condition.parts.iter().filter(|part| part.truth != Truth::NotAsked);
+        let is_one = condition.parts.len() > 1 && asked.clone().count() == 1;
+        // The first part settled it, and stands with its value in the line above.
+        if is_one { Vec::new() } else { asked.map(part).collect() }
     }
 
     fn why_not(&self, milder: &WhyNot) -> String {
