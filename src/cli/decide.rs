@@ -1,24 +1,30 @@
 //! `tollgate decide FLOW --facts FILE`: one decision, no server and no record. Absent on purpose: deciding.
 
-use std::io::Read as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
-use super::check;
+use super::explained::{self, Picture};
 use super::say::{Say, Trouble};
+use super::{check, declared, facts};
+use crate::bundle::{Built, Bundle, FlowRevision};
 use crate::config::Settings;
-use crate::documents::json::{self, JsonLimits};
+use crate::documents::findings::Colour;
 use crate::domain::value::Name;
-use crate::engine::{self, DecideError, DecideRequest, TraceLevel};
+use crate::engine::{self, DecideError, DecideRequest, Decision, TraceLevel};
+use crate::gather::Remotes;
 use crate::http::{decision_json, problem::Problem};
 
 /// One decision, no server; nothing is recorded.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   tollgate decide personal_loan --facts applicant.json
-  jq .facts request.json | tollgate decide personal_loan --facts - --trace full --format json")]
+  jq .facts request.json | tollgate decide personal_loan --facts - --trace full --format json
+  tollgate decide personal_loan --facts applicant.json --explain
+  tollgate decide personal_loan --facts applicant.json --picture way.svg")]
 pub(super) struct Decide {
     /// The flow that decides
     flow: String,
@@ -31,6 +37,18 @@ pub(super) struct Decide {
     /// What is shown of how it came about
     #[arg(long, value_enum, default_value_t = Trace::None)]
     trace: Trace,
+    /// Why: every step with what it read and gave, and what stood in the way of a milder outcome
+    #[arg(long)]
+    explain: bool,
+    /// Draw the way that the decision took: a file that ends with .svg, or with .mmd for Mermaid
+    #[arg(long, value_name = "FILE")]
+    picture: Option<PathBuf>,
+    /// Decide as of this time (RFC 3339); now if left out
+    #[arg(long, value_name = "TIME")]
+    at: Option<Timestamp>,
+    /// Ask no other server: models that answer elsewhere fail, as their flow says
+    #[arg(long)]
+    offline: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -42,7 +60,8 @@ enum Trace {
 
 impl Decide {
     pub(super) fn run(self, settings: &Settings, say: &Say) -> Result<ExitCode, Trouble> {
-        let facts = self.read_facts()?;
+        let kind = self.picture.as_deref().map(Picture::of).transpose()?;
+        let (facts, offline) = (facts::read(&self.facts)?, self.offline);
         let given_in = if self.facts == "-" { "stdin".to_owned() } else { format!("`{}`", self.facts) };
         let built = check::read(settings)?;
         let trace = match self.trace {
@@ -50,6 +69,7 @@ impl Decide {
             Trace::Summary => TraceLevel::Summary,
             Trace::Full => TraceLevel::Full,
         };
+        let is_explained = self.explain || self.picture.is_some();
         let request = DecideRequest {
             caller: Name::from("local"),
             flow: self.flow,
@@ -59,16 +79,31 @@ impl Decide {
             key: None,
             dry_run: true,
             deadline: None,
-            trace,
+            trace: if is_explained { TraceLevel::Full } else { trace },
             languages: Vec::new(),
         };
-        match engine::decide_once(&built.bundle, &request, Timestamp::now()) {
-            Ok(decision) => {
+        let now = self.at.unwrap_or_else(Timestamp::now);
+        match decided(&built.bundle, &request, now, offline)? {
+            Ok(mut decision) => {
+                if let (Some(file), Some(kind)) = (&self.picture, kind) {
+                    draw(&decision, &built, (file, kind), say)?;
+                }
+                if !self.explain && trace != TraceLevel::Full {
+                    decision.explanation = None;
+                }
                 let bytes = decision_json(&decision, trace)
                     .map_err(|error| Trouble::because("the decision cannot be shown", &error))?;
                 let shown: serde_json::Value = serde_json::from_slice(&bytes)
                     .map_err(|error| Trouble::because("the decision cannot be shown", &error))?;
-                say.result(&shown, || text(&shown))?;
+                let shown_text = match decision.explanation.as_deref().filter(|_| self.explain) {
+                    Some(explanation) => {
+                        let flow = decided_by(&built, &decision)?;
+                        let tree = explained::text(explanation, &flow, Colour::for_stdout());
+                        format!("{tree}\nrevision {}", decision.revision)
+                    }
+                    None => text(&shown),
+                };
+                say.result(&shown, || shown_text)?;
                 if let Some(need) = decision.needs.first() {
                     say.talk(&format!(
                         "not decided: the flow asks for `{0}`; add `{0}` to the facts in {1}",
@@ -79,9 +114,7 @@ impl Decide {
                 Ok(ExitCode::SUCCESS)
             }
             Err(DecideError::InvalidFacts(problems)) => {
-                for problem in &problems {
-                    say.talk(&format!("error: {} {}: {}", problem.pointer, problem.code, problem.detail));
-                }
+                facts::tell_problems(&problems, say);
                 Ok(ExitCode::from(1))
             }
             Err(error) => {
@@ -91,18 +124,40 @@ impl Decide {
             }
         }
     }
+}
 
-    fn read_facts(&self) -> Result<crate::domain::facts::Given, Trouble> {
-        let bytes = if self.facts == "-" {
-            let mut bytes = Vec::new();
-            std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)
-        } else {
-            std::fs::read(&self.facts)
-        };
-        let unread = |error| Trouble::because(&format!("`{}` cannot be read", self.facts), &error);
-        json::parse(&bytes.map_err(unread)?, JsonLimits::default())
-            .map_err(|error| Trouble::because(&format!("`{}` is not JSON", self.facts), &error))
+/// The flow, in its market, that made a decision.
+fn decided_by(built: &Built, decision: &Decision) -> Result<Arc<FlowRevision>, Trouble> {
+    declared::in_market(&declared::flow(built, &decision.flow)?, Some(&decision.market))
+}
+
+fn draw(
+    decision: &Decision,
+    built: &Built,
+    (file, kind): (&Path, Picture),
+    say: &Say,
+) -> Result<(), Trouble> {
+    let Some(explanation) = decision.explanation.as_deref() else { return Ok(()) };
+    let drawn = explained::picture(explanation, &*decided_by(built, decision)?, kind)?;
+    explained::write(file, &drawn, say)
+}
+
+/// Decides here; where the flow asks models on other servers, they are asked.
+fn decided(
+    bundle: &Bundle,
+    request: &DecideRequest,
+    now: Timestamp,
+    offline: bool,
+) -> Result<Result<Decision, DecideError>, Trouble> {
+    let flows = bundle.flow(&request.flow).into_iter();
+    let mut variants = flows.flat_map(|flow| std::iter::once(flow).chain(flow.markets.values()));
+    if offline || !variants.any(|variant| variant.flow.asks_elsewhere()) {
+        return Ok(engine::decide_once(bundle, request, now));
     }
+    super::wait(async {
+        let remotes = Remotes::new(tokio::runtime::Handle::current());
+        Ok(engine::decide_asking(bundle, request, now, Some(&remotes)).await)
+    })
 }
 
 fn text(decision: &serde_json::Value) -> String {

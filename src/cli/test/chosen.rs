@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::bundle::cases::{Case, Lot};
+use crate::bundle::cases::{Case, CaseFiles, Lot};
 use crate::bundle::{Built, FlowRevision};
 use crate::cli::say::Trouble;
 use crate::domain::diagnostic::{Diagnostic, Severity};
@@ -11,6 +11,7 @@ use crate::domain::value::Name;
 
 /// What a run looks at.
 pub(super) struct Chosen<'b> {
+    pub built: &'b Built,
     pub flows: Vec<ChosenFlow<'b>>,
     /// Flows that do not check: their cases cannot run.
     pub broken: Vec<String>,
@@ -24,6 +25,7 @@ pub(super) struct Chosen<'b> {
 pub(super) struct ChosenFlow<'b> {
     pub name: &'b Name,
     pub revision: &'b Arc<FlowRevision>,
+    pub files: &'b CaseFiles,
     pub cases: Vec<&'b Case>,
 }
 
@@ -40,7 +42,7 @@ impl<'b> Chosen<'b> {
             return Err(Trouble::new(what).help(format!("flows here: {}", names.join(", "))));
         }
         let is_part = !filters.is_empty();
-        let mut chosen = Self { flows: Vec::new(), broken: Vec::new(), errors: Vec::new(), is_part };
+        let mut chosen = Self { built, flows: Vec::new(), broken: Vec::new(), errors: Vec::new(), is_part };
         for (name, report) in built.flows.iter().filter(|(name, _)| wanted(name)) {
             let errors = report.diagnostics.iter().filter(|found| found.severity == Severity::Error);
             chosen.errors.extend(errors.cloned());
@@ -52,7 +54,7 @@ impl<'b> Chosen<'b> {
             let cases: Vec<&Case> =
                 all.iter().filter(|case| !is_part || filters.iter().any(|f| takes(f, case, all))).collect();
             if !is_part || !cases.is_empty() {
-                chosen.flows.push(ChosenFlow { name, revision, cases });
+                chosen.flows.push(ChosenFlow { name, revision, files: &report.cases, cases });
             }
         }
         if is_part && chosen.flows.is_empty() && chosen.broken.is_empty() {

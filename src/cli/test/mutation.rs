@@ -12,7 +12,6 @@ use jiff::Timestamp;
 
 use super::chosen::Chosen;
 use super::coverage::percent;
-use crate::bundle::Built;
 use crate::cli::say::{Say, Trouble};
 use crate::trial::mutation::{self, Cases, Found, MutantsBody, SurvivorBody};
 
@@ -20,14 +19,11 @@ use crate::trial::mutation::{self, Cases, Found, MutantsBody, SurvivorBody};
 #[derive(Debug, Args)]
 pub(super) struct MutationArgs {
     /// Change the flows one small step at a time, and list the changes that no case notices
-    #[arg(long, conflicts_with = "watch")]
+    #[arg(long, conflicts_with = "watch", group = "finds_cases")]
     mutate: bool,
     /// Exit with 1 where the cases notice less than this share of the changes
     #[arg(long, value_name = "PERCENT", value_parser = percent, conflicts_with = "watch")]
     mutate_min: Option<f64>,
-    /// Add cases that notice them to the flow's cases/from_mutants.yaml
-    #[arg(long, requires = "mutate")]
-    write: bool,
 }
 
 /// What the cases would miss, and whether that is little enough.
@@ -42,39 +38,39 @@ impl MutationArgs {
         self.mutate || self.mutate_min.is_some()
     }
 
-    /// Tries the mutants of every chosen flow, and writes the cases if that was asked.
+    /// Tries the mutants of every chosen flow, and writes the cases below `rules` if that is there.
     pub(super) fn look(
         &self,
-        (chosen, built): (&Chosen<'_>, &Built),
+        chosen: &Chosen<'_>,
         (now, threads): (Timestamp, NonZeroUsize),
-        rules: &Path,
+        rules: Option<&Path>,
         say: &Say,
     ) -> Result<Mutants, Trouble> {
         let bar = say.progress(None);
         let mut flows: Vec<Found> = Vec::new();
         for flow in &chosen.flows {
-            let Some(report) = built.flows.get(flow.name) else { continue };
             bar.set_message(flow.name.to_string());
-            let cases = Cases { cases: &flow.cases, sets: &report.cases.sets, now, threads };
+            let cases = Cases { cases: &flow.cases, sets: &flow.files.sets, now, threads };
             let progress = |done: usize, of: usize| {
                 let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
                 say.steps(&bar, count(done), count(of));
             };
-            let found = mutation::mutate(flow.name, flow.revision, cases, &built.bundle.models, &progress);
+            let found =
+                mutation::mutate(flow.name, flow.revision, cases, &chosen.built.bundle.models, &progress);
             flows.push(found.map_err(|failing| {
                 Trouble::new(failing.to_string()).help("run `tollgate test` and make the cases hold first")
             })?);
         }
         bar.finish_and_clear();
-        if self.write {
+        if let Some(rules) = rules {
             for found in flows.iter().filter(|found| !found.cases.is_empty()) {
                 write(rules, found, say)?;
             }
         }
-        let body = mutation::body(&flows, &built.sources);
+        let body = mutation::body(&flows, &chosen.built.sources);
         let reached = mutation::percent(&flows);
         let is_enough = self.mutate_min.is_none_or(|least| reached >= least);
-        let mut text = text(&body, self.write);
+        let mut text = text(&body, rules.is_some());
         if let Some(least) = self.mutate_min.filter(|_| !is_enough) {
             let _ = write!(text, "\nthat is below the {least}% that `--mutate-min` asks for");
         }
