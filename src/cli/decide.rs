@@ -1,4 +1,9 @@
-//! `tollgate decide FLOW --facts FILE`: one decision, no server and no record. Absent on purpose: deciding.
+//! `tollgate decide FLOW --facts FILE`: one decision, no server and no record; with `--batch FILE` a file of them.
+//! Absent on purpose: deciding.
+
+mod batch;
+mod markdown;
+mod text;
 
 use std::io::Read as _;
 use std::process::ExitCode;
@@ -14,23 +19,30 @@ use crate::domain::value::Name;
 use crate::engine::{self, DecideError, DecideRequest, TraceLevel};
 use crate::http::{decision_json, problem::Problem};
 
-/// One decision, no server; nothing is recorded.
+/// One decision, or a file of them; no server, nothing is recorded.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   tollgate decide personal_loan --facts applicant.json
-  jq .facts request.json | tollgate decide personal_loan --facts - --trace full --format json")]
+  jq .facts request.json | tollgate decide personal_loan --facts - --trace full --format json
+  tollgate decide personal_loan --batch applicants.csv --out decisions.csv
+  tollgate decide personal_loan --batch applicants.parquet --label outcome --bad bad --groups sex \\
+      --compare ../main --report report.html
+
+Exit codes of a file: 0 every row was decided, 1 some were refused or ask for more, 2 could not run")]
 pub(super) struct Decide {
     /// The flow that decides
     flow: String,
     /// The facts: a JSON object; `-` reads stdin
-    #[arg(long, value_name = "FILE")]
-    facts: String,
+    #[arg(long, value_name = "FILE", required_unless_present = "batch")]
+    facts: Option<String>,
     /// The market; base if left out
     #[arg(long)]
     market: Option<String>,
     /// What is shown of how it came about
     #[arg(long, value_enum, default_value_t = Trace::None)]
     trace: Trace,
+    #[command(flatten)]
+    file: batch::BatchFlags,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -42,8 +54,12 @@ enum Trace {
 
 impl Decide {
     pub(super) fn run(self, settings: &Settings, say: &Say) -> Result<ExitCode, Trouble> {
-        let facts = self.read_facts()?;
-        let given_in = if self.facts == "-" { "stdin".to_owned() } else { format!("`{}`", self.facts) };
+        if self.file.is_asked() {
+            return self.file.run(&self.flow, self.market.as_deref(), settings, say);
+        }
+        let from = self.facts.as_deref().unwrap_or("-");
+        let facts = read_facts(from)?;
+        let given_in = if from == "-" { "stdin".to_owned() } else { format!("`{from}`") };
         let built = check::read(settings)?;
         let trace = match self.trace {
             Trace::None => TraceLevel::None,
@@ -68,7 +84,7 @@ impl Decide {
                     .map_err(|error| Trouble::because("the decision cannot be shown", &error))?;
                 let shown: serde_json::Value = serde_json::from_slice(&bytes)
                     .map_err(|error| Trouble::because("the decision cannot be shown", &error))?;
-                say.result(&shown, || text(&shown))?;
+                say.result(&shown, || shown_as_text(&shown))?;
                 if let Some(need) = decision.needs.first() {
                     say.talk(&format!(
                         "not decided: the flow asks for `{0}`; add `{0}` to the facts in {1}",
@@ -92,20 +108,25 @@ impl Decide {
         }
     }
 
-    fn read_facts(&self) -> Result<crate::domain::facts::Given, Trouble> {
-        let bytes = if self.facts == "-" {
-            let mut bytes = Vec::new();
-            std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)
-        } else {
-            std::fs::read(&self.facts)
-        };
-        let unread = |error| Trouble::because(&format!("`{}` cannot be read", self.facts), &error);
-        json::parse(&bytes.map_err(unread)?, JsonLimits::default())
-            .map_err(|error| Trouble::because(&format!("`{}` is not JSON", self.facts), &error))
+    /// Whether a file of rows is decided.
+    pub(super) fn is_batch(&self) -> bool {
+        self.file.is_asked()
     }
 }
 
-fn text(decision: &serde_json::Value) -> String {
+fn read_facts(from: &str) -> Result<crate::domain::facts::Given, Trouble> {
+    let bytes = if from == "-" {
+        let mut bytes = Vec::new();
+        std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)
+    } else {
+        std::fs::read(from)
+    };
+    let unread = |error| Trouble::because(&format!("`{from}` cannot be read"), &error);
+    json::parse(&bytes.map_err(unread)?, JsonLimits::default())
+        .map_err(|error| Trouble::because(&format!("`{from}` is not JSON"), &error))
+}
+
+fn shown_as_text(decision: &serde_json::Value) -> String {
     let word =
         |name: &str| decision.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
     let needs = decision.get("needs").and_then(serde_json::Value::as_array);

@@ -5,3 +5,4 @@
 pub mod batch;
 pub mod coverage;
 mod evidence;
+pub mod report;

@@ -46,12 +46,8 @@ pub enum WriteError {
 
 /// Rows as lines of CSV, the fields quoted where they have to be.
 #[must_use]
-pub fn csv_lines<R: AsRef<[C]>, C: AsRef<[u8]>>(
-    separator: u8,
-    rows: impl IntoIterator<Item = R>,
-) -> Vec<u8> {
-    let mut writer =
-        csv::WriterBuilder::new().delimiter(separator).flexible(true).from_writer(Vec::new());
+pub fn csv_lines<R: AsRef<[C]>, C: AsRef<[u8]>>(separator: u8, rows: impl IntoIterator<Item = R>) -> Vec<u8> {
+    let mut writer = csv::WriterBuilder::new().delimiter(separator).flexible(true).from_writer(Vec::new());
     for row in rows {
         // Into memory: nothing can fail.
         let _infallible = writer.write_record(row.as_ref());

@@ -71,7 +71,9 @@ impl Finder<'_> {
                     _ => None,
                 }
             }
-            Node::Property { of, name } if matches!(name.text.as_str(), "probability" | "score" | "points") => {
+            Node::Property { of, name }
+                if matches!(name.text.as_str(), "probability" | "score" | "points") =>
+            {
                 match self.held(of)? {
                     Held::Step(step) => Some(Held::Score(step)),
                     Held::Score(_) => None,
@@ -85,7 +87,8 @@ impl Finder<'_> {
         let Some(Held::Score(score)) = self.held(score) else { return None };
         let (name, text) = match &number.node {
             Node::Name(name) => {
-                let threshold = self.flow.thresholds.iter().find(|threshold| threshold.name.value == *name)?;
+                let threshold =
+                    self.flow.thresholds.iter().find(|threshold| threshold.name.value == *name)?;
                 let ThresholdLiteral::Number(text) = &threshold.literal.value else { return None };
                 (name.clone(), text.clone())
             }

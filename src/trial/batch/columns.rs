@@ -42,7 +42,9 @@ pub enum ColumnsError {
     Missing { flow: String, inputs: Vec<String> },
     #[error("the columns `{whole}` and `{part}` both give `{whole}`")]
     Twice { whole: String, part: String },
-    #[error("`{column}` is an input of the flow `{flow}`, so it cannot be the label: what came later decides nothing")]
+    #[error(
+        "`{column}` is an input of the flow `{flow}`, so it cannot be the label: what came later decides nothing"
+    )]
     LabelIsInput { flow: String, column: String },
     #[error("the flow `{flow}` may read `{column}`, so it cannot be kept out of the decision")]
     GroupIsInput { flow: String, column: String },
@@ -218,7 +220,8 @@ impl Columns {
                 || self.is_withheld(column)
                 || header.targets.iter().any(|targets| targets.get(at).is_some_and(Option::is_some))
         };
-        let unused: Vec<_> = columns.iter().enumerate().filter(|(at, column)| !is_used(*at, column)).collect();
+        let unused: Vec<_> =
+            columns.iter().enumerate().filter(|(at, column)| !is_used(*at, column)).collect();
         if !unused.is_empty() {
             let inputs = || first.flow.inputs.iter().map(|input| &*input.name);
             let near = |column: &String| nearest(column, inputs()).map(str::to_owned);
@@ -226,8 +229,11 @@ impl Columns {
             return Err(ColumnsError::Unknown { flow: flow(), columns });
         }
         for (flow, targets) in layout.flows.iter().zip(&header.targets) {
-            let given: Vec<(&String, &Target)> =
-                columns.iter().zip(targets).filter_map(|(name, target)| Some((name, target.as_ref()?))).collect();
+            let given: Vec<(&String, &Target)> = columns
+                .iter()
+                .zip(targets)
+                .filter_map(|(name, target)| Some((name, target.as_ref()?)))
+                .collect();
             for (part, target) in given.iter().filter(|(_, target)| target.path.len() > 1) {
                 let whole = given.iter().find(|(_, other)| {
                     other.path.len() < target.path.len() && target.path.starts_with(&other.path)
@@ -263,9 +269,7 @@ impl Columns {
     /// Has a use of its own, whether the flow has an input of that name or not.
     fn is_beside(&self, column: &str) -> bool {
         let is = |name: &Option<String>| name.as_deref() == Some(column);
-        is(&self.named.reference)
-            || is(&self.market)
-            || self.named.groups.iter().any(|name| name == column)
+        is(&self.named.reference) || is(&self.market) || self.named.groups.iter().any(|name| name == column)
     }
 
     /// What a row says beside the facts.
@@ -299,7 +303,8 @@ impl Columns {
 
     /// The facts of a row for one flow of the layout.
     pub(super) fn facts(&self, written: &Written<'_>, layout: &Layout, flow: usize) -> Given {
-        let targets = || self.header.as_ref().and_then(|header| header.targets.get(flow)).into_iter().flatten();
+        let targets =
+            || self.header.as_ref().and_then(|header| header.targets.get(flow)).into_iter().flatten();
         let mut facts = Vec::new();
         match written {
             Written::Texts(cells) => {

@@ -210,7 +210,8 @@ impl Flips {
             })
             .collect();
         cells.sort_by_key(|cell| (rank(&cell.there), rank(&cell.here)));
-        let changed = |(code, [both, lost, gained]): (Name, [u64; 3])| ReasonChange { code, both, lost, gained };
+        let changed =
+            |(code, [both, lost, gained]): (Name, [u64; 3])| ReasonChange { code, both, lost, gained };
         let mut reasons: Vec<ReasonChange> = self.reasons.into_iter().map(changed).collect();
         reasons.retain(|reason| reason.lost + reason.gained > 0);
         Comparison {

@@ -260,7 +260,12 @@ fn shift(score: &Name, spread: &Spread, others: &[&Spread]) -> ScoreShift {
         / (own_rows + rest_rows - 2.0);
     let difference = spread.mean() - rest.mean();
     let cohens = (own_rows >= 2.0 && rest_rows >= 2.0 && pooled > 0.0).then(|| difference / pooled.sqrt());
-    ScoreShift { score: score.clone(), mean: spread.mean(), shift: cohens, ks: apart(spread, others).map(|found| found.1) }
+    ScoreShift {
+        score: score.clone(),
+        mean: spread.mean(),
+        shift: cohens,
+        ks: apart(spread, others).map(|found| found.1),
+    }
 }
 
 /// Holds a group against the reference.
@@ -299,8 +304,7 @@ fn wilson(hits: u64, rows: u64) -> [f64; 2] {
     }
     let (share, rows, z) = (hits as f64 / rows as f64, rows as f64, NINETY_FIVE);
     let middle = (share + z * z / (2.0 * rows)) / (1.0 + z * z / rows);
-    let half =
-        z / (1.0 + z * z / rows) * (share * (1.0 - share) / rows + z * z / (4.0 * rows * rows)).sqrt();
+    let half = z / (1.0 + z * z / rows) * (share * (1.0 - share) / rows + z * z / (4.0 * rows * rows)).sqrt();
     [(middle - half).max(0.0), (middle + half).min(1.0)]
 }
 
@@ -310,8 +314,7 @@ fn ratio_interval((hits, rows): (f64, f64), (other_hits, other_rows): (f64, f64)
     let (hits, rows) = (hits + more, rows + more);
     let (other_hits, other_rows) = (other_hits + more, other_rows + more);
     let ratio = (hits / rows) / (other_hits / other_rows);
-    let error =
-        ((1.0 - hits / rows) / hits + (1.0 - other_hits / other_rows) / other_hits).max(0.0).sqrt();
+    let error = ((1.0 - hits / rows) / hits + (1.0 - other_hits / other_rows) / other_hits).max(0.0).sqrt();
     [ratio * libm::exp(-NINETY_FIVE * error), ratio * libm::exp(NINETY_FIVE * error)]
 }
 
@@ -403,9 +406,18 @@ mod tests {
         let shown: Vec<_> = bands.iter().map(|(name, tally)| (name.as_str(), tally.counts.rows)).collect();
         assert_eq!(
             shown,
-            [("below 8", 80), ("8 to below 16", 80), ("16 to below 24", 80), ("24 to below 32", 80), ("from 32", 80)]
+            [
+                ("below 8", 80),
+                ("8 to below 16", 80),
+                ("16 to below 24", 80),
+                ("24 to below 32", 80),
+                ("from 32", 80)
+            ]
         );
-        assert_eq!((name("15"), name("32"), name("")), ("8 to below 16".into(), "from 32".into(), "not given".into()));
+        assert_eq!(
+            (name("15"), name("32"), name("")),
+            ("8 to below 16".into(), "from 32".into(), "not given".into())
+        );
         let words: BTreeMap<String, GroupTally> =
             (0..40).map(|at| (format!("w{at}"), tally(1, 2, 0.0))).collect();
         assert!(split(words).is_none());

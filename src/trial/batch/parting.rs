@@ -46,10 +46,14 @@ fn step(there: &Step, here: &Step) -> Option<String> {
                 .or_else(|| (was != is).then(|| format!("{about}: other points")))
         }
         (Step::Model { score: there, .. }, Step::Model { score: here, .. }) => {
-            let rounded = |score: &Option<crate::domain::verdict::Score>| score.map(|score| score.rounded.to_bits());
+            let rounded =
+                |score: &Option<crate::domain::verdict::Score>| score.map(|score| score.rounded.to_bits());
             (rounded(there) != rounded(here)).then(|| format!("{about}: another score"))
         }
-        (Step::Scorecard { points: was, bins: there, .. }, Step::Scorecard { points: is, bins: here, .. }) => {
+        (
+            Step::Scorecard { points: was, bins: there, .. },
+            Step::Scorecard { points: is, bins: here, .. },
+        ) => {
             let other = here.iter().find(|bin| {
                 !there.iter().any(|b| b.characteristic == bin.characteristic && b.points == bin.points)
             });

@@ -71,7 +71,8 @@ impl Spread {
 
     fn coarsen(&mut self) {
         let values = || self.counts.keys().map(|bits| f64::from_bits(*bits));
-        let (low, high) = (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max));
+        let (low, high) =
+            (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max));
         self.quantum = ((high - low) / self.most as f64 * 2.0).max(self.quantum * 2.0);
         let before = std::mem::take(&mut self.counts);
         for (bits, counts) in before {
@@ -83,13 +84,14 @@ impl Spread {
     pub(super) fn merge(&mut self, other: &Self) {
         if other.quantum > self.quantum {
             self.quantum = other.quantum;
-            self.counts = std::mem::take(&mut self.counts)
-                .into_iter()
-                .fold(HashMap::new(), |mut all, (bits, counts)| {
+            self.counts = std::mem::take(&mut self.counts).into_iter().fold(
+                HashMap::new(),
+                |mut all, (bits, counts)| {
                     let value = self.rounded(f64::from_bits(bits));
                     all.entry(value.to_bits()).or_insert_with(Counts::default).merge(counts);
                     all
-                });
+                },
+            );
         }
         for (value, counts) in other.sorted() {
             self.put(value, counts);

@@ -282,8 +282,7 @@ fn owner<'f, 'n>(flow: &'f Flow, name: &'n str) -> (&'f Flow, &'n str) {
 fn direction(flow: &Flow, name: &str) -> Direction {
     let (flow, name) = owner(flow, name);
     let is_card = flow.scorecards.iter().any(|card| *card.name == *name);
-    let gives_points =
-        flow.models.iter().any(|used| *used.name == *name && !used.model.gives_probability());
+    let gives_points = flow.models.iter().any(|used| *used.name == *name && !used.model.gives_probability());
     if is_card || gives_points { Direction::HigherIsSafer } else { Direction::HigherIsRiskier }
 }
 
