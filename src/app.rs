@@ -11,11 +11,14 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::audit::{Audit, OpenError, QueueLimits, StoreError, StoreSettings};
-use crate::config::{RequireCases, Settings};
+use crate::config::{RequireCases, Serving, Settings};
 use crate::engine::{self, Engine};
-use crate::http::access::{Guard, Reach};
+use crate::gather::Remotes;
+use crate::grpc;
+use crate::http::access::{Guard, ModelDoors, Reach};
 use crate::http::{self, Doors, Service};
-use crate::release::{Release, ReleaseSettings, Watching};
+use crate::predict::Models;
+use crate::release::{ModelFolder, ModelSource, Release, ReleaseSettings, Watching};
 use crate::store::{KeyRing, Keys};
 use crate::telemetry::{self, TelemetryError};
 
@@ -26,8 +29,12 @@ pub(crate) const SHIPPING: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Application {
     address: SocketAddr,
+    grpc: Option<grpc::Running>,
+    grace: Duration,
     doors: Arc<Doors>,
-    service: Service,
+    /// What closes at the end; nothing where only models are served.
+    audit: Option<Arc<Audit>>,
+    models: Arc<Models>,
     server: ServerHandle,
     serving: JoinHandle<std::io::Result<()>>,
     tasks: Vec<JoinHandle<()>>,
@@ -85,6 +92,8 @@ pub enum StartError {
 pub enum RunError {
     #[error("the HTTP server failed")]
     Server(#[source] std::io::Error),
+    #[error("the gRPC server failed")]
+    Grpc(#[source] std::io::Error),
 }
 
 /// Asks an application to stop, from anywhere.
@@ -107,27 +116,44 @@ impl Application {
     /// What kept it from starting; nothing is left running.
     pub async fn build(settings: Settings) -> Result<Self, StartError> {
         let metrics = telemetry::start_metrics()?;
-        let audit = Arc::new(Audit::open(store_settings(&settings)).await.map_err(StartError::Audit)?);
+        let audit = match settings.serving {
+            Serving::Everything => {
+                let audit = Audit::open(store_settings(&settings)).await.map_err(StartError::Audit)?;
+                Some(Arc::new(audit))
+            }
+            Serving::ModelsOnly => None,
+        };
         let url = settings.database_url.as_ref().map(|url| url.expose());
         let keys = Keys::open(&settings.data, url).await.map_err(StartError::OpenKeys)?;
         let ring = KeyRing::open(keys).await.map_err(StartError::Keys)?;
-        let bound = |source| StartError::Bind { address: settings.http, source };
         let is_unguarded = ring.is_empty();
-        if is_unguarded && !settings.http.ip().is_loopback() {
-            return Err(StartError::NoKeys { address: settings.http });
+        let is_open = settings.serving == Serving::ModelsOnly && settings.model_doors == ModelDoors::Open;
+        let beyond = std::iter::once(settings.http).chain(settings.grpc).find(|a| !a.ip().is_loopback());
+        if let Some(address) = beyond.filter(|_| is_unguarded && !is_open) {
+            return Err(StartError::NoKeys { address });
         }
-        let listener = TcpListener::bind(settings.http).map_err(bound)?;
-        let address = listener.local_addr().map_err(bound)?;
+        let (listener, address) = bind(settings.http)?;
+        let grpc_listener = settings.grpc.map(bind).transpose()?;
         let doors = Arc::new(Doors::new(settings.http_settings(), metrics.render()));
         let reach = if address.ip().is_loopback() { Reach::Loopback } else { Reach::Beyond };
-        doors.admit_keys(Guard { ring: ring.clone(), reach });
-        let server = http::serve(listener, Arc::clone(&doors)).map_err(bound)?;
+        doors.admit_keys(Guard { ring: ring.clone(), reach, model_doors: settings.model_doors });
+        let failed = |address| move |source| StartError::Bind { address, source };
+        let server = http::serve(listener, Arc::clone(&doors)).map_err(failed(address))?;
+        let grpc = match grpc_listener {
+            Some((listener, address)) => {
+                Some(grpc::serve(listener, Arc::clone(&doors)).map_err(failed(address))?)
+            }
+            None => None,
+        };
         let handle = server.handle();
         let serving = tokio::spawn(server);
-        let service = match open(&settings, audit).await {
-            Ok(service) => service,
+        let (models, watching) = match open(&settings, audit.clone(), &doors).await {
+            Ok(opened) => opened,
             Err(error) => {
                 handle.stop(false).await;
+                if let Some(grpc) = grpc {
+                    grpc.stop(Duration::ZERO).await;
+                }
                 return Err(error);
             }
         };
@@ -137,17 +163,40 @@ impl Application {
                  `tollgate keys create` closes it"
             );
         }
-        let tasks = vec![metrics.spawn_upkeep(), tokio::spawn(ring.keep_fresh())];
-        let watching = service.release.watch();
-        doors.open(service.clone());
+        let tasks = vec![metrics.spawn_upkeep(), tokio::spawn(ring.keep_fresh()), models.follow()];
         let (stop, _) = watch::channel(StopStage::Run);
-        Ok(Self { address, doors, service, server: handle, serving, tasks, watching, stop })
+        let grace = settings.shutdown_grace;
+        Ok(Self {
+            address,
+            grpc,
+            grace,
+            doors,
+            audit,
+            models,
+            server: handle,
+            serving,
+            tasks,
+            watching,
+            stop,
+        })
     }
 
     /// Where it listens: the port that was picked, when 0 was asked for.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it listens for gRPC, if it does.
+    #[must_use]
+    pub fn grpc_address(&self) -> Option<SocketAddr> {
+        self.grpc.as_ref().map(grpc::Running::address)
+    }
+
+    /// The models that are served by themselves.
+    #[must_use]
+    pub fn models(&self) -> &Arc<Models> {
+        &self.models
     }
 
     #[must_use]
@@ -158,7 +207,8 @@ impl Application {
     /// What scripts wait for on stderr.
     #[must_use]
     pub fn ready_line(&self) -> String {
-        format!("listening http={} grpc=-", self.address)
+        let grpc = self.grpc_address().map_or_else(|| "-".to_owned(), |address| address.to_string());
+        format!("listening http={} grpc={grpc}", self.address)
     }
 
     /// From now on SIGTERM and SIGINT stop it.
@@ -184,6 +234,9 @@ impl Application {
                 let result = ended.unwrap_or_else(|error| Err(std::io::Error::other(error)));
                 return result.map(|()| Ended::Finished).map_err(RunError::Server);
             }
+            ended = grpc_ended(self.grpc.as_mut()) => {
+                return ended.map(|()| Ended::Finished).map_err(RunError::Grpc);
+            }
         }
         tracing::info!("stopping: no new requests, finishing those that came");
         self.doors.begin_to_stop();
@@ -191,33 +244,75 @@ impl Application {
         let at_once = asked.wait_for(|stage| *stage == StopStage::AtOnce);
         tokio::select! {
             _ = at_once => Ok(Ended::AtOnce),
-            finished = Self::finish(&self.server, &self.service, &self.tasks) => finished,
+            finished = Self::finish((&self.server, self.grpc, self.grace), self.audit.as_deref(), &self.tasks) => {
+                finished
+            }
         }
     }
 
     async fn finish(
-        server: &ServerHandle,
-        service: &Service,
+        (server, grpc, grace): (&ServerHandle, Option<grpc::Running>, Duration),
+        audit: Option<&Audit>,
         tasks: &[JoinHandle<()>],
     ) -> Result<Ended, RunError> {
-        server.stop(true).await;
+        let grpc_stopped = async {
+            if let Some(grpc) = grpc {
+                grpc.stop(grace).await;
+            }
+        };
+        tokio::join!(server.stop(true), grpc_stopped);
         for task in tasks {
             task.abort();
         }
-        service.audit.close(SHIPPING).await;
+        if let Some(audit) = audit {
+            audit.close(SHIPPING).await;
+        }
         tracing::info!("stopped");
         Ok(Ended::Finished)
     }
 }
 
-/// What is in force, then the engine: each needs the one before, and all need the records.
-async fn open(settings: &Settings, audit: Arc<Audit>) -> Result<Service, StartError> {
+fn bind(wanted: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Bind { address: wanted, source };
+    let listener = TcpListener::bind(wanted).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}
+
+/// When gRPC ends by itself; never, if there is none.
+async fn grpc_ended(grpc: Option<&mut grpc::Running>) -> std::io::Result<()> {
+    match grpc {
+        Some(grpc) => grpc.ended().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What is in force, then the engine, then the doors: each needs the one before. Without records there are only models.
+async fn open(
+    settings: &Settings,
+    audit: Option<Arc<Audit>>,
+    doors: &Doors,
+) -> Result<(Arc<Models>, Watching), StartError> {
+    let Some(audit) = audit else {
+        let ReleaseSettings { models, settle, poll, .. } = release_settings(settings);
+        let folder = ModelFolder::start(models, settle, poll).await;
+        let models = Models::start(ModelSource::Folder(Arc::clone(&folder))).await;
+        doors.open_models(Arc::clone(&models));
+        return Ok((models, folder.watch()));
+    };
     let release = Release::start(release_settings(settings), engine::journal(&audit))
         .await
         .map_err(StartError::Release)?;
-    let engine = Engine::new(Arc::clone(&release), Arc::clone(&audit), settings.durable, settings.open_for);
+    let remotes = Arc::new(Remotes::new(tokio::runtime::Handle::current()));
+    let engine = Engine::new(Arc::clone(&release), Arc::clone(&audit), settings.durable, settings.open_for)
+        .asking(Arc::clone(&remotes));
     let engine = Arc::new(engine);
-    Ok(Service { engine, audit, release })
+    tokio::spawn(engine::look_after(Arc::downgrade(&release), remotes));
+    let models = Models::start(ModelSource::Release(Arc::clone(&release))).await;
+    let watching = release.watch();
+    doors.open_models(Arc::clone(&models));
+    doors.open(Service { engine, audit, release });
+    Ok((models, watching))
 }
 
 /// How the log is opened; also by commands that read it without serving.

@@ -18,6 +18,8 @@ use crate::documents::Source;
 use crate::documents::findings::{self, Colour};
 use crate::domain::diagnostic::Diagnostic;
 use crate::http::HttpSettings;
+pub use crate::http::Serving;
+use crate::http::access::ModelDoors;
 use crate::telemetry::{LogFormat, LogSettings, check_filter};
 
 /// Where the file is looked for when nobody says where; it may be missing there.
@@ -29,8 +31,8 @@ const CONNECTIONS: usize = 16_384;
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub http: SocketAddr,
-    /// Accepted, and not used until gRPC exists.
-    pub grpc: SocketAddr,
+    /// `None`: no gRPC.
+    pub grpc: Option<SocketAddr>,
     pub data: PathBuf,
     pub rules: PathBuf,
     pub models: PathBuf,
@@ -46,6 +48,8 @@ pub struct Settings {
     /// How long a decision that asked its caller for more may be continued.
     pub open_for: Duration,
     pub shutdown_grace: Duration,
+    pub serving: Serving,
+    pub model_doors: ModelDoors,
 }
 
 /// What may wait to be recorded.
@@ -81,6 +85,7 @@ impl Settings {
             workers: self.workers,
             shutdown_grace: self.shutdown_grace,
             max_connections: (CONNECTIONS / self.workers.max(1)).max(256),
+            serving: self.serving,
         }
     }
 }
@@ -96,6 +101,9 @@ pub struct Flags {
     pub models: Option<String>,
     pub database_url: Option<String>,
     pub durable: Option<String>,
+    /// Said or not: there is no way to say no but to leave it out.
+    pub models_only: bool,
+    pub model_doors: Option<String>,
 }
 
 /// One value as written, and who wrote it: for messages.
@@ -151,6 +159,9 @@ pub fn gather(flags: &Flags, environment: &dyn Fn(&str) -> Option<String>) -> Re
     let grpc = written(flags.grpc.as_ref(), "TOLLGATE_GRPC", "--grpc");
     let durable = written(flags.durable.as_ref(), "TOLLGATE_DURABLE", "--durable");
     let database = written(flags.database_url.as_ref(), "TOLLGATE_DATABASE_URL", "--database-url");
+    let models_only = flags.models_only.then(|| "true".to_owned());
+    let models_only = written(models_only.as_ref(), "TOLLGATE_MODELS_ONLY", "--models-only");
+    let model_doors = written(flags.model_doors.as_ref(), "TOLLGATE_MODEL_DOORS", "--model-doors");
     let log_filter = written(None, "TOLLGATE_LOG", "");
     let log_format = written(None, "TOLLGATE_LOG_FORMAT", "");
     let folder = |flag: Option<&String>, name: &str, from_file: Option<PathBuf>, default: &str| {
@@ -159,7 +170,7 @@ pub fn gather(flags: &Flags, environment: &dyn Fn(&str) -> Option<String>) -> Re
     };
     let settings = Settings {
         http: settle(http, parse_address, file.http, loopback(8080), &mut errors),
-        grpc: settle(grpc, parse_address, file.grpc, loopback(8081), &mut errors),
+        grpc: settle(grpc, parse_grpc, file.grpc, Some(loopback(8081)), &mut errors),
         durable: settle(durable, parse_durable, file.durable, Durability::Local, &mut errors),
         database_url: settle(
             database,
@@ -194,6 +205,8 @@ pub fn gather(flags: &Flags, environment: &dyn Fn(&str) -> Option<String>) -> Re
         },
         open_for: days(file.open_days.unwrap_or(7)),
         shutdown_grace: Duration::from_secs(file.shutdown_grace_s.unwrap_or(30)),
+        serving: settle(models_only, parse_models_only, file.serving, Serving::Everything, &mut errors),
+        model_doors: settle(model_doors, parse_model_doors, file.model_doors, ModelDoors::Keyed, &mut errors),
     };
     if settings.durable == Durability::Central && settings.database_url.is_none() {
         errors.messages.push(
@@ -283,12 +296,33 @@ fn parse_address(text: &str) -> Result<SocketAddr, String> {
     found.next().ok_or_else(|| format!("names a host without an address: `{host}`"))
 }
 
+/// An address, or `off`.
+fn parse_grpc(text: &str) -> Result<Option<SocketAddr>, String> {
+    if text == "off" { Ok(None) } else { parse_address(text).map(Some) }
+}
+
 fn parse_durable(text: &str) -> Result<Durability, String> {
     match text {
         "local" => Ok(Durability::Local),
         "central" => Ok(Durability::Central),
         "memory" => Ok(Durability::Memory),
         _ => Err(format!("must be `local`, `central` or `memory`; it is `{text}`")),
+    }
+}
+
+fn parse_models_only(text: &str) -> Result<Serving, String> {
+    match text {
+        "true" | "1" => Ok(Serving::ModelsOnly),
+        "false" | "0" => Ok(Serving::Everything),
+        _ => Err(format!("must be `true` or `false`; it is `{text}`")),
+    }
+}
+
+fn parse_model_doors(text: &str) -> Result<ModelDoors, String> {
+    match text {
+        "keyed" => Ok(ModelDoors::Keyed),
+        "open" => Ok(ModelDoors::Open),
+        _ => Err(format!("must be `keyed` or `open`; it is `{text}`")),
     }
 }
 

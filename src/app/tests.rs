@@ -14,6 +14,7 @@ fn settings(folder: &Path, http: &str) -> Settings {
     std::fs::create_dir_all(folder.join("models")).unwrap();
     let flags = Flags {
         http: Some(http.to_owned()),
+        grpc: Some("127.0.0.1:0".to_owned()),
         data: part("data"),
         rules: part("rules"),
         models: part("models"),
@@ -33,7 +34,9 @@ async fn it_starts_serves_and_stops_and_can_start_again() {
     let folder = tempfile::tempdir().unwrap();
     for _ in 0..2 {
         let application = Application::build(settings(folder.path(), "127.0.0.1:0")).await.unwrap();
-        assert_eq!(application.ready_line(), format!("listening http={} grpc=-", application.address()));
+        let grpc = application.grpc_address().unwrap();
+        let ready = format!("listening http={} grpc={grpc}", application.address());
+        assert_eq!(application.ready_line(), ready);
         let (status, ready) = get(&application, "/readyz").await;
         assert_eq!(
             (status, &ready["status"], &ready["reload"]),
@@ -86,6 +89,19 @@ async fn beyond_loopback_it_needs_a_key() {
     let refused = Application::build(settings(folder.path(), "0.0.0.0:0")).await.unwrap_err();
     assert!(matches!(refused, StartError::NoKeys { .. }), "{refused}");
     assert!(refused.to_string().contains("tollgate keys create"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn grpc_beyond_loopback_needs_a_key_too_and_may_be_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let with = |grpc: Option<&str>| Settings {
+        grpc: grpc.map(|address| address.parse().unwrap()),
+        ..settings(folder.path(), "127.0.0.1:0")
+    };
+    let refused = Application::build(with(Some("0.0.0.0:0"))).await.unwrap_err();
+    assert!(matches!(refused, StartError::NoKeys { .. }), "{refused}");
+    let without = Application::build(with(None)).await.unwrap();
+    assert!(without.ready_line().ends_with(" grpc=-"), "{}", without.ready_line());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,18 +5,22 @@ mod batch;
 mod markdown;
 mod text;
 
-use std::io::Read as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
-use super::check;
+use super::explained::{self, Picture};
 use super::say::{Say, Trouble};
+use super::{check, declared, facts};
+use crate::bundle::{Built, Bundle, FlowRevision};
 use crate::config::Settings;
-use crate::documents::json::{self, JsonLimits};
+use crate::documents::findings::Colour;
 use crate::domain::value::Name;
-use crate::engine::{self, DecideError, DecideRequest, TraceLevel};
+use crate::engine::{self, DecideError, DecideRequest, Decision, TraceLevel};
+use crate::gather::Remotes;
 use crate::http::{decision_json, problem::Problem};
 
 /// One decision, or a file of them; no server, nothing is recorded.
@@ -24,6 +28,8 @@ use crate::http::{decision_json, problem::Problem};
 #[command(after_help = "Examples:
   tollgate decide personal_loan --facts applicant.json
   jq .facts request.json | tollgate decide personal_loan --facts - --trace full --format json
+  tollgate decide personal_loan --facts applicant.json --explain
+  tollgate decide personal_loan --facts applicant.json --picture way.svg
   tollgate decide personal_loan --batch applicants.csv --out decisions.csv
   tollgate decide personal_loan --batch applicants.parquet --label outcome --bad bad --groups sex \\
       --compare ../main --report report.html
@@ -41,6 +47,18 @@ pub(super) struct Decide {
     /// What is shown of how it came about
     #[arg(long, value_enum, default_value_t = Trace::None)]
     trace: Trace,
+    /// Why: every step with what it read and gave, and what stood in the way of a milder outcome
+    #[arg(long)]
+    explain: bool,
+    /// Draw the way that the decision took: a file that ends with .svg, or with .mmd for Mermaid
+    #[arg(long, value_name = "FILE")]
+    picture: Option<PathBuf>,
+    /// Decide as of this time (RFC 3339); now if left out
+    #[arg(long, value_name = "TIME")]
+    at: Option<Timestamp>,
+    /// Ask no other server: models that answer elsewhere fail, as their flow says
+    #[arg(long)]
+    offline: bool,
     #[command(flatten)]
     file: batch::BatchFlags,
 }
@@ -55,10 +73,12 @@ enum Trace {
 impl Decide {
     pub(super) fn run(self, settings: &Settings, say: &Say) -> Result<ExitCode, Trouble> {
         if self.file.is_asked() {
-            return self.file.run(&self.flow, self.market.as_deref(), settings, say);
+            let (flow, market) = (self.flow.as_str(), self.market.as_deref());
+            return self.file.run(flow, market, self.at, settings, say);
         }
+        let kind = self.picture.as_deref().map(Picture::of).transpose()?;
         let from = self.facts.as_deref().unwrap_or("-");
-        let facts = read_facts(from)?;
+        let (facts, offline) = (facts::read(from)?, self.offline);
         let given_in = if from == "-" { "stdin".to_owned() } else { format!("`{from}`") };
         let built = check::read(settings)?;
         let trace = match self.trace {
@@ -66,6 +86,7 @@ impl Decide {
             Trace::Summary => TraceLevel::Summary,
             Trace::Full => TraceLevel::Full,
         };
+        let is_explained = self.explain || self.picture.is_some();
         let request = DecideRequest {
             caller: Name::from("local"),
             flow: self.flow,
@@ -75,16 +96,31 @@ impl Decide {
             key: None,
             dry_run: true,
             deadline: None,
-            trace,
+            trace: if is_explained { TraceLevel::Full } else { trace },
             languages: Vec::new(),
         };
-        match engine::decide_once(&built.bundle, &request, Timestamp::now()) {
-            Ok(decision) => {
+        let now = self.at.unwrap_or_else(Timestamp::now);
+        match decided(&built.bundle, &request, now, offline)? {
+            Ok(mut decision) => {
+                if let (Some(file), Some(kind)) = (&self.picture, kind) {
+                    draw(&decision, &built, (file, kind), say)?;
+                }
+                if !self.explain && trace != TraceLevel::Full {
+                    decision.explanation = None;
+                }
                 let bytes = decision_json(&decision, trace)
                     .map_err(|error| Trouble::because("the decision cannot be shown", &error))?;
                 let shown: serde_json::Value = serde_json::from_slice(&bytes)
                     .map_err(|error| Trouble::because("the decision cannot be shown", &error))?;
-                say.result(&shown, || shown_as_text(&shown))?;
+                let shown_text = match decision.explanation.as_deref().filter(|_| self.explain) {
+                    Some(explanation) => {
+                        let flow = decided_by(&built, &decision)?;
+                        let tree = explained::text(explanation, &flow, Colour::for_stdout());
+                        format!("{tree}\nrevision {}", decision.revision)
+                    }
+                    None => shown_as_text(&shown),
+                };
+                say.result(&shown, || shown_text)?;
                 if let Some(need) = decision.needs.first() {
                     say.talk(&format!(
                         "not decided: the flow asks for `{0}`; add `{0}` to the facts in {1}",
@@ -95,9 +131,7 @@ impl Decide {
                 Ok(ExitCode::SUCCESS)
             }
             Err(DecideError::InvalidFacts(problems)) => {
-                for problem in &problems {
-                    say.talk(&format!("error: {} {}: {}", problem.pointer, problem.code, problem.detail));
-                }
+                facts::tell_problems(&problems, say);
                 Ok(ExitCode::from(1))
             }
             Err(error) => {
@@ -114,16 +148,38 @@ impl Decide {
     }
 }
 
-fn read_facts(from: &str) -> Result<crate::domain::facts::Given, Trouble> {
-    let bytes = if from == "-" {
-        let mut bytes = Vec::new();
-        std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)
-    } else {
-        std::fs::read(from)
-    };
-    let unread = |error| Trouble::because(&format!("`{from}` cannot be read"), &error);
-    json::parse(&bytes.map_err(unread)?, JsonLimits::default())
-        .map_err(|error| Trouble::because(&format!("`{from}` is not JSON"), &error))
+/// The flow, in its market, that made a decision.
+fn decided_by(built: &Built, decision: &Decision) -> Result<Arc<FlowRevision>, Trouble> {
+    declared::in_market(&declared::flow(built, &decision.flow)?, Some(&decision.market))
+}
+
+fn draw(
+    decision: &Decision,
+    built: &Built,
+    (file, kind): (&Path, Picture),
+    say: &Say,
+) -> Result<(), Trouble> {
+    let Some(explanation) = decision.explanation.as_deref() else { return Ok(()) };
+    let drawn = explained::picture(explanation, &*decided_by(built, decision)?, kind)?;
+    explained::write(file, &drawn, say)
+}
+
+/// Decides here; where the flow asks models on other servers, they are asked.
+fn decided(
+    bundle: &Bundle,
+    request: &DecideRequest,
+    now: Timestamp,
+    offline: bool,
+) -> Result<Result<Decision, DecideError>, Trouble> {
+    let flows = bundle.flow(&request.flow).into_iter();
+    let mut variants = flows.flat_map(|flow| std::iter::once(flow).chain(flow.markets.values()));
+    if offline || !variants.any(|variant| variant.flow.asks_elsewhere()) {
+        return Ok(engine::decide_once(bundle, request, now));
+    }
+    super::wait(async {
+        let remotes = Remotes::new(tokio::runtime::Handle::current());
+        Ok(engine::decide_asking(bundle, request, now, Some(&remotes)).await)
+    })
 }
 
 fn shown_as_text(decision: &serde_json::Value) -> String {

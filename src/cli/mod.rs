@@ -6,12 +6,15 @@ mod check;
 mod decide;
 mod declared;
 mod diff;
+mod explained;
+mod facts;
 mod import;
 mod init;
 mod keys;
 mod migrate;
 mod models;
 mod openapi;
+mod proto;
 mod registry;
 mod replay;
 mod say;
@@ -111,6 +114,8 @@ enum Command {
     Diff(diff::Diff),
     /// JSON Schemas of facts and documents, definitions for editors
     Schema(schema::Schema),
+    /// What a flow takes and gives as protobuf messages, for typed clients
+    Proto(proto::Proto),
     /// Fit the next version of a model from models/MODEL/train.yaml
     Train(train::Train),
     /// The models, their versions and cards
@@ -165,6 +170,7 @@ fn run(cli: Cli, say: &Say) -> Result<ExitCode, Trouble> {
         Command::Show(command) => command.run(&settings(&flags)?, say),
         Command::Diff(command) => wait(command.run(&settings(&flags)?, say)),
         Command::Schema(command) => command.run(&settings(&flags)?, say),
+        Command::Proto(command) => command.run(&settings(&flags)?, say),
         Command::Train(command) => command.run(&settings(&flags)?, say),
         Command::Models(command) => command.run(&settings(&flags)?, say),
         Command::Replay(command) => wait(command.run(&settings(&flags)?, say)),
@@ -209,6 +215,8 @@ impl Shared {
             durable: self.durable.clone(),
             http: None,
             grpc: None,
+            models_only: false,
+            model_doors: None,
         }
     }
 }
@@ -284,6 +292,8 @@ mod tests {
             "tollgate test personal_loan",
             "tollgate decide personal_loan --facts f.json --market mx",
             "tollgate openapi",
+            "tollgate proto personal_loan",
+            "tollgate proto --write contracts",
         ] {
             if let Err(error) = Cli::try_parse_from(line.split(' ')) {
                 panic!("{line}: {error}");

@@ -4,13 +4,14 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::{DatabaseUrl, RequireCases, parse_address, parse_filter};
+use super::{DatabaseUrl, RequireCases, Serving, parse_address, parse_filter, parse_grpc};
 use crate::audit::Durability;
 use crate::documents::Source;
 use crate::documents::yaml::shape::{Keys, Shape};
 use crate::documents::yaml::{self, Node};
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::place::Place;
+use crate::http::access::ModelDoors;
 use crate::telemetry::LogFormat;
 
 /// Every key, the inner ones by their own name.
@@ -39,13 +40,15 @@ pub(super) const KEYS: &[&str] = &[
     "needs",
     "open_days",
     "shutdown_grace_s",
+    "models_only",
+    "model_doors",
 ];
 
 /// What the file says; nothing for what it leaves out.
 #[derive(Debug, Default)]
 pub(super) struct FileSettings {
     pub http: Option<SocketAddr>,
-    pub grpc: Option<SocketAddr>,
+    pub grpc: Option<Option<SocketAddr>>,
     pub data: Option<PathBuf>,
     pub rules: Option<PathBuf>,
     pub models: Option<PathBuf>,
@@ -62,6 +65,8 @@ pub(super) struct FileSettings {
     pub local_days: Option<u64>,
     pub open_days: Option<u64>,
     pub shutdown_grace_s: Option<u64>,
+    pub serving: Option<Serving>,
+    pub model_doors: Option<ModelDoors>,
     /// Where a password stands that does not belong in a file.
     pub secret_at: Option<Place>,
 }
@@ -120,7 +125,7 @@ fn whole<T: TryFrom<i64>>(
 
 fn addresses(settings: &mut FileSettings, keys: &mut Keys<'_>, shape: &mut Shape<'_>) {
     settings.http = parsed(keys, "http", shape, parse_address);
-    settings.grpc = parsed(keys, "grpc", shape, parse_address);
+    settings.grpc = parsed(keys, "grpc", shape, parse_grpc);
     settings.database_url = parsed(keys, "database_url", shape, DatabaseUrl::parse);
     if settings.database_url.as_ref().is_some_and(DatabaseUrl::has_password) {
         // No diagnostic: it would show the line, and the password in it.
@@ -143,6 +148,10 @@ fn limits(settings: &mut FileSettings, keys: &mut Keys<'_>, shape: &mut Shape<'_
     settings.workers = whole(keys, "workers", (1, 1024), shape);
     settings.body_limit = whole(keys, "body_limit", (1024, 64 << 20), shape);
     settings.shutdown_grace_s = whole(keys, "shutdown_grace_s", (0, 3600), shape);
+    let models_only = given(keys, "models_only").and_then(|node| shape.boolean(node));
+    settings.serving = models_only.map(|yes| if yes { Serving::ModelsOnly } else { Serving::Everything });
+    let words = [("keyed", ModelDoors::Keyed), ("open", ModelDoors::Open)];
+    settings.model_doors = given(keys, "model_doors").and_then(|node| shape.word(node, &words));
 }
 
 fn sections(settings: &mut FileSettings, keys: &mut Keys<'_>, shape: &mut Shape<'_>) {

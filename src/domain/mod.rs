@@ -5,6 +5,7 @@ pub mod analysis;
 pub mod declaration;
 pub mod diagnostic;
 pub mod difference;
+pub mod explanation;
 pub mod expression;
 pub mod facts;
 pub mod flow;

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::audit::{Answer, Durability, OpenDecision};
+use crate::domain::explanation::Explanation;
 use crate::domain::facts::{FactProblem, Given};
 use crate::domain::value::{Name, Value};
 use crate::domain::verdict::{NeedAsked, Step};
@@ -65,12 +66,14 @@ pub struct Decision {
     /// Rounded, as the flow saw them.
     pub scores: Vec<(Name, f64)>,
     pub decided_at: Timestamp,
-    /// Of the evaluation alone.
+    /// Of gathering and evaluating, without recording.
     pub elapsed_us: u64,
     pub degraded: bool,
     /// `None`: not recorded (`dry_run`).
     pub durable: Option<Durability>,
     pub trace: DecisionTrace,
+    /// Only where the full trace is asked for.
+    pub explanation: Option<Box<Explanation>>,
     pub origin: Origin,
 }
 
@@ -140,6 +143,7 @@ impl Decision {
             degraded: answer.degraded,
             durable: Some(answer.durable),
             trace: DecisionTrace::Recorded(trace),
+            explanation: None,
             origin: Origin::Repeated,
         }
     }
@@ -165,6 +169,7 @@ impl Decision {
             degraded: false,
             durable: Some(open.durable),
             trace: DecisionTrace::Recorded(trace),
+            explanation: None,
             origin: Origin::Repeated,
         }
     }

@@ -18,6 +18,19 @@ pub enum Permission {
     Anyone,
     /// A key with one of these roles.
     Roles(&'static [Role]),
+    /// As `Roles`; nobody needs a key where the model doors are open.
+    Models(&'static [Role]),
+}
+
+impl Permission {
+    /// The roles of which one is needed; `None` where no key is.
+    #[must_use]
+    pub fn roles(self) -> Option<&'static [Role]> {
+        match self {
+            Self::Anyone => None,
+            Self::Roles(roles) | Self::Models(roles) => Some(roles),
+        }
+    }
 }
 
 /// What an asker may do.
@@ -115,11 +128,21 @@ pub enum Reach {
     Beyond,
 }
 
+/// Who may ask models directly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModelDoors {
+    /// As everywhere else.
+    Keyed,
+    /// Whoever can reach the address: the network decides.
+    Open,
+}
+
 /// What stands at the door.
 #[derive(Debug, Clone)]
 pub struct Guard {
     pub ring: KeyRing,
     pub reach: Reach,
+    pub model_doors: ModelDoors,
 }
 
 /// Who sends this request, and whether that one may use a route of this permission.
@@ -134,14 +157,28 @@ pub fn admit(guard: Option<&Guard>, http: &HttpRequest, permission: Permission) 
              revoke it, and send the next as `Authorization: Bearer KEY`",
         ));
     }
-    let Permission::Roles(roles) = permission else {
-        return Ok(Asker::unknown());
-    };
     let credentials = Credentials {
         authorization: http.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes),
         host: http.headers().get(HOST).map(HeaderValue::as_bytes),
     };
-    let asker = identify(guard.ok_or_else(Problem::starting)?, &credentials)?;
+    authorise(guard, &credentials, permission)
+}
+
+/// Whether whoever sends these credentials may do what this permission is for.
+///
+/// # Errors
+/// As [`admit`].
+pub fn authorise(
+    guard: Option<&Guard>,
+    credentials: &Credentials<'_>,
+    permission: Permission,
+) -> Result<Asker, Problem> {
+    let Some(roles) = permission.roles() else { return Ok(Asker::unknown()) };
+    let guard = guard.ok_or_else(Problem::starting)?;
+    if matches!(permission, Permission::Models(_)) && guard.model_doors == ModelDoors::Open {
+        return Ok(Asker::unknown());
+    }
+    let asker = identify(guard, credentials)?;
     asker.check_roles(roles)?;
     Ok(asker)
 }
@@ -231,7 +268,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let keys = Keys::open(folder.path(), None).await.unwrap();
         let ring = KeyRing::open(keys.clone()).await.unwrap();
-        (folder, keys, Guard { ring, reach: Reach::Loopback })
+        (folder, keys, Guard { ring, reach: Reach::Loopback, model_doors: ModelDoors::Keyed })
     }
 
     fn with_header(value: &str) -> HttpRequest {

@@ -22,6 +22,8 @@ use crate::domain::facts::Given;
 
 /// The longest that a body may take to arrive.
 const BODY_TIME: Duration = Duration::from_secs(10);
+/// Memory that is taken on the word of a `Content-Length` alone.
+const MOST_AT_ONCE: usize = 1 << 20;
 const LONGEST_IDEMPOTENCY_KEY: usize = 255;
 const LONGEST_PURPOSE: usize = 200;
 const LONGEST_DEADLINE_MS: u64 = 600_000;
@@ -92,14 +94,22 @@ impl Asked {
     }
 
     async fn bytes(&mut self, limit: usize) -> Result<Bytes, Problem> {
+        self.bytes_within(limit, BODY_TIME).await
+    }
+
+    /// The body as it is, within so many bytes and so much time.
+    ///
+    /// # Errors
+    /// `body_too_large`, `request_timeout`, `malformed_body`.
+    pub(super) async fn bytes_within(&mut self, limit: usize, time: Duration) -> Result<Bytes, Problem> {
         let too_large =
             || Problem::new(Code::BodyTooLarge, format!("a body may have {limit} bytes at most; send less"));
         let announced = self.http.headers().get(CONTENT_LENGTH).and_then(|h| h.to_str().ok()?.parse().ok());
         if announced.is_some_and(|n: usize| n > limit) {
             return Err(too_large());
         }
-        let mut body = BytesMut::with_capacity(announced.unwrap_or(1024));
-        let late = actix_web::rt::time::sleep(BODY_TIME);
+        let mut body = BytesMut::with_capacity(announced.unwrap_or(1024).min(MOST_AT_ONCE));
+        let late = actix_web::rt::time::sleep(time);
         tokio::pin!(late);
         loop {
             tokio::select! {
@@ -113,7 +123,7 @@ impl Asked {
                     Some(Ok(bytes)) => body.extend_from_slice(&bytes),
                 },
                 () = &mut late => {
-                    let detail = format!("the body did not arrive within {} seconds", BODY_TIME.as_secs());
+                    let detail = format!("the body did not arrive within {} seconds", time.as_secs());
                     return Err(Problem::new(Code::RequestTimeout, detail));
                 }
             }

@@ -11,6 +11,7 @@ use super::trace_body::{Detail, Named, Steps, summary_of_recorded};
 use crate::audit::Durability;
 use crate::domain::value::Name;
 use crate::engine::{Decision, DecisionOutput, DecisionTrace, Origin, TraceLevel};
+use crate::trial::explain;
 
 /// What a request for a decision is answered: `state` says which.
 #[derive(Debug, Serialize, ToSchema)]
@@ -54,6 +55,10 @@ pub(super) struct NeedsBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<Object>>)]
     trace: Option<TraceBody<'a>>,
+    /// With `trace: full`: why, step by step, and what stood in the way of a milder outcome.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    explanation: Option<serde_json::Value>,
 }
 
 /// Facts that a decision waits for.
@@ -114,6 +119,10 @@ pub(super) struct DecisionBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<Object>>)]
     trace: Option<TraceBody<'a>>,
+    /// With `trace: full`: why, step by step, and what stood in the way of a milder outcome.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    explanation: Option<serde_json::Value>,
 }
 
 /// Why, in the caller's language.
@@ -216,6 +225,14 @@ pub fn trace_json(
     trace_body(decision, level).map(serde_json::to_value).transpose()
 }
 
+/// What an answer carries, as its JSON has it.
+///
+/// # Errors
+/// None that a decision can cause.
+pub fn output_json(carried: &DecisionOutput) -> Result<serde_json::Value, serde_json::Error> {
+    output(carried, serde_json::value::Serializer)
+}
+
 fn trace_body(decision: &Decision, level: TraceLevel) -> Option<TraceBody<'_>> {
     let detail = match level {
         TraceLevel::None => return None,
@@ -241,6 +258,7 @@ fn needs<'a>(decision: &'a Decision, trace: Option<TraceBody<'a>>) -> NeedsBody<
         durable: decision.durable.map_or("none", Durability::word),
         dry_run: decision.origin == Origin::DryRun,
         trace,
+        explanation: decision.explanation.as_deref().map(explain::json),
     }
 }
 
@@ -263,6 +281,7 @@ fn decided<'a>(decision: &'a Decision, trace: Option<TraceBody<'a>>) -> Decision
         durable: decision.durable.map_or("none", Durability::word),
         dry_run: decision.origin == Origin::DryRun,
         trace,
+        explanation: decision.explanation.as_deref().map(explain::json),
     }
 }
 
@@ -292,6 +311,7 @@ mod tests {
             degraded: false,
             durable: Some(Durability::Local),
             trace: DecisionTrace::Steps(vec![]),
+            explanation: None,
             origin: Origin::Decided,
         }
     }

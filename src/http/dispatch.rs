@@ -15,7 +15,7 @@ use super::access;
 use super::asked::Asked;
 use super::asking::{count_problem, record_refusal};
 use super::problem::{Code, Problem};
-use super::routes::{Refusals, Route};
+use super::routes::{Family, Refusals, Route};
 use super::tracing_ids::{TRACEPARENT, TraceContext, X_REQUEST_ID, request_id};
 
 /// Bytes of a request's address and headers together.
@@ -95,7 +95,7 @@ async fn run(route: &'static Route, http: HttpRequest, payload: Payload, doors: 
         Ok(asker) => asker,
         Err(problem) => {
             count_problem(&problem);
-            return problem.respond();
+            return refuse(route, &problem);
         }
     };
     let asked = Asked { http, payload, doors: Arc::clone(&doors), asker: asker.clone(), route };
@@ -106,9 +106,14 @@ async fn run(route: &'static Route, http: HttpRequest, payload: Payload, doors: 
             if route.refusals == Refusals::Recorded {
                 record_refusal(doors.service(), &asker, &problem);
             }
-            problem.respond()
+            refuse(route, &problem)
         }
     }
+}
+
+/// In the words of the protocol that the route belongs to.
+fn refuse(route: &Route, problem: &Problem) -> HttpResponse {
+    if route.family == Family::Models { problem.respond_as_model_server() } else { problem.respond() }
 }
 
 /// The server underneath reads heads of up to 128 KiB, which nobody who means well sends.

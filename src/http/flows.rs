@@ -1,7 +1,7 @@
-//! `GET /v1/flows`, `GET /v1/flows/{flow}`, `GET /v1/models`: what is in force. Absent on purpose: changing it (that
+//! `GET /v1/flows`, `GET /v1/flows/{flow}`: what is in force. Absent on purpose: changing it (that
 //! is done by changing files).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use actix_web::HttpResponse;
@@ -85,33 +85,6 @@ pub(super) struct FlowBody {
     markets: Vec<String>,
 }
 
-/// Every model, its versions and what its aliases stand for.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct ModelList {
-    models: Vec<ModelBody>,
-}
-
-/// One model.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct ModelBody {
-    model: String,
-    aliases: BTreeMap<String, u32>,
-    versions: Vec<ModelVersionBody>,
-}
-
-/// One version of a model.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct ModelVersionBody {
-    version: u32,
-    digest: String,
-    serves: bool,
-    /// Why it does not serve.
-    refused: Option<String>,
-    /// How it was fitted, and how well it does.
-    #[schema(value_type = Object)]
-    card: Json,
-}
-
 /// Flows, and what is wrong with their newest files.
 #[utoipa::path(
     get,
@@ -187,35 +160,6 @@ pub(super) async fn read(asked: Asked) -> Result<HttpResponse, Problem> {
         markets: markets.into_iter().map(str::to_owned).collect(),
         market,
     }))
-}
-
-/// Models, versions, aliases, cards.
-#[utoipa::path(
-    get,
-    path = "/v1/models",
-    operation_id = "models",
-    tag = "Models",
-    responses((status = 200, description = "Every model", body = ModelList))
-)]
-pub(super) async fn models(asked: Asked) -> Result<HttpResponse, Problem> {
-    asked.filters().settle(())?;
-    let bundle = asked.service()?.release.in_force();
-    let models = bundle.models.models().iter().map(|(name, model)| ModelBody {
-        model: name.to_string(),
-        aliases: model.aliases.iter().map(|(alias, version)| (alias.to_string(), *version)).collect(),
-        versions: model
-            .versions
-            .values()
-            .map(|v| ModelVersionBody {
-                version: v.version,
-                digest: v.digest.to_string(),
-                serves: v.model.is_ok(),
-                refused: v.model.as_ref().err().map(|why| why.to_string()),
-                card: v.card.clone(),
-            })
-            .collect(),
-    });
-    Ok(fresh(&ModelList { models: models.collect() }))
 }
 
 /// What is in force changes when files do: never answered from a cache.

@@ -19,6 +19,7 @@ pub mod flow_body;
 mod flows;
 mod language;
 mod meanings;
+mod models;
 pub mod openapi;
 mod operations;
 pub mod problem;
@@ -26,7 +27,7 @@ mod query;
 mod records;
 pub mod routes;
 mod trace_body;
-mod tracing_ids;
+pub mod tracing_ids;
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,10 +39,11 @@ use actix_web::{App, HttpServer, web};
 
 use crate::audit::Audit;
 use crate::engine::Engine;
+use crate::predict::Models;
 use crate::release::Release;
 use access::Guard;
 pub use asked::{DecideHeaders, purpose_in};
-pub use decision_body::{render as decision_json, trace_json};
+pub use decision_body::{output_json, render as decision_json, trace_json};
 pub use language::Languages;
 
 /// Connections that may wait to be accepted.
@@ -60,6 +62,15 @@ pub struct HttpSettings {
     pub shutdown_grace: Duration,
     /// Open connections for each worker; more wait.
     pub max_connections: usize,
+    pub serving: Serving,
+}
+
+/// What is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Serving {
+    Everything,
+    /// Models that are asked directly: no flow, no record.
+    ModelsOnly,
 }
 
 /// What the routes work with, once it is open.
@@ -76,6 +87,7 @@ pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
 /// What all connections share. It listens before the service is open: until then routes answer `starting`.
 pub struct Doors {
     service: OnceLock<Service>,
+    models: OnceLock<Arc<Models>>,
     guard: OnceLock<Guard>,
     stopping: AtomicBool,
     settings: HttpSettings,
@@ -93,6 +105,7 @@ impl Doors {
     pub fn new(settings: HttpSettings, render_metrics: RenderMetrics) -> Self {
         Self {
             service: OnceLock::new(),
+            models: OnceLock::new(),
             guard: OnceLock::new(),
             stopping: AtomicBool::new(false),
             settings,
@@ -103,6 +116,11 @@ impl Doors {
     /// From now on, requests are served. Only the first call counts.
     pub fn open(&self, service: Service) {
         let _already_open = self.service.set(service);
+    }
+
+    /// From now on, models are served. Only the first call counts.
+    pub fn open_models(&self, models: Arc<Models>) {
+        let _already_open = self.models.set(models);
     }
 
     /// From now on, those whose keys the guard knows are let in; before, nobody is. Only the first call counts.
@@ -119,6 +137,12 @@ impl Doors {
     #[must_use]
     pub fn service(&self) -> Option<&Service> {
         self.service.get()
+    }
+
+    /// The models that are asked directly; nothing before they are loaded.
+    #[must_use]
+    pub fn models(&self) -> Option<&Arc<Models>> {
+        self.models.get()
     }
 
     #[must_use]
@@ -143,8 +167,11 @@ impl Doors {
 /// When the listener cannot be used.
 pub fn serve(listener: TcpListener, doors: Arc<Doors>) -> std::io::Result<Server> {
     let settings = doors.settings.clone();
+    let serving = settings.serving;
     let server = HttpServer::new(move || {
-        App::new().app_data(web::Data::from(Arc::clone(&doors))).configure(routes::configure)
+        App::new()
+            .app_data(web::Data::from(Arc::clone(&doors)))
+            .configure(|config| routes::configure(config, serving))
     })
     .workers(settings.workers)
     .max_connections(settings.max_connections)

@@ -4,16 +4,19 @@
 use std::sync::LazyLock;
 
 use serde_json::json;
-use utoipa::openapi::path::{HttpMethod, Operation, ParameterBuilder, ParameterIn};
+use utoipa::openapi::path::{
+    HttpMethod, Operation, OperationBuilder, ParameterBuilder, ParameterIn, PathItem,
+};
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Required, ResponseBuilder, Schema};
 use utoipa::{OpenApi, ToSchema};
 
-use super::access::Permission;
 use super::problem::Code;
-use super::routes::{ROUTES, Route};
-use super::{checking, continuing, decision_body::Reason, decisions, flows, meanings, operations, records};
+use super::routes::{Family, ROUTES, Route};
+use super::{
+    checking, continuing, decision_body::Reason, decisions, flows, meanings, models, operations, records,
+};
 use crate::store::Role;
 
 #[derive(OpenApi)]
@@ -36,7 +39,7 @@ use crate::store::Role;
         records::revision,
         flows::list,
         flows::read,
-        flows::models,
+        models::listing::list,
         meanings::outline_of,
         meanings::diff,
         checking::check,
@@ -46,7 +49,7 @@ use crate::store::Role;
         operations::openapi,
         operations::error_page,
     ),
-    components(schemas(ProblemSchema, FaultSchema, Reason))
+    components(schemas(ProblemSchema, FaultSchema, ModelErrorSchema, Reason))
 )]
 struct Written;
 
@@ -63,6 +66,14 @@ struct ProblemSchema {
     detail: String,
     /// Everything wrong with the request.
     errors: Option<Vec<FaultSchema>>,
+}
+
+/// Why a model did not answer.
+#[derive(ToSchema)]
+#[schema(as = ModelError)]
+#[expect(dead_code, reason = "describes the shape; the body itself is made in `models::answer`")]
+struct ModelErrorSchema {
+    error: String,
 }
 
 /// One thing wrong; exactly one of `pointer`, `parameter`, `header`, `entry` says where.
@@ -98,12 +109,42 @@ pub fn document() -> utoipa::openapi::OpenApi {
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
     components.add_security_scheme("key", SecurityScheme::Http(bearer));
     components.schemas.insert("ProblemCode".to_owned(), RefOr::T(Schema::Object(problem_codes())));
+    for route in ROUTES.iter().filter(|route| !route.about.is_empty()) {
+        describe(&mut api, route);
+    }
     for route in ROUTES {
         if let Some(operation) = operation_of(&mut api, route) {
             complete(operation, route);
         }
     }
     api
+}
+
+/// A route whose handler serves many: from its entry in the table.
+fn describe(api: &mut utoipa::openapi::OpenApi, route: &Route) {
+    let Some(method) = method_of(route) else { return };
+    let mut operation = OperationBuilder::new()
+        .operation_id(Some(id_of(route)))
+        .tag(if route.family == Family::Models { "Models" } else { "Operations" })
+        .summary(Some(route.about))
+        .response("200", ResponseBuilder::new().description("As that protocol has it"));
+    for name in route.path.split('{').skip(1).filter_map(|rest| rest.split('}').next()) {
+        let parameter = ParameterBuilder::new()
+            .name(name)
+            .parameter_in(ParameterIn::Path)
+            .required(Required::True)
+            .schema(Some(Schema::Object(Object::with_type(Type::String))));
+        operation = operation.parameter(parameter);
+    }
+    let item = PathItem::new(method, operation);
+    api.paths.paths.entry(route.path.to_owned()).or_default().merge_operations(item);
+}
+
+/// `post_v1_models_model_predict`.
+fn id_of(route: &Route) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    let path: String = route.path.chars().filter(|c| !matches!(c, '{' | '}')).map(plain).collect();
+    format!("{}{path}", route.method.as_str().to_ascii_lowercase())
 }
 
 fn operation_of<'a>(api: &'a mut utoipa::openapi::OpenApi, route: &Route) -> Option<&'a mut Operation> {
@@ -145,13 +186,14 @@ fn complete(operation: &mut Operation, route: &Route) {
             .schema(Some(schema));
         parameters.push(RefOr::T(parameter.build()));
     }
-    let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
-    let response = ResponseBuilder::new()
-        .description("A problem: nothing was done")
-        .content("application/problem+json", problem)
-        .build();
+    let (name, media, description) = match route.family {
+        Family::Models => ("ModelError", "application/json", "An error: nothing was answered"),
+        _ => ("Problem", "application/problem+json", "A problem: nothing was done"),
+    };
+    let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name(name))).build();
+    let response = ResponseBuilder::new().description(description).content(media, problem).build();
     operation.responses.responses.insert("default".to_owned(), RefOr::T(response));
-    if let Permission::Roles(roles) = route.permission {
+    if let Some(roles) = route.permission.roles() {
         let words: Vec<&str> = roles.iter().copied().map(Role::word).collect();
         operation.security = Some(vec![SecurityRequirement::new("key", [] as [&str; 0])]);
         let note = format!("Roles: {}.", words.join(", "));
@@ -209,7 +251,7 @@ mod tests {
         let document = serde_json::to_value(document()).unwrap();
         for route in ROUTES {
             let operation = &document["paths"][route.path][route.method.as_str().to_lowercase()];
-            let guarded = matches!(route.permission, Permission::Roles(_));
+            let guarded = route.permission.roles().is_some();
             assert_eq!(operation["x-roles"].is_array(), guarded, "{}", route.path);
             assert_eq!(operation["security"].is_array(), guarded, "{}", route.path);
             assert!(operation["responses"]["default"].is_object());

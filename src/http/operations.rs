@@ -1,16 +1,21 @@
 //! For those who run the service: alive, ready, metrics, the description of the API, and the pages of problems.
 //! Absent on purpose: anything that `/livez` could depend on.
 
+use std::sync::Arc;
+
 use actix_web::HttpResponse;
 use actix_web::http::header;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 use utoipa::ToSchema;
 
+use super::Serving;
 use super::asked::Asked;
 use super::openapi;
 use super::problem::{Code, Problem, quoted};
 use crate::audit::{CentralHealth, Health};
+use crate::domain::value::Name;
+use crate::predict::Table;
 use crate::release::ReleaseStatus;
 
 /// `/livez`
@@ -31,9 +36,29 @@ pub(super) struct Ready {
     reload: Option<&'static str>,
     /// Flows whose newest files do not check.
     failed_flows: Vec<String>,
-    /// How the record store is.
+    /// How the record store is; null where only models are served.
     #[schema(value_type = Object)]
     store: Json,
+    /// The models that are asked directly.
+    models: Option<ModelsReady>,
+}
+
+/// How the models are that are asked directly. What is wrong with them keeps nobody from being ready: what served goes
+/// on serving.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ModelsReady {
+    /// Versions that answer.
+    available: usize,
+    /// Versions and labels that do not serve as they are written.
+    problems: Vec<ModelProblem>,
+}
+
+/// One of them.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ModelProblem {
+    model: String,
+    version: Option<u32>,
+    problem: String,
 }
 
 /// Whether the process answers at all.
@@ -62,8 +87,12 @@ pub(super) async fn livez(_asked: Asked) -> Result<HttpResponse, Problem> {
 pub(super) async fn readyz(asked: Asked) -> Result<HttpResponse, Problem> {
     let service = asked.doors.service().filter(|_| asked.doors.guard().is_some());
     let release = service.map(|s| s.release.status());
+    let is_alone = asked.doors.settings().serving == Serving::ModelsOnly;
+    let models =
+        asked.doors.models().filter(|_| asked.doors.guard().is_some()).map(|m| models_ready(&m.table()));
     let status = match &release {
         _ if asked.doors.is_stopping() => "stopping",
+        None if models.is_some() && is_alone => "ready",
         None => "starting",
         Some(_) => "ready",
     };
@@ -73,6 +102,7 @@ pub(super) async fn readyz(asked: Asked) -> Result<HttpResponse, Problem> {
         reload: release.as_ref().map(|r| r.reload.word()),
         failed_flows: release.map(|r| broken_flows(&r)).unwrap_or_default(),
         store: service.map_or(Json::Null, |s| store(&s.audit.health())),
+        models,
     };
     let mut response =
         if status == "ready" { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
@@ -119,6 +149,19 @@ pub(super) async fn error_page(asked: Asked) -> Result<HttpResponse, Problem> {
         Problem::new(Code::UnknownErrorCode, format!("there is no problem code {}", quoted(word)))
     })?;
     Ok(HttpResponse::Ok().content_type("text/markdown; charset=utf-8").body(code.facts().page))
+}
+
+fn models_ready(table: &Table) -> ModelsReady {
+    let versions = table.models().values().flat_map(|model| model.versions.values());
+    let problem = |(model, version, problem): (Name, Option<u32>, Arc<str>)| ModelProblem {
+        model: model.to_string(),
+        version,
+        problem: problem.to_string(),
+    };
+    ModelsReady {
+        available: versions.filter(|version| version.servable.is_some()).count(),
+        problems: table.problems().into_iter().map(problem).collect(),
+    }
 }
 
 fn broken_flows(release: &ReleaseStatus) -> Vec<String> {

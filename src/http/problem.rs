@@ -187,6 +187,12 @@ impl Problem {
         &self.0.detail
     }
 
+    /// After how many seconds it is worth asking again.
+    #[must_use]
+    pub fn retry_after_s(&self) -> Option<u32> {
+        self.0.retry_after_s
+    }
+
     #[must_use]
     pub fn subject(&self) -> &About {
         &self.0.about
@@ -214,8 +220,19 @@ impl Problem {
 
     #[must_use]
     pub fn respond(&self) -> HttpResponse {
+        self.respond_with("application/problem+json", self.to_json())
+    }
+
+    /// As servers of models answer: `{"error": "…"}`.
+    #[must_use]
+    pub fn respond_as_model_server(&self) -> HttpResponse {
+        let body = serde_json::json!({ "error": self.0.detail }).to_string();
+        self.respond_with("application/json", body.into_bytes())
+    }
+
+    fn respond_with(&self, content_type: &'static str, body: Vec<u8>) -> HttpResponse {
         let mut response = HttpResponse::build(self.0.code.facts().status);
-        response.content_type("application/problem+json");
+        response.content_type(content_type);
         response.insert_header((header::CACHE_CONTROL, "no-store"));
         if let Some(allow) = &self.0.allow {
             response.insert_header((header::ALLOW, allow.as_str()));
@@ -226,7 +243,7 @@ impl Problem {
         if self.0.code == Code::Unauthenticated {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"tollgate\""));
         }
-        response.body(self.to_json())
+        response.body(body)
     }
 }
 

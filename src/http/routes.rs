@@ -13,7 +13,9 @@ use super::access::Permission;
 use super::asked::Asked;
 use super::dispatch::dispatch;
 use super::problem::{Code, Problem};
-use super::{Doors, checking, continuing, decisions, flows, meanings, operations, query, records};
+use super::{
+    Doors, Serving, checking, continuing, decisions, flows, meanings, models, operations, query, records,
+};
 use crate::store::Role;
 
 /// What a handler gives back.
@@ -30,6 +32,10 @@ pub struct Route {
     pub query: &'static [&'static str],
     /// Whether a refusal is written to the log of refusals.
     pub refusals: Refusals,
+    /// What its errors look like, and where it is served.
+    pub family: Family,
+    /// What it does, for `openapi.json`, where its handler does not say that itself.
+    pub about: &'static str,
     pub run: fn(Asked) -> Answer,
 }
 
@@ -42,10 +48,26 @@ pub enum Refusals {
     Counted,
 }
 
+/// What a route belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// Decisions, flows, records. Errors are problems. Not where only models are served.
+    Decisions,
+    /// The process itself. Errors are problems.
+    Process,
+    /// Models that are asked directly, by other servers' protocols: errors are `{"error": "…"}`.
+    Models,
+}
+
 const ASKERS: Permission = Permission::Roles(&[Role::Caller]);
 const READERS: Permission = Permission::Roles(&[Role::Caller, Role::Auditor]);
 const AUDITORS: Permission = Permission::Roles(&[Role::Auditor]);
 const CHECKERS: Permission = Permission::Roles(&[Role::Analyst, Role::Approver, Role::Operator]);
+const MODEL_ASKERS: Permission = Permission::Models(&[Role::Caller]);
+const MODEL_READERS: Permission =
+    Permission::Models(&[Role::Caller, Role::Analyst, Role::Auditor, Role::Approver, Role::Operator]);
+const MODEL_OPERATORS: Permission = Permission::Roles(&[Role::Operator]);
+const EXPLAIN: &str = "Why it answers rows as it does: what each input adds, and the reason codes.";
 const FLOW_READERS: Permission =
     Permission::Roles(&[Role::Analyst, Role::Auditor, Role::Approver, Role::Operator]);
 
@@ -55,12 +77,48 @@ const fn route(
     permission: Permission,
     run: fn(Asked) -> Answer,
 ) -> Route {
-    Route { method, path, permission, query: &[], refusals: Refusals::Counted, run }
+    let (family, about) = (Family::Decisions, "");
+    Route { method, path, permission, query: &[], refusals: Refusals::Counted, family, about, run }
+}
+
+/// A route of the process itself.
+const fn of_process(method: Method, path: &'static str, run: fn(Asked) -> Answer) -> Route {
+    route(method, path, Permission::Anyone, run).belongs(Family::Process, "")
+}
+
+/// A route by which models are asked directly.
+const fn of_models(
+    method: Method,
+    path: &'static str,
+    permission: Permission,
+    about: &'static str,
+    run: fn(Asked) -> Answer,
+) -> Route {
+    route(method, path, permission, run).belongs(Family::Models, about)
+}
+
+const fn tensorflow(method: Method, path: &'static str, about: &'static str) -> Route {
+    of_models(method, path, MODEL_ASKERS, about, |asked| Box::pin(models::tensorflow(asked)))
+}
+
+const fn open_inference(
+    method: Method,
+    path: &'static str,
+    permission: Permission,
+    about: &'static str,
+) -> Route {
+    of_models(method, path, permission, about, |asked| Box::pin(models::open_inference(asked)))
 }
 
 impl Route {
     const fn takes(mut self, query: &'static [&'static str]) -> Self {
         self.query = query;
+        self
+    }
+
+    const fn belongs(mut self, family: Family, about: &'static str) -> Self {
+        self.family = family;
+        self.about = about;
         self
     }
 }
@@ -73,6 +131,8 @@ pub static ROUTES: &[Route] = &[
         permission: ASKERS,
         query: &[],
         refusals: Refusals::Recorded,
+        family: Family::Decisions,
+        about: "",
         run: |asked| Box::pin(decisions::decide(asked)),
     },
     Route {
@@ -81,6 +141,8 @@ pub static ROUTES: &[Route] = &[
         permission: ASKERS,
         query: &[],
         refusals: Refusals::Recorded,
+        family: Family::Decisions,
+        about: "",
         run: |asked| Box::pin(continuing::go_on(asked)),
     },
     route(Method::GET, "/v1/decisions", READERS, |asked| Box::pin(records::list(asked)))
@@ -105,15 +167,159 @@ pub static ROUTES: &[Route] = &[
     route(Method::GET, "/v1/revisions/{a}/diff/{b}", FLOW_READERS, |asked| Box::pin(meanings::diff(asked)))
         .takes(&["flow"]),
     route(Method::POST, "/v1/check", CHECKERS, |asked| Box::pin(checking::check(asked))),
-    route(Method::GET, "/v1/models", FLOW_READERS, |asked| Box::pin(flows::models(asked))),
-    route(Method::GET, "/livez", Permission::Anyone, |asked| Box::pin(operations::livez(asked))),
-    route(Method::GET, "/readyz", Permission::Anyone, |asked| Box::pin(operations::readyz(asked))),
-    route(Method::GET, "/metrics", Permission::Anyone, |asked| Box::pin(operations::metrics(asked))),
-    route(Method::GET, "/openapi.json", Permission::Anyone, |asked| Box::pin(operations::openapi(asked))),
-    route(Method::GET, "/docs/errors/{code}", Permission::Anyone, |asked| {
-        Box::pin(operations::error_page(asked))
+    route(Method::GET, "/v1/models", MODEL_READERS, |asked| Box::pin(models::list(asked)))
+        .belongs(Family::Process, ""),
+    tensorflow(
+        Method::POST,
+        "/v1/models/{model}/labels/{label}:predict",
+        "Answers for rows (`instances`) or columns (`inputs`), as TensorFlow Serving.",
+    ),
+    tensorflow(
+        Method::POST,
+        "/v1/models/{model}/versions/{version}:predict",
+        "Answers for rows (`instances`) or columns (`inputs`), as TensorFlow Serving.",
+    ),
+    tensorflow(
+        Method::POST,
+        "/v1/models/{model}:predict",
+        "Answers for rows (`instances`) or columns (`inputs`), as TensorFlow Serving.",
+    ),
+    tensorflow(
+        Method::POST,
+        "/v1/models/{model}/labels/{label}:classify",
+        "Labels with their scores for examples, as TensorFlow Serving.",
+    ),
+    tensorflow(
+        Method::POST,
+        "/v1/models/{model}/versions/{version}:classify",
+        "Labels with their scores for examples, as TensorFlow Serving.",
+    ),
+    tensorflow(
+        Method::POST,
+        "/v1/models/{model}:classify",
+        "Labels with their scores for examples, as TensorFlow Serving.",
+    ),
+    tensorflow(
+        Method::POST,
+        "/v1/models/{model}/labels/{label}:regress",
+        "Values for examples, as TensorFlow Serving.",
+    ),
+    tensorflow(
+        Method::POST,
+        "/v1/models/{model}/versions/{version}:regress",
+        "Values for examples, as TensorFlow Serving.",
+    ),
+    tensorflow(Method::POST, "/v1/models/{model}:regress", "Values for examples, as TensorFlow Serving."),
+    of_models(Method::POST, "/v1/models/{model}/labels/{label}:explain", MODEL_ASKERS, EXPLAIN, |asked| {
+        Box::pin(models::explain(asked))
     }),
+    of_models(
+        Method::POST,
+        "/v1/models/{model}/versions/{version}:explain",
+        MODEL_ASKERS,
+        EXPLAIN,
+        |asked| Box::pin(models::explain(asked)),
+    ),
+    of_models(Method::POST, "/v1/models/{model}:explain", MODEL_ASKERS, EXPLAIN, |asked| {
+        Box::pin(models::explain(asked))
+    }),
+    tensorflow(
+        Method::GET,
+        "/v1/models/{model}/labels/{label}/metadata",
+        "What it takes and gives, as TensorFlow Serving.",
+    ),
+    tensorflow(
+        Method::GET,
+        "/v1/models/{model}/versions/{version}/metadata",
+        "What it takes and gives, as TensorFlow Serving.",
+    ),
+    tensorflow(Method::GET, "/v1/models/{model}/metadata", "What it takes and gives, as TensorFlow Serving."),
+    tensorflow(
+        Method::GET,
+        "/v1/models/{model}/labels/{label}",
+        "States of its versions, as TensorFlow Serving.",
+    ),
+    tensorflow(
+        Method::GET,
+        "/v1/models/{model}/versions/{version}",
+        "States of its versions, as TensorFlow Serving.",
+    ),
+    tensorflow(Method::GET, "/v1/models/{model}", "States of its versions, as TensorFlow Serving."),
+    open_inference(Method::GET, "/v2", MODEL_READERS, "This server, by the Open Inference Protocol."),
+    open_inference(Method::GET, "/v2/health/live", Permission::Anyone, "Whether the process answers."),
+    open_inference(Method::GET, "/v2/health/ready", Permission::Anyone, "Whether models can be asked."),
+    open_inference(Method::GET, "/v2/models/stats", MODEL_READERS, "Counts of every model."),
+    open_inference(
+        Method::POST,
+        "/v2/models/{model}/versions/{version}/infer",
+        MODEL_ASKERS,
+        "Answers for tensors, in JSON or with the binary tensor extension.",
+    ),
+    open_inference(
+        Method::POST,
+        "/v2/models/{model}/infer",
+        MODEL_ASKERS,
+        "Answers for tensors, in JSON or with the binary tensor extension.",
+    ),
+    open_inference(
+        Method::GET,
+        "/v2/models/{model}/versions/{version}/ready",
+        MODEL_READERS,
+        "Whether it can be asked.",
+    ),
+    open_inference(Method::GET, "/v2/models/{model}/ready", MODEL_READERS, "Whether it can be asked."),
+    open_inference(
+        Method::GET,
+        "/v2/models/{model}/versions/{version}/config",
+        MODEL_READERS,
+        "How it is served.",
+    ),
+    open_inference(Method::GET, "/v2/models/{model}/config", MODEL_READERS, "How it is served."),
+    open_inference(Method::GET, "/v2/models/{model}/versions/{version}/stats", MODEL_READERS, "Its counts."),
+    open_inference(Method::GET, "/v2/models/{model}/stats", MODEL_READERS, "Its counts."),
+    open_inference(
+        Method::GET,
+        "/v2/models/{model}/versions/{version}",
+        MODEL_READERS,
+        "What it takes and gives, by the Open Inference Protocol.",
+    ),
+    open_inference(
+        Method::GET,
+        "/v2/models/{model}",
+        MODEL_READERS,
+        "What it takes and gives, by the Open Inference Protocol.",
+    ),
+    open_inference(
+        Method::POST,
+        "/v2/repository/index",
+        MODEL_READERS,
+        "Every model and version, with its state.",
+    ),
+    open_inference(
+        Method::POST,
+        "/v2/repository/models/{model}/load",
+        MODEL_OPERATORS,
+        "Reads `models/` again and serves the model.",
+    ),
+    open_inference(
+        Method::POST,
+        "/v2/repository/models/{model}/unload",
+        MODEL_OPERATORS,
+        "Serves the model no more, until it is loaded again.",
+    ),
+    of_process(Method::GET, "/livez", |asked| Box::pin(operations::livez(asked))),
+    of_process(Method::GET, "/readyz", |asked| Box::pin(operations::readyz(asked))),
+    of_process(Method::GET, "/metrics", |asked| Box::pin(operations::metrics(asked))),
+    of_process(Method::GET, "/monitoring/prometheus/metrics", |asked| Box::pin(operations::metrics(asked)))
+        .belongs(Family::Process, "As `/metrics`: where TensorFlow Serving has it."),
+    of_process(Method::GET, "/openapi.json", |asked| Box::pin(operations::openapi(asked))),
+    of_process(Method::GET, "/docs/errors/{code}", |asked| Box::pin(operations::error_page(asked))),
 ];
+
+/// Stands for every address below `/v1/models` that no route has, and every method that one does not take there.
+static MALFORMED: Route = tensorflow(Method::GET, "malformed", "");
+/// The same below `/v2`.
+static UNKNOWN_V2: Route = open_inference(Method::GET, "malformed_v2", MODEL_READERS, "");
 
 /// Stands for every address that no route has.
 static NOWHERE: Route =
@@ -122,10 +328,11 @@ static NOWHERE: Route =
 static WRONG_METHOD: Route =
     route(Method::GET, "wrong_method", Permission::Anyone, |asked| Box::pin(wrong_method(asked)));
 
-/// Registers the whole table with actix.
-pub fn configure(config: &mut ServiceConfig) {
+/// Registers the table with actix: all of it, or what there is without flows.
+pub fn configure(config: &mut ServiceConfig, serving: Serving) {
+    let is_served = |route: &&Route| serving == Serving::Everything || route.family != Family::Decisions;
     let mut done: Vec<&str> = Vec::new();
-    for first in ROUTES {
+    for first in ROUTES.iter().filter(is_served) {
         if done.contains(&first.path) {
             continue;
         }
@@ -137,8 +344,15 @@ pub fn configure(config: &mut ServiceConfig) {
                 resource = resource.route(web::method(Method::HEAD).to(handler(route)));
             }
         }
-        config.service(resource.default_service(web::to(handler(&WRONG_METHOD))));
+        let otherwise = match first.family {
+            Family::Models if first.path.starts_with("/v2") => &UNKNOWN_V2,
+            Family::Models => &MALFORMED,
+            _ => &WRONG_METHOD,
+        };
+        config.service(resource.default_service(web::to(handler(otherwise))));
     }
+    config.service(web::resource("/{rest:(?i:v1/models)/.*}").default_service(web::to(handler(&MALFORMED))));
+    config.service(web::resource("/v2/{rest:.*}").default_service(web::to(handler(&UNKNOWN_V2))));
     config.default_service(web::to(handler(&NOWHERE)));
 }
 

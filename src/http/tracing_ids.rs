@@ -19,6 +19,13 @@ pub fn request_id(headers: &HeaderMap) -> HeaderValue {
     })
 }
 
+/// The same from any door's headers.
+#[must_use]
+pub fn request_id_text(sent: Option<&[u8]>) -> String {
+    let kept = sent.filter(|sent| is_plain(sent)).and_then(|sent| std::str::from_utf8(sent).ok());
+    kept.map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
+}
+
 fn is_plain(bytes: &[u8]) -> bool {
     (1..=LONGEST_REQUEST_ID).contains(&bytes.len())
         && bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"-_.:/+=".contains(b))
@@ -36,7 +43,13 @@ impl TraceContext {
     /// Nothing when no valid one was sent.
     #[must_use]
     pub fn read(headers: &HeaderMap) -> Option<Self> {
-        let text = headers.get(TRACEPARENT)?.to_str().ok()?;
+        Self::parse(headers.get(TRACEPARENT)?.as_bytes())
+    }
+
+    /// Nothing when it is no valid one.
+    #[must_use]
+    pub fn parse(sent: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(sent).ok()?;
         let mut parts = text.split('-');
         let (version, trace_id, parent, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
         let hex = |part: &str, digits: usize| {
@@ -52,8 +65,14 @@ impl TraceContext {
     /// The header of the answer: the same trace, a new span.
     #[must_use]
     pub fn to_header(&self) -> Option<HeaderValue> {
+        HeaderValue::from_str(&self.to_text()).ok()
+    }
+
+    /// The same, as text.
+    #[must_use]
+    pub fn to_text(&self) -> String {
         let span = Uuid::new_v4().as_u64_pair().0 | 1;
-        HeaderValue::from_str(&format!("00-{}-{span:016x}-{}", self.trace_id, self.flags)).ok()
+        format!("00-{}-{span:016x}-{}", self.trace_id, self.flags)
     }
 }
 

@@ -204,8 +204,9 @@ pub fn check_names<'n>(model: &Model, names: impl Iterator<Item = &'n str>) -> R
     )))
 }
 
-/// Names that a caller made up are shown in part.
-pub(crate) fn short(name: &str) -> String {
+/// A name that a caller made up, as far as it is shown.
+#[must_use]
+pub fn short(name: &str) -> String {
     let mut shown: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
     if shown.len() < name.len() {
         shown.push('…');

@@ -81,6 +81,14 @@ pub enum PredictError {
     TooMuch {
         detail: String,
     },
+    /// Not now.
+    Unavailable {
+        detail: String,
+    },
+    /// Nothing is at this address, or not for this method.
+    NoAddress {
+        method: String,
+    },
     /// It is not something that this service does.
     Unimplemented {
         detail: String,
@@ -101,11 +109,13 @@ impl PredictError {
             Self::NoneServes { .. }
             | Self::VersionDoesNotServe { .. }
             | Self::NoModel { .. }
-            | Self::NoVersion { .. } => Canonical::NotFound,
+            | Self::NoVersion { .. }
+            | Self::NoAddress { .. } => Canonical::NotFound,
             // Not NOT_FOUND: so does TensorFlow Serving.
             Self::UnknownLabel { .. } | Self::Invalid { .. } => Canonical::InvalidArgument,
             Self::Precondition { .. } => Canonical::FailedPrecondition,
             Self::TooMuch { .. } => Canonical::ResourceExhausted,
+            Self::Unavailable { .. } => Canonical::Unavailable,
             Self::Unimplemented { .. } => Canonical::Unimplemented,
             Self::Internal => Canonical::Internal,
         }
@@ -141,7 +151,14 @@ impl fmt::Display for PredictError {
             Self::Invalid { detail }
             | Self::Precondition { detail }
             | Self::TooMuch { detail }
+            | Self::Unavailable { detail }
             | Self::Unimplemented { detail } => f.write_str(detail),
+            Self::NoAddress { method } => {
+                write!(
+                    f,
+                    "there is nothing for {method} at this address; `/openapi.json` lists all addresses"
+                )
+            }
             Self::Internal => f.write_str("the model could not be asked; the log says why"),
         }
     }

@@ -17,7 +17,10 @@ use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-pub use batch::{Batch, BatchBuilder, MOST_VALUES, Refusal, boolean, bytes, integer, number, refused, text};
+pub use batch::{
+    Batch, BatchBuilder, MOST_VALUES, Refusal, boolean, bytes, check_size, integer, number, refused,
+    short as shown, text,
+};
 pub use error::{Canonical, PredictError};
 pub use meters::{Meters, Statistics};
 pub use plan::{Configured, Wishes};
@@ -26,6 +29,7 @@ pub use table::{ServedModel, ServedVersion, State, Table, VersionStatus, Which};
 pub use tensor::{Datatype, Element, Tensor, TensorData, TensorSpec, Text, half, rows_of};
 
 use crate::domain::value::Name;
+use crate::learn::library::ModelLibrary;
 use crate::release::ModelSource;
 
 /// The models that serve, and the only way to others.
@@ -78,6 +82,12 @@ impl Models {
                 models.change(|_| ()).await;
             }
         })
+    }
+
+    /// Every model on disk as it was read last, served or not.
+    #[must_use]
+    pub fn library(&self) -> Arc<ModelLibrary> {
+        self.source.library()
     }
 
     /// Reads the files again and serves the model, also when it was unloaded before.

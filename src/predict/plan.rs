@@ -42,6 +42,7 @@ pub(super) struct Plan {
 pub(super) fn plan(library: &ModelLibrary, wishes: &Wishes, before: &Table) -> Plan {
     let mut plan = Plan { next: Table::default(), fresh: Vec::new() };
     let nothing = (LibraryModel::default(), ServedModel::default());
+    let is_elsewhere = |name: &Name| library.models().get(name).is_some_and(|model| model.remote.is_some());
     let names: BTreeSet<&Name> = library.models().keys().chain(before.models.keys()).collect();
     for name in names {
         let found = library.models().get(name).unwrap_or(&nothing.0);
@@ -58,7 +59,10 @@ pub(super) fn plan(library: &ModelLibrary, wishes: &Wishes, before: &Table) -> P
         } else {
             ServedModel { versions: ended(found, serving, &BTreeMap::new()), ..ServedModel::default() }
         };
-        plan.next.models.insert(Arc::clone(name), model);
+        // A model that answers on other servers is no servable of this one.
+        if !is_elsewhere(name) || !model.versions.is_empty() {
+            plan.next.models.insert(Arc::clone(name), model);
+        }
     }
     // A model without a trace on disk or here is not told of.
     plan.next.models.retain(|name, model| library.models().contains_key(name) || !model.versions.is_empty());

@@ -149,6 +149,12 @@ impl Table {
 }
 
 impl ServedModel {
+    /// Which versions serve besides those that labels name.
+    #[must_use]
+    pub fn policy(&self) -> VersionPolicy {
+        self.policy.clone().unwrap_or_default()
+    }
+
     /// Whether any version answers.
     #[must_use]
     pub fn is_available(&self) -> bool {

@@ -4,6 +4,18 @@
 /// Every file of `proto/` and what it imports, as an encoded `google.protobuf.FileDescriptorSet`.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
+/// The files of `proto/` by the path under which they import each other.
+pub const FILES: &[(&str, &str)] = &[
+    ("google/rpc/error_details.proto", include_str!("../../proto/google/rpc/error_details.proto")),
+    ("google/rpc/status.proto", include_str!("../../proto/google/rpc/status.proto")),
+    ("inference/grpc_service.proto", include_str!("../../proto/inference/grpc_service.proto")),
+    ("inference/model_config.proto", include_str!("../../proto/inference/model_config.proto")),
+    ("tensorflow/error_codes.proto", include_str!("../../proto/tensorflow/error_codes.proto")),
+    ("tensorflow/framework.proto", include_str!("../../proto/tensorflow/framework.proto")),
+    ("tensorflow/serving.proto", include_str!("../../proto/tensorflow/serving.proto")),
+    ("tollgate/v1/decisions.proto", include_str!("../../proto/tollgate/v1/decisions.proto")),
+];
+
 pub mod google {
     //! Public packages of Google's.
 

@@ -2,6 +2,7 @@
 //! process on port 0 or as the real program, and an HTTP client. Absent: any part that only a test would have.
 
 use std::fs::File;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -70,6 +71,7 @@ impl Home {
         let part = |name: &str| Some(self.path(name).display().to_string());
         Flags {
             http: Some("127.0.0.1:0".to_owned()),
+            grpc: Some("127.0.0.1:0".to_owned()),
             data: part("data"),
             rules: part("rules"),
             models: part("models"),
@@ -97,8 +99,9 @@ impl Home {
             }
         };
         let api = Api::new(format!("http://{}", application.address()));
+        let grpc = application.grpc_address();
         let stopper = application.stopper();
-        Service { api, stopper, running: tokio::spawn(async { application.run().await.unwrap() }) }
+        Service { api, grpc, stopper, running: tokio::spawn(async { application.run().await.unwrap() }) }
     }
 
     /// The real program, with this home's folders.
@@ -118,20 +121,21 @@ impl Home {
         let said = self.path("stderr.log");
         let child = self
             .program()
-            .args(["serve", "--http", "127.0.0.1:0"])
+            .args(["serve", "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"])
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(File::create(&said).unwrap())
             .spawn()
             .unwrap();
-        let mut process = Process { child, api: Api::new(String::new()), said };
+        let mut process = Process { child, api: Api::new(String::new()), grpc: String::new(), said };
         let begun = Instant::now();
         loop {
             let text = process.said();
             let ready = text.lines().find_map(|line| line.strip_prefix("listening http="));
-            if let Some(address) = ready.and_then(|rest| rest.split(' ').next()) {
+            if let Some((address, grpc)) = ready.and_then(|rest| rest.split_once(" grpc=")) {
                 process.api = Api::new(format!("http://{address}"));
+                process.grpc = grpc.to_owned();
                 return process;
             }
             assert!(process.child.try_wait().unwrap().is_none(), "it ended: {text}");
@@ -144,6 +148,8 @@ impl Home {
 /// The service in this process.
 pub struct Service {
     pub api: Api,
+    /// Where it listens for gRPC.
+    pub grpc: Option<SocketAddr>,
     stopper: Stopper,
     running: tokio::task::JoinHandle<Ended>,
 }
@@ -160,6 +166,8 @@ impl Service {
 pub struct Process {
     child: Child,
     pub api: Api,
+    /// Where it listens for gRPC: address and port, or `-`.
+    pub grpc: String,
     said: PathBuf,
 }
 
@@ -173,6 +181,12 @@ impl Process {
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// It keeps its connections and answers nothing any more.
+    pub fn pause(&self) {
+        let sent = Command::new("kill").args(["-STOP", &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
     }
 
     pub fn terminate(&mut self) -> ExitStatus {

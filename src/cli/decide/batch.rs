@@ -19,7 +19,6 @@ use crate::cli::{Format, audit, check, declared};
 use crate::config::Settings;
 use crate::documents::rows::write::{Cell, ParquetWriter, WriteError, csv_lines};
 use crate::documents::rows::{Rows, RowsFormat};
-use crate::domain::value;
 use crate::engine::{RevisionError, flows_of, revision_called};
 use crate::trial::batch::{
     self, Asked, BatchError, ColumnsError, Form, Kept, Market, Named, Part, Rendered, Side, Summary,
@@ -31,7 +30,7 @@ use crate::trial::report;
 #[command(next_help_heading = "A file of rows")]
 pub(super) struct BatchFlags {
     /// Decide every row of this file: CSV, lines of JSON or Parquet, by its ending; `-` reads stdin
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["facts", "trace"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["facts", "trace", "explain", "picture"])]
     batch: Option<String>,
     /// How the file is written, where its ending does not say
     #[arg(long, value_enum, requires = "batch")]
@@ -66,9 +65,6 @@ pub(super) struct BatchFlags {
     /// The column with each row's market; base where it is empty
     #[arg(long, value_name = "COLUMN", requires = "batch", conflicts_with = "market")]
     market_column: Option<String>,
-    /// The time of every decision, like 2026-01-31T09:00:00Z [default: now]
-    #[arg(long, value_name = "TIME", requires = "batch")]
-    at: Option<String>,
     /// Write a report with charts here, one HTML file
     #[arg(long, value_name = "FILE", requires = "batch")]
     report: Option<PathBuf>,
@@ -99,6 +95,7 @@ impl BatchFlags {
         self,
         flow: &str,
         market: Option<&str>,
+        at: Option<Timestamp>,
         settings: &Settings,
         say: &Say,
     ) -> Result<ExitCode, Trouble> {
@@ -110,7 +107,8 @@ impl BatchFlags {
         let here = declared::flow(&built, flow)?;
         let there = self.compare.as_deref().map(|with| other(with, flow, settings)).transpose()?;
         let rows = open(from, format)?;
-        let asked = self.asked((here, there), market, &rows, (format, out.map(|(_, format)| format)))?;
+        let asked =
+            self.asked((here, there), (market, at), &rows, (format, out.map(|(_, format)| format)))?;
         for model in asked.here.flow.flow.remote_models() {
             say.talk(&format!(
                 "note: the model `{}` answers from elsewhere and is not asked: it counts as failed",
@@ -183,17 +181,10 @@ impl BatchFlags {
     fn asked(
         &self,
         (here, there): (Arc<FlowRevision>, Option<Side>),
-        market: Option<&str>,
+        (market, at): (Option<&str>, Option<Timestamp>),
         rows: &Rows,
         (format, out): (RowsFormat, Option<RowsFormat>),
     ) -> Result<Asked, Trouble> {
-        let at = match self.at.as_deref() {
-            None => Timestamp::now(),
-            Some(text) => value::time(text).ok_or_else(|| {
-                Trouble::new(format!("`--at {text}` is not a time"))
-                    .help("write it like 2026-01-31T09:00:00Z")
-            })?,
-        };
         let market = match (&self.market_column, market) {
             (Some(column), _) => Market::Column(column.clone()),
             (None, Some(name)) => Market::Fixed(name.to_owned()),
@@ -217,7 +208,8 @@ impl BatchFlags {
                 ignore: self.ignore.clone(),
             },
             market,
-            at,
+            // One time for all rows, so that a run can be repeated.
+            at: at.unwrap_or_else(Timestamp::now),
             threads: self.threads.map_or_else(cores, usize::from),
             form: out.map(|format| if format == RowsFormat::Ndjson { Form::Lines } else { Form::Cells }),
             keep_refused: self.rejects.as_ref().map(|_| Kept { columns, separator }),

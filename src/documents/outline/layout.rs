@@ -54,6 +54,23 @@ pub(super) enum Shape {
         width: f64,
         height: f64,
     },
+    /// What an evaluation came through, or did not.
+    Marked(Mark, Box<Shape>),
+}
+
+/// Whether an evaluation came here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mark {
+    Taken,
+    Left,
+}
+
+/// One way on from a choice.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Way {
+    pub label: String,
+    pub part: Part,
+    pub mark: Option<Mark>,
 }
 
 /// A part of the picture: entered at the top and left at the bottom, both at `axis`.
@@ -100,7 +117,16 @@ fn moved(shape: Shape, dx: f64, dy: f64) -> Shape {
         }
         Shape::Label { x, y, text } => Shape::Label { x: x + dx, y: y + dy, text },
         Shape::Frame { x, y, width, height } => Shape::Frame { x: x + dx, y: y + dy, width, height },
+        Shape::Marked(mark, shape) => Shape::Marked(mark, Box::new(moved(*shape, dx, dy))),
     }
+}
+
+fn marked(shapes: Vec<Shape>, mark: Mark) -> Vec<Shape> {
+    let one = |shape| match shape {
+        Shape::Marked(..) => shape,
+        shape => Shape::Marked(mark, Box::new(shape)),
+    };
+    shapes.into_iter().map(one).collect()
 }
 
 impl Part {
@@ -113,6 +139,12 @@ impl Part {
         let id = id.map(str::to_owned);
         let shapes = vec![Shape::Box { id, x: 0.0, y: 0.0, width, height, lines, look }];
         Self { width, height, axis: width / 2.0, shapes, ends: false }
+    }
+
+    /// The same, marked; what is marked already stays as it is.
+    pub(super) fn marked(mut self, mark: Mark) -> Self {
+        self.shapes = marked(self.shapes, mark);
+        self
     }
 
     /// Nothing, as wide as a line needs.
@@ -149,17 +181,17 @@ impl Part {
 
     /// A box to choose at, and the ways from it side by side, each under its label; ways that go on meet again.
     /// A way without anything in it is a line.
-    pub(super) fn chosen(head: Self, ways: Vec<(String, Self)>) -> Self {
-        let ways: Vec<(Vec<String>, Self)> = ways
+    pub(super) fn chosen(head: Self, ways: Vec<Way>) -> Self {
+        let ways: Vec<(Vec<String>, Self, Option<Mark>)> = ways
             .into_iter()
-            .map(|(label, part)| {
+            .map(|Way { label, part, mark }| {
                 let part = if part.shapes.is_empty() { Self::passage() } else { part };
-                (wrapped(&label), part)
+                (wrapped(&label), part, mark)
             })
             .collect();
-        let labels = ways.iter().map(|(label, _)| rows_high(label.len())).fold(0.0, f64::max);
+        let labels = ways.iter().map(|(label, _, _)| rows_high(label.len())).fold(0.0, f64::max);
         // A label stands to the right of its line: the column must hold it.
-        let sides = |(label, part): &(Vec<String>, Self)| {
+        let sides = |(label, part, _): &(Vec<String>, Self, Option<Mark>)| {
             let columns = label.iter().map(|line| line.width()).max().unwrap_or_default();
             let right = (part.width - part.axis).max(columns_wide(columns) + PADDING);
             (part.axis, right)
@@ -172,13 +204,14 @@ impl Part {
         all.take(head, dx, 0.0);
         let fork = all.height + GAP / 2.0;
         let top = fork + labels + GAP;
-        let tallest = ways.iter().map(|(_, part)| part.height).fold(0.0, f64::max);
+        let tallest = ways.iter().map(|(_, part, _)| part.height).fold(0.0, f64::max);
         let meet = top + tallest + GAP / 2.0;
-        all.ends = ways.iter().all(|(_, part)| part.ends);
+        all.ends = ways.iter().all(|(_, part, _)| part.ends);
         let mut left = (width - total) / 2.0;
         for way in ways {
             let (before, after) = sides(&way);
-            let (label, part) = way;
+            let (label, part, mark) = way;
+            let outside = std::mem::take(&mut all.shapes);
             let x = left + before;
             left += before + after + BETWEEN;
             let is_empty = part.shapes.is_empty();
@@ -194,6 +227,11 @@ impl Part {
             }
             let dx = x - part.axis;
             all.take(part, dx, top);
+            let way = std::mem::replace(&mut all.shapes, outside);
+            all.shapes.extend(match mark {
+                Some(mark) => marked(way, mark),
+                None => way,
+            });
         }
         all.height = if all.ends { meet - GAP / 2.0 } else { meet };
         all

@@ -1,5 +1,6 @@
 //! An outline as a Mermaid flowchart.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::{Strictness, step_lines, thresholds};
@@ -11,7 +12,26 @@ type Loose = (String, Option<String>);
 /// The flowchart's text: what stands in a ```` ```mermaid ```` block.
 #[must_use]
 pub fn mermaid(outline: &Outline) -> String {
-    let mut chart = Chart { outcomes: &outline.outcomes, out: String::new(), count: 0, loops: Vec::new() };
+    drawn_up(outline, None)
+}
+
+/// The same with the way that an evaluation took: `path` has the ids of the nodes and arms that it came through. The
+/// rest is faint.
+#[must_use]
+pub fn mermaid_with_path(outline: &Outline, path: &BTreeSet<String>) -> String {
+    drawn_up(outline, Some(path))
+}
+
+fn drawn_up(outline: &Outline, path: Option<&BTreeSet<String>>) -> String {
+    let mut chart = Chart {
+        outcomes: &outline.outcomes,
+        path,
+        out: String::new(),
+        count: 0,
+        loops: Vec::new(),
+        left: Vec::new(),
+        taken: Vec::new(),
+    };
     chart.out.push_str("flowchart TD\n");
     let start = chart.shape("([", std::slice::from_ref(&outline.flow), "])", "edge");
     let end = chart.shape("([", &["the strictest outcome recorded".to_owned()], "])", "edge");
@@ -35,6 +55,14 @@ pub fn mermaid(outline: &Outline) -> String {
          \x20 classDef between fill:#fde9c8,stroke:#b26b00,color:#14181d\n\
          \x20 classDef strictest fill:#fbdcdc,stroke:#b3261e,color:#14181d\n",
     );
+    if path.is_some() {
+        chart.out.push_str("  classDef left opacity:0.32\n  classDef taken stroke-width:3px\n");
+        for (class, ids) in [("left", &chart.left), ("taken", &chart.taken)] {
+            if !ids.is_empty() {
+                let _ = writeln!(chart.out, "  class {} {class}", ids.join(","));
+            }
+        }
+    }
     chart.out
 }
 
@@ -55,6 +83,10 @@ fn escaped(text: &str) -> String {
 
 struct Chart<'o> {
     outcomes: &'o [String],
+    path: Option<&'o BTreeSet<String>>,
+    /// Shapes that the evaluation did not come to, and that it did.
+    left: Vec<String>,
+    taken: Vec<String>,
     out: String,
     count: usize,
     /// Of the loops around: where `continue` leads, and what `break` left.
@@ -91,7 +123,23 @@ impl Chart<'_> {
         loose
     }
 
+    /// Draws a node and marks what was drawn of it, unless something in it was marked by itself.
     fn node(&mut self, node: &OutlineNode, loose: Vec<Loose>, end: &str) -> Vec<Loose> {
+        let before = self.count;
+        let loose = self.unmarked(node, loose, end);
+        if let Some(path) = self.path {
+            let is_taken = path.contains(&node.id);
+            for number in before + 1..=self.count {
+                let id = format!("n{number}");
+                if !self.left.contains(&id) && !self.taken.contains(&id) {
+                    if is_taken { self.taken.push(id) } else { self.left.push(id) }
+                }
+            }
+        }
+        loose
+    }
+
+    fn unmarked(&mut self, node: &OutlineNode, loose: Vec<Loose>, end: &str) -> Vec<Loose> {
         match &node.act {
             Act::Step(step) => {
                 let mut lines = step_lines(step);

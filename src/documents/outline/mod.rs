@@ -8,9 +8,9 @@ mod svg;
 mod tree;
 
 pub use json::json;
-pub use mermaid::mermaid;
-pub use svg::svg;
-pub use tree::tree;
+pub use mermaid::{mermaid, mermaid_with_path};
+pub use svg::{svg, svg_with_path};
+pub use tree::{Branch, draw, tree};
 
 use crate::domain::outline::{OutlineStep, StepPart, ThresholdRead};
 

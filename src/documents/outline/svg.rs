@@ -1,8 +1,9 @@
 //! An outline as an SVG picture: one file, no fonts, scripts or addresses in it, and colours for bright and dark.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::layout::{LINE, Look, Part, Shape};
+use super::layout::{LINE, Look, Mark, Part, Shape, Way};
 use super::{Strictness, step_lines, thresholds};
 use crate::domain::outline::{Act, Outline, OutlineArm, OutlineNode, Recording, ThresholdRead};
 
@@ -14,6 +15,7 @@ const STYLE: &str = "\
 text{font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace;fill:#14181d;white-space:pre}\
 .label{fill:#5b6775}rect{stroke-width:1.2}\
 .edge{fill:#eef1f5;stroke:#5b6775}.step{fill:#e3edfb;stroke:#3465a8}.plain{fill:#fff;stroke:#8a94a0}\
+.left{opacity:.32}.taken rect{stroke-width:2.4}.taken .line{stroke-width:2.6}\
 .asks{fill:#fff7db;stroke:#a07b13}.mildest{fill:#dcf3e4;stroke:#2b7a4b}.between{fill:#fde9c8;stroke:#b26b00}\
 .strictest{fill:#fbdcdc;stroke:#b3261e}\
 @media (prefers-color-scheme:dark){.back{fill:#14181d}.line{stroke:#9aa6b2}.tip{fill:#9aa6b2}\
@@ -24,7 +26,18 @@ text{fill:#eef1f5}.label{fill:#b7c1cb}.edge{fill:#2a323b;stroke:#9aa6b2}.step{fi
 /// The picture's text.
 #[must_use]
 pub fn svg(outline: &Outline) -> String {
-    let artist = Artist { outcomes: &outline.outcomes };
+    drawn_up(outline, None)
+}
+
+/// The same with the way that an evaluation took: `path` has the ids of the nodes and arms that it came through. The
+/// rest is faint.
+#[must_use]
+pub fn svg_with_path(outline: &Outline, path: &BTreeSet<String>) -> String {
+    drawn_up(outline, Some(path))
+}
+
+fn drawn_up(outline: &Outline, path: Option<&BTreeSet<String>>) -> String {
+    let artist = Artist { outcomes: &outline.outcomes, path };
     let mut parts = vec![artist.framed(&outline.flow, "the strictest outcome recorded", &outline.nodes)];
     for function in &outline.functions {
         let header = format!("{}({})", function.name, function.parameters.join(", "));
@@ -64,7 +77,18 @@ fn escaped(text: &str) -> String {
 }
 
 fn drawn(out: &mut String, shape: &Shape) {
+    if let Shape::Marked(mark, shape) = shape {
+        let class = match mark {
+            Mark::Taken => "taken",
+            Mark::Left => "left",
+        };
+        let _ = write!(out, "<g class=\"{class}\">");
+        drawn(out, shape);
+        out.push_str("</g>\n");
+        return;
+    }
     let _ = match shape {
+        Shape::Marked(..) => Ok(()),
         Shape::Box { id, x, y, width, height, lines, look } => {
             let id = id.as_ref().map(|id| format!(" data-id=\"{}\"", escaped(id))).unwrap_or_default();
             let round = match look {
@@ -114,6 +138,7 @@ fn class(look: Look) -> &'static str {
 
 struct Artist<'o> {
     outcomes: &'o [String],
+    path: Option<&'o BTreeSet<String>>,
 }
 
 fn reads(read: &[ThresholdRead]) -> Option<String> {
@@ -142,6 +167,20 @@ impl Artist<'_> {
     }
 
     fn node(&self, node: &OutlineNode) -> Part {
+        let part = self.unmarked(node);
+        match self.mark(Some(&node.id)) {
+            Some(mark) => part.marked(mark),
+            None => part,
+        }
+    }
+
+    /// Whether an evaluation came to a node or arm; what has no id is come to where nothing else is.
+    fn mark(&self, id: Option<&str>) -> Option<Mark> {
+        let path = self.path?;
+        Some(if id.is_some_and(|id| path.contains(id)) { Mark::Taken } else { Mark::Left })
+    }
+
+    fn unmarked(&self, node: &OutlineNode) -> Part {
         let id = Some(node.id.as_str());
         match &node.act {
             Act::Step(step) => {
@@ -181,7 +220,7 @@ impl Artist<'_> {
     /// One condition is asked in the box; of several the box has what is common, and each way its own.
     fn branch(&self, node: &OutlineNode, arms: &[OutlineArm]) -> Part {
         let has_rest = arms.iter().any(|arm| arm.condition.is_none());
-        let mut ways: Vec<(String, Part)> = Vec::new();
+        let mut ways: Vec<Way> = Vec::new();
         let conditions = arms.iter().filter(|arm| arm.condition.is_some()).count();
         for arm in arms {
             let label = match (&arm.condition, conditions) {
@@ -193,11 +232,16 @@ impl Artist<'_> {
                     format!("{condition}{read}")
                 }
             };
-            ways.push((label, self.block(&arm.nodes)));
+            ways.push(Way { label, part: self.block(&arm.nodes), mark: self.mark(Some(&arm.id)) });
         }
         if !has_rest {
             let label = if conditions == 1 { "no" } else { "otherwise" };
-            ways.push((label.to_owned(), Part::default()));
+            let is_taken = |mark: &Way| mark.mark == Some(Mark::Taken);
+            let passed = self.mark(Some(&node.id)).map(|reached| match reached {
+                Mark::Taken if !ways.iter().any(is_taken) => Mark::Taken,
+                _ => Mark::Left,
+            });
+            ways.push(Way { label: label.to_owned(), part: Part::default(), mark: passed });
         }
         let head = match (arms, conditions) {
             ([first, ..], 1) => {

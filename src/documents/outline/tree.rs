@@ -39,18 +39,21 @@ fn section(out: &mut String, header: &str, branches: Vec<Branch>) {
 }
 
 /// A line and what hangs on it.
-struct Branch {
-    line: String,
-    below: Vec<Branch>,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Branch {
+    pub line: String,
+    pub below: Vec<Branch>,
 }
 
 impl Branch {
-    fn leaf(line: String) -> Self {
+    #[must_use]
+    pub fn leaf(line: String) -> Self {
         Self { line, below: Vec::new() }
     }
 }
 
-fn draw(out: &mut String, before: &str, branches: &[Branch]) {
+/// Writes branches below each other, with the lines of a tree; each line begins with `before`.
+pub fn draw(out: &mut String, before: &str, branches: &[Branch]) {
     for (index, branch) in branches.iter().enumerate() {
         let is_last = index + 1 == branches.len();
         let (knot, trunk) = if is_last { ("└─ ", "   ") } else { ("├─ ", "│  ") };

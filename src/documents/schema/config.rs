@@ -32,7 +32,9 @@ fn example() -> Json {
 pub(super) fn config() -> Json {
     let keys = [
         ("http", text("address of the REST API; port 0 picks a free one")),
-        ("grpc", text("address for gRPC; not used yet")),
+        ("grpc", text("address for gRPC; `off` for none")),
+        ("models_only", or_default(boolean("models only, asked directly: no flow, no record"))),
+        ("model_doors", word("who may ask models directly", &["keyed", "open"])),
         ("data", text("the folder of the record")),
         ("rules", text("the folder of the flows")),
         ("models", text("the folder of the models")),

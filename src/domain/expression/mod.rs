@@ -35,6 +35,17 @@ pub struct Expression {
     pub code: Code,
 }
 
+/// Tells one node from every other for as long as its flow lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ExpressionId(usize);
+
+impl Expression {
+    #[must_use]
+    pub fn id(&self) -> ExpressionId {
+        ExpressionId(std::ptr::from_ref(self).addr())
+    }
+}
+
 /// What a node does.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Code {

@@ -308,7 +308,8 @@ impl<'d> Build<'d> {
             let name = Name::from(feature.name.value.as_str());
             self.scope.features.push((name.clone(), Static::given(compiled.typed.clone())));
             let Compiled { expression, typed, frame, reads } = compiled;
-            features.push(Feature { name, typed, reads, formula: expression, frame });
+            let written = Arc::from(feature.formula.value.as_str());
+            features.push(Feature { name, typed, reads, written, formula: expression, frame });
         }
         features
     }

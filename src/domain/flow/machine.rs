@@ -248,7 +248,7 @@ impl<'a> Machine<'a> {
     pub(super) fn evaluate(&mut self, expression: &'a Expression) -> Outcome<Value> {
         let result = self.evaluate_unwatched(expression);
         if self.watch.is_some() {
-            self.show(expression, &result);
+            return self.show(expression, result);
         }
         result
     }
@@ -373,8 +373,12 @@ impl<'a> Machine<'a> {
             Code::InList { item, list } => return self.in_list(item, *list, expression.span),
             Code::Apply(of) => {
                 let of = self.value(of)?;
+                if self.is_silent(expression) {
+                    return Ok(Value::Missing);
+                }
                 return self.apply(&of, expression.span);
             }
+            Code::Verb { .. } if self.is_silent(expression) => Value::Missing,
             Code::Verb { outcome, reasons, output } => {
                 return self.verb(*outcome, reasons, output, expression.span);
             }

@@ -2,6 +2,7 @@
 //! holds no state, so one flow serves any number of requests at the same time.
 
 mod admit;
+mod alike;
 mod blocks;
 mod compile;
 mod ending;
@@ -129,7 +130,9 @@ pub struct Feature {
     pub typed: Typed,
     /// Inputs, thresholds and earlier features that the formula names.
     pub reads: Arc<[Name]>,
-    pub(super) formula: Expression,
+    /// The formula as written.
+    pub written: Arc<str>,
+    pub(in crate::domain) formula: Expression,
     pub(super) frame: u16,
 }
 
@@ -142,7 +145,7 @@ pub struct ModelUse {
     pub model: Arc<Model>,
     /// What stands in for an answer that does not come.
     pub if_it_fails: Option<StandIn>,
-    pub(super) columns: Vec<Source>,
+    pub(in crate::domain) columns: Vec<Source>,
 }
 
 /// What stands in for a model's answer that does not come.
@@ -218,6 +221,8 @@ pub(in crate::domain) struct Script {
     pub functions: Vec<CompiledFunction>,
     /// Offset at which each line begins.
     pub lines: Vec<u32>,
+    /// As written.
+    pub text: Arc<str>,
 }
 
 impl Script {

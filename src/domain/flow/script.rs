@@ -68,6 +68,6 @@ impl Build<'_> {
         lines.extend(
             source.value.match_indices('\n').map(|(at, _)| u32::try_from(at + 1).unwrap_or(u32::MAX)),
         );
-        Some(Script { body, frame, functions, lines })
+        Some(Script { body, frame, functions, lines, text: source.value.as_str().into() })
     }
 }

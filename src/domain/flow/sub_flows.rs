@@ -130,6 +130,7 @@ impl<'a> Machine<'a> {
         let Moment { decided_at, .. } = self.moment;
         let pins = self.pins.of_sub_flow(&sub.name);
         if let Some(watch) = self.watch {
+            watch.takes(&facts.values);
             watch.enter(&sub.name);
         }
         let verdict = self.decide_below(&sub.flow, &facts, decided_at, &pins);
@@ -283,7 +284,7 @@ impl<'a> Machine<'a> {
 
 impl Pins {
     /// What is pinned below this name: `fraud_check.risk` is `risk` in the flow `fraud_check`.
-    fn of_sub_flow(&self, flow: &str) -> Self {
+    pub(in crate::domain) fn of_sub_flow(&self, flow: &str) -> Self {
         fn below<T: Clone>(all: &BTreeMap<Name, T>, flow: &str) -> BTreeMap<Name, T> {
             let inner = |name: &Name| name.strip_prefix(flow)?.strip_prefix('.').map(Name::from);
             all.iter().filter_map(|(name, pin)| Some((inner(name)?, pin.clone()))).collect()

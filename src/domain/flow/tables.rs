@@ -2,6 +2,7 @@
 
 use super::machine::{Fault, Machine, Outcome, Stop};
 use super::table_compile::is_single;
+use super::watch::{TableId, Watch};
 use crate::domain::declaration::{Collected, TableHitPolicy};
 use crate::domain::expression::operators;
 use crate::domain::expression::words;
@@ -144,7 +145,11 @@ impl<'a> Machine<'a> {
         let mut strictest: Option<(usize, u16)> = None;
         let is_priority = table.hit_policy == TableHitPolicy::Priority;
         let found = &mut result.rows;
+        let assumed = self.watch.and_then(Watch::assumed);
         table.find(&values, &mut |at, row| {
+            if assumed.is_some_and(|assumed| assumed.rows.contains(&(TableId::of(table), row.number))) {
+                return true;
+            }
             if is_priority {
                 // No outcome is milder than any.
                 let rank = row.outcome.map_or(0, |outcome| outcome.saturating_add(1));

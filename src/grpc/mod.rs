@@ -1,0 +1,95 @@
+//! The same use cases over protobuf, beside REST in one process. The door to tonic, prost-reflect and protox. Absent
+//! on purpose: rules about who may ask what (REST's, shared), deciding (the engine's), and TLS (a proxy's).
+
+mod caller;
+mod decision_message;
+mod decisions;
+mod door;
+pub mod flows;
+mod health;
+mod inference;
+mod models;
+mod reflection;
+mod status;
+mod tensorflow;
+mod values;
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener as Listener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+
+use crate::http::Doors;
+use crate::http::access::Reach;
+
+/// Streams that one connection may have open at a time; more wait.
+const STREAMS: u32 = 1_024;
+/// Bytes of a request's metadata together.
+const LONGEST_METADATA: u32 = 16 * 1024;
+/// How often a silent connection is asked whether it is still there.
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
+
+/// A door that is open.
+#[derive(Debug)]
+pub struct Running {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<Result<(), tonic::transport::Error>>,
+}
+
+/// Serves on a bound listener, until it is stopped.
+///
+/// # Errors
+/// When the listener cannot be used.
+pub fn serve(listener: TcpListener, doors: Arc<Doors>) -> std::io::Result<Running> {
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    let reach = if address.ip().is_loopback() { Reach::Loopback } else { Reach::Beyond };
+    let (stop, stopped) = watch::channel(false);
+    let door = door::Door::new(doors, reach, stopped.clone());
+    let incoming = TcpIncoming::from(Listener::from_std(listener)?).with_nodelay(Some(true));
+    let server = Server::builder()
+        .max_concurrent_streams(STREAMS)
+        .http2_max_header_list_size(LONGEST_METADATA)
+        .http2_keepalive_interval(Some(KEEP_ALIVE));
+    let serving = server.serve_with_incoming_shutdown(door, incoming, until(stopped));
+    Ok(Running { address, stop, task: tokio::spawn(serving) })
+}
+
+async fn until(mut stopped: watch::Receiver<bool>) {
+    // An error means that whoever could stop it is gone: so is the application.
+    let _gone = stopped.wait_for(|stopped| *stopped).await;
+}
+
+impl Running {
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Ends when it ended by itself, which it should not.
+    ///
+    /// # Errors
+    /// What made it end.
+    pub async fn ended(&mut self) -> std::io::Result<()> {
+        match (&mut self.task).await {
+            Ok(result) => result.map_err(std::io::Error::other),
+            Err(error) => Err(std::io::Error::other(error)),
+        }
+    }
+
+    /// Takes no more connections and no more messages of streams; requests in flight may take as long as `grace`.
+    pub async fn stop(mut self, grace: Duration) {
+        let _nobody_listens = self.stop.send(true);
+        if tokio::time::timeout(grace, &mut self.task).await.is_err() {
+            tracing::warn!("gRPC connections that did not end in time were cut");
+            self.task.abort();
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! Other servers' own clients against the real program: what `tests/clients/` holds, run by the Python that
+//! `tests/clients-up.sh` prepares.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::json;
+
+use crate::app::{Process, repository};
+use crate::model_doors::{expected, home, model, rows};
+
+/// The prepared Python; `None`, said loudly, where there is none. `TOLLGATE_TEST_CLIENTS=required` refuses that.
+fn python() -> Option<PathBuf> {
+    let python = repository().join("target/clients/bin/python");
+    if python.exists() {
+        return Some(python);
+    }
+    let says =
+        "SKIPPED: no clients of model servers are installed: run `tests/clients-up.sh`, or `tests/run`";
+    assert!(std::env::var_os("TOLLGATE_TEST_CLIENTS").is_none_or(|wish| wish != "required"), "{says}");
+    eprintln!("{says}");
+    None
+}
+
+/// Runs a script of `tests/clients/` against a process, with rows and the answers that they must get.
+fn run(python: &PathBuf, script: &str, address: &str, process: &Process) {
+    let (one, two) = (model(1), model(2));
+    let rows = rows(&one, 20);
+    let given =
+        json!({ "rows": rows, "expected": { "1": expected(&one, &rows), "2": expected(&two, &rows) } });
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), given.to_string()).unwrap();
+    let script = repository().join("tests/clients").join(script);
+    let ran = Command::new(python).arg(script).arg(address).arg(file.path()).output().unwrap();
+    let (said, wrong) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+    assert!(ran.status.success(), "{said}{wrong}\n{}", process.said());
+    assert!(said.contains("all calls answered"), "{said}");
+}
+
+#[test]
+fn nvidias_http_client_has_all_its_calls_answered() {
+    let Some(python) = python() else { return };
+    let home = home();
+    let process = home.spawn(&["--models-only", "--models", "models"]);
+    run(&python, "triton_http.py", process.api.address(), &process);
+}
