@@ -96,6 +96,8 @@ enum Format {
     Svg,
     /// Definitions for editors (`schema`)
     Rhai,
+    /// Tables for a merge request (`decide --batch`)
+    Markdown,
 }
 
 #[derive(Debug, Subcommand)]
@@ -106,7 +108,7 @@ enum Command {
     Check(check::Check),
     /// Run the cases
     Test(test::Test),
-    /// One decision, no server; nothing is recorded
+    /// One decision, or a file of them; no server, nothing is recorded
     Decide(decide::Decide),
     /// What would be decided if something were otherwise
     WhatIf(what_if::WhatIf),
@@ -193,6 +195,7 @@ impl Command {
             Self::Test(_) => ("test", &[Format::Junit]),
             Self::Show(_) => ("show", &[Format::Mermaid, Format::Svg]),
             Self::Schema(_) => ("schema", &[Format::Rhai]),
+            Self::Decide(decide) if decide.is_batch() => ("decide --batch", &[Format::Markdown]),
             _ => ("this command", &[]),
         };
         let takes = [Format::Text, Format::Json].iter().chain(more);

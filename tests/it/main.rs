@@ -11,6 +11,7 @@
 
 mod access;
 mod app;
+mod batch;
 mod cases;
 mod central;
 mod checking;
