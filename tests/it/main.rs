@@ -17,6 +17,8 @@ mod commands;
 mod crashes;
 mod decisions;
 mod grpc;
+mod grpc_flows;
+mod grpc_models;
 mod hostile;
 mod idempotency;
 mod inputs;
