@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use crate::audit::{Audit, OpenError, QueueLimits, StoreError, StoreSettings};
 use crate::config::{RequireCases, Serving, Settings};
 use crate::engine::{self, Engine};
+use crate::gather::Remotes;
 use crate::grpc;
 use crate::http::access::{Guard, ModelDoors, Reach};
 use crate::http::{self, Doors, Service};
@@ -302,8 +303,11 @@ async fn open(
     let release = Release::start(release_settings(settings), engine::journal(&audit))
         .await
         .map_err(StartError::Release)?;
-    let engine = Engine::new(Arc::clone(&release), Arc::clone(&audit), settings.durable, settings.open_for);
+    let remotes = Arc::new(Remotes::new(tokio::runtime::Handle::current()));
+    let engine = Engine::new(Arc::clone(&release), Arc::clone(&audit), settings.durable, settings.open_for)
+        .asking(Arc::clone(&remotes));
     let engine = Arc::new(engine);
+    tokio::spawn(engine::look_after(Arc::downgrade(&release), remotes));
     let models = Models::start(ModelSource::Release(Arc::clone(&release))).await;
     let watching = release.watch();
     doors.open_models(Arc::clone(&models));

@@ -8,6 +8,7 @@ pub mod config;
 pub mod documents;
 pub mod domain;
 pub mod engine;
+pub mod gather;
 pub mod grpc;
 pub mod http;
 pub mod learn;

@@ -21,6 +21,7 @@ const ROOMS: &[&str] = &[
     "predict",
     "engine",
     "release",
+    "gather",
     "wire",
     "trial",
     "audit",

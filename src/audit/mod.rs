@@ -2,6 +2,7 @@
 //! comparison. Absent: rows and SQL (`store`), who may read what (`http`).
 
 mod entry;
+mod gathered;
 mod json;
 mod log;
 mod part;
@@ -15,6 +16,7 @@ mod verdict;
 mod verify;
 
 pub use entry::{CasesRun, Entry, ReadEntry, Refusal, Switch};
+pub use gathered::RecordedAnswer;
 pub use log::{Audit, BadCursor, FileToKeep, Page, ReadError, Recorded, Search, SearchState};
 pub use part::{OpenDecision, PartRecord, StoppedPart};
 pub use record::{

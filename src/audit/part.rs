@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::entry::entry_leaf;
+use super::gathered::{self, RecordedAnswer};
 use super::json::{Json, read_given};
 use super::record::{
     AnsweredPart, Provenance, RECORD_VERSION, TRACE_VERSION, commitment, digest, optional, personal_inputs,
@@ -82,6 +83,10 @@ impl PartRecord {
         let mut json = Json::with_capacity(2048);
         json.raw("{").key("facts").given(given).raw(",").key("features");
         verdict::features(&mut json, verdict);
+        if !provenance.gathered.is_empty() {
+            json.raw(",").key("gathered");
+            gathered::personal(&mut json, &provenance.gathered);
+        }
         json.raw(",").key("scores");
         verdict::scores(&mut json, verdict);
         json.raw(",").key("trace");
@@ -139,6 +144,10 @@ fn public(
     json.raw(",").key("elapsed_us").count(provenance.elapsed_us);
     json.raw(",").key("engine").string(&provenance.engine).raw(",").key("flow").string(&provenance.flow);
     json.raw(",").key("flow_revision").string(&provenance.flow_revision);
+    if !provenance.gathered.is_empty() {
+        json.raw(",").key("gathered");
+        gathered::public(&mut json, &provenance.gathered);
+    }
     json.raw(",").key("id").display(id.hyphenated()).raw(",").key("idempotency");
     match &provenance.key {
         Some(key) => {
@@ -178,6 +187,8 @@ struct PartPublic {
     elapsed_us: u64,
     flow: Arc<str>,
     flow_revision: Arc<str>,
+    #[serde(default)]
+    gathered: Option<Box<RawValue>>,
     id: Uuid,
     idempotency: Option<StoredKey>,
     kind: Arc<str>,
@@ -199,6 +210,8 @@ fn time<'de, D: serde::Deserializer<'de>>(reader: D) -> Result<Timestamp, D::Err
 struct PartPersonal<'a> {
     #[serde(borrow)]
     facts: &'a RawValue,
+    #[serde(borrow, default)]
+    gathered: Option<&'a RawValue>,
     with: Value,
 }
 
@@ -223,6 +236,8 @@ pub struct OpenDecision {
     pub with: Value,
     /// All that was sent so far, numbers by their source text.
     pub facts: Given,
+    /// What other servers have answered so far.
+    pub gathered: Vec<RecordedAnswer>,
     /// Each stop so far: need, when, by whom it was led there.
     stops: Vec<(Arc<str>, Timestamp, Name)>,
     last: Stored,
@@ -266,6 +281,7 @@ impl OpenDecision {
             need: public.need,
             with: plain(personal.with),
             facts: read_given(&facts).map_err(Unreadable)?,
+            gathered: gathered::read(public.gathered.as_deref(), personal.gathered)?,
             masked: public.personal.into_keys().collect(),
             stops,
             last,

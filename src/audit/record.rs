@@ -10,9 +10,10 @@ use uuid::Uuid;
 
 use super::json::Json;
 use super::subject::SubjectKey;
-use super::verdict;
+use super::{gathered, verdict};
 use crate::domain::declaration::Personal;
 use crate::domain::facts::{Facts, Given};
+use crate::domain::flow::remote::Answered;
 use crate::domain::value::Name;
 use crate::domain::verdict::{Step, Verdict};
 use crate::store::{Durability, Hash, KeyRow, Kind, Row, list};
@@ -48,6 +49,8 @@ pub struct Provenance {
     pub key: Option<ProvenanceKey>,
     /// The flow's inputs and how personal each is.
     pub personal: Vec<(Name, Personal)>,
+    /// What other servers answered, in the order asked.
+    pub gathered: Vec<Answered>,
     /// When the caller was asked for more, and answered; empty for a decision made in one go.
     pub parts: Vec<AnsweredPart>,
     /// What the answer said for each reason, so that a repeated key is answered alike.
@@ -110,7 +113,7 @@ impl DecisionRecord {
     ) -> Self {
         let subject = provenance.subject.as_deref().map(|subject| subject_key.hash(subject));
         let public = public(provenance, facts, verdict, subject.as_ref());
-        let personal = personal(given, verdict);
+        let personal = personal(given, verdict, &provenance.gathered);
         let at_us = provenance.decided_at.as_microsecond();
         let commitment = commitment(&salt, &public, Some(&personal));
         let mut models = Json::with_capacity(96);
@@ -252,7 +255,9 @@ fn public(provenance: &Provenance, facts: &Facts, verdict: &Verdict, subject: Op
     verdict::failures(&mut json, &verdict.failures);
     json.raw(",").key("flow").string(&provenance.flow);
     json.raw(",").key("flow_revision").string(&provenance.flow_revision);
-    json.raw(",").key("gathered").raw("[]").raw(",").key("idempotency");
+    json.raw(",").key("gathered");
+    gathered::public(&mut json, &provenance.gathered);
+    json.raw(",").key("idempotency");
     match &provenance.key {
         Some(key) => json
             .raw("{")
@@ -324,10 +329,14 @@ pub(super) fn personal_inputs(json: &mut Json, declared: &[(Name, Personal)], fa
     });
 }
 
-fn personal(given: &Given, verdict: &Verdict) -> String {
+fn personal(given: &Given, verdict: &Verdict, gathered: &[Answered]) -> String {
     let mut json = Json::with_capacity(2048);
     json.raw("{").key("facts").given(given).raw(",").key("features");
     verdict::features(&mut json, verdict);
+    if !gathered.is_empty() {
+        json.raw(",").key("gathered");
+        gathered::personal(&mut json, gathered);
+    }
     json.raw(",").key("output");
     verdict::output(&mut json, &verdict.output);
     json.raw(",").key("scores");

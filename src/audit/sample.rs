@@ -7,10 +7,12 @@ use jiff::Timestamp;
 use super::record::{Provenance, ProvenanceKey, stamp};
 use crate::domain::declaration::Personal;
 use crate::domain::facts::{Facts, Given};
+use crate::domain::flow::remote::{Answered, ModelAsked, RemoteAnswer, RemoteFailure, RemoteFault};
 use crate::domain::value::{Name, Value};
 use crate::domain::verdict::{
     Failure, FeatureState, RecordedBy, RuleLabel, RuleResult, Score, Step, Verdict,
 };
+use crate::learn::library::ModelLibrary;
 use crate::store::Durability;
 
 fn name(text: &str) -> Name {
@@ -117,8 +119,32 @@ pub(super) fn provenance() -> Provenance {
             (name("age"), Personal::No),
         ],
         parts: Vec::new(),
+        gathered: Vec::new(),
         reason_texts: vec![(name("R201"), name("Estimated risk of default is too high"))],
     }
+}
+
+/// A model elsewhere that answered about one row, and did not about another.
+pub(super) fn gathered() -> Vec<Answered> {
+    let file = "protocol: oip\nservers: [http://a:1]\nmodel: m\nversion: 3\ninputs: { amount: decimal, age: integer }\n";
+    let library = ModelLibrary::from_files(&[("m/remote.yaml", file.as_bytes())]);
+    let model = library.resolve("m").unwrap();
+    let asked = |age| ModelAsked {
+        model: Arc::clone(&model),
+        row: [Value::Decimal("2500.00".parse().unwrap()), Value::Integer(age)].into(),
+    };
+    let answer = |result| RemoteAnswer {
+        result,
+        endpoint: Some(name("a:1")),
+        version: Some(name("3")),
+        attempts: 2,
+        latency_us: 1234,
+    };
+    let late = RemoteFailure { code: RemoteFault::Late, detail: name("no answer before the deadline") };
+    vec![
+        Answered { asked: asked(41), answer: answer(Ok(0.25)) },
+        Answered { asked: asked(42), answer: answer(Err(late)) },
+    ]
 }
 
 pub(super) fn keyed(key: &str, request: u8) -> Provenance {

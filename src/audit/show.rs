@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
+use super::gathered;
 use super::json::Json;
 use super::record::time_text;
 use super::stored::{Record, Unreadable};
@@ -137,12 +138,13 @@ pub(super) fn show_personal(
     let mut take = |name: &str| personal.remove(name).unwrap_or_default();
     let (mut facts, mut features, trace, scores, output) =
         (take("facts"), take("features"), take("trace"), take("scores"), take("output"));
-    let mut trace = trace;
+    let (mut trace, gathered_own) = (trace, take("gathered"));
     with_values(&mut trace, &features, "");
     let masked = match sight {
         Sight::Plain => BTreeSet::new(),
         Sight::Masked => mask_trace(names, &mut trace),
     };
+    gathered::show(shown, &gathered_own, &masked);
     mask(&mut facts, &masked);
     mask(&mut features, &masked);
     shown.insert("facts".to_owned(), plain(facts));

@@ -61,6 +61,8 @@ pub(super) struct Public<'a> {
     pub failures: &'a RawValue,
     pub flow: Arc<str>,
     pub flow_revision: Arc<str>,
+    #[serde(borrow, default)]
+    pub gathered: Option<&'a RawValue>,
     pub idempotency: Option<StoredKey>,
     pub language: u32,
     pub market: Arc<str>,
@@ -93,6 +95,8 @@ pub(super) struct Personal<'a> {
     pub facts: &'a RawValue,
     #[serde(borrow)]
     pub features: &'a RawValue,
+    #[serde(borrow, default)]
+    pub gathered: Option<&'a RawValue>,
     #[serde(borrow)]
     pub output: &'a RawValue,
     #[serde(borrow)]

@@ -10,11 +10,12 @@ use jiff::Timestamp;
 use super::explained::{self, Picture};
 use super::say::{Say, Trouble};
 use super::{check, declared, facts};
-use crate::bundle::{Built, FlowRevision};
+use crate::bundle::{Built, Bundle, FlowRevision};
 use crate::config::Settings;
 use crate::documents::findings::Colour;
 use crate::domain::value::Name;
 use crate::engine::{self, DecideError, DecideRequest, Decision, TraceLevel};
+use crate::gather::Remotes;
 use crate::http::{decision_json, problem::Problem};
 
 /// One decision, no server; nothing is recorded.
@@ -45,6 +46,9 @@ pub(super) struct Decide {
     /// Decide as of this time (RFC 3339); now if left out
     #[arg(long, value_name = "TIME")]
     at: Option<Timestamp>,
+    /// Ask no other server: models that answer elsewhere fail, as their flow says
+    #[arg(long)]
+    offline: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -57,7 +61,7 @@ enum Trace {
 impl Decide {
     pub(super) fn run(self, settings: &Settings, say: &Say) -> Result<ExitCode, Trouble> {
         let kind = self.picture.as_deref().map(Picture::of).transpose()?;
-        let facts = facts::read(&self.facts)?;
+        let (facts, offline) = (facts::read(&self.facts)?, self.offline);
         let given_in = if self.facts == "-" { "stdin".to_owned() } else { format!("`{}`", self.facts) };
         let built = check::read(settings)?;
         let trace = match self.trace {
@@ -78,7 +82,8 @@ impl Decide {
             trace: if is_explained { TraceLevel::Full } else { trace },
             languages: Vec::new(),
         };
-        match engine::decide_once(&built.bundle, &request, self.at.unwrap_or_else(Timestamp::now)) {
+        let now = self.at.unwrap_or_else(Timestamp::now);
+        match decided(&built.bundle, &request, now, offline)? {
             Ok(mut decision) => {
                 if let (Some(file), Some(kind)) = (&self.picture, kind) {
                     draw(&decision, &built, (file, kind), say)?;
@@ -135,6 +140,24 @@ fn draw(
     let Some(explanation) = decision.explanation.as_deref() else { return Ok(()) };
     let drawn = explained::picture(explanation, &*decided_by(built, decision)?, kind)?;
     explained::write(file, &drawn, say)
+}
+
+/// Decides here; where the flow asks models on other servers, they are asked.
+fn decided(
+    bundle: &Bundle,
+    request: &DecideRequest,
+    now: Timestamp,
+    offline: bool,
+) -> Result<Result<Decision, DecideError>, Trouble> {
+    let flows = bundle.flow(&request.flow).into_iter();
+    let mut variants = flows.flat_map(|flow| std::iter::once(flow).chain(flow.markets.values()));
+    if offline || !variants.any(|variant| variant.flow.asks_elsewhere()) {
+        return Ok(engine::decide_once(bundle, request, now));
+    }
+    super::wait(async {
+        let remotes = Remotes::new(tokio::runtime::Handle::current());
+        Ok(engine::decide_asking(bundle, request, now, Some(&remotes)).await)
+    })
 }
 
 fn text(decision: &serde_json::Value) -> String {

@@ -1,4 +1,4 @@
-//! Files and bodies as they were written: YAML and JSON parsed within a budget, with the place of every word,
+//! Files and bodies as they were written: YAML, JSON and long files of rows parsed within a budget, with the place of every word,
 //! and the findings in them shown to people and to programs. No meaning: what a flow or a recipe *is* belongs to
 //! the rooms above.
 
@@ -11,6 +11,7 @@ pub mod html;
 pub mod json;
 pub mod outline;
 pub mod pages;
+pub mod rows;
 pub mod sarif;
 pub mod schema;
 mod source;

@@ -105,6 +105,10 @@ impl<'a> Reader<'a> {
 pub struct Cells<'r>(&'r csv::StringRecord);
 
 impl<'r> Cells<'r> {
+    pub(super) fn of(record: &'r csv::StringRecord) -> Self {
+        Self(record)
+    }
+
     #[must_use]
     pub fn get(&self, column: usize) -> Option<&'r str> {
         self.0.get(column)

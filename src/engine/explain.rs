@@ -7,12 +7,14 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::gathering::{Case, answered};
 use super::replay::ReplayError;
-use super::{Engine, Guard, run};
+use super::{Engine, Guard};
 use crate::audit::{Record, Sight, canonical_verdict};
 use crate::bundle::FlowRevision;
 use crate::domain::explanation::{Asked, Explanation, explain};
 use crate::domain::facts::Facts;
+use crate::domain::flow::remote::Answered;
 use crate::domain::flow::{Budget, Pins};
 use crate::domain::verdict::Verdict;
 
@@ -30,7 +32,7 @@ pub struct Explained {
 pub(super) fn explained(
     flow: &FlowRevision,
     (facts, decided_at): (&Facts, Timestamp),
-    verdict: &Verdict,
+    (verdict, gathered): (&Verdict, &[Answered]),
     sight: Sight,
 ) -> Option<Box<Explanation>> {
     let budget = Budget { alarm: None, stop_at: verdict.stopped_at };
@@ -42,6 +44,7 @@ pub(super) fn explained(
         decided_at,
         budget: &budget,
         pins: &pins,
+        gathered,
         hidden: hidden(flow, sight),
     };
     let explanation = catch_unwind(AssertUnwindSafe(|| explain(&asked)));
@@ -73,9 +76,11 @@ impl Engine {
                 detail: format!("the facts do not fit: {}", detail.unwrap_or_default()),
             }
         })?;
-        let verdict = run(&flow.flow, &facts, answer.decided_at, Guard::Recorded(record.stopped_at()?));
+        let case = Case { flow: &flow.flow, facts: &facts, decided_at: answer.decided_at };
+        let guard = Guard::Recorded(record.stopped_at()?);
+        let (verdict, gathered) = answered(case, &record.gathered()?, guard);
         let agrees = record.verdict()? == canonical_verdict(&verdict);
-        let explanation = explained(&flow, (&facts, answer.decided_at), &verdict, sight);
+        let explanation = explained(&flow, (&facts, answer.decided_at), (&verdict, &gathered), sight);
         let explanation = *explanation
             .ok_or_else(|| ReplayError::NotReplayable { detail: "it could not be explained".to_owned() })?;
         Ok(Explained { explanation, flow, agrees })

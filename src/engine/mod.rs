@@ -2,6 +2,7 @@
 //! files are elsewhere; the clock and the ids of decisions enter here and nowhere below.
 
 mod explain;
+mod gathering;
 mod journal;
 mod meters;
 mod parts;
@@ -18,6 +19,7 @@ use moka::sync::Cache;
 use uuid::Uuid;
 
 pub use explain::Explained;
+pub use gathering::look_after;
 pub use journal::journal;
 pub use parts::{ContinueError, ContinueRequest, MayContinue, NotContinued};
 pub use replay::{Replay, ReplayError};
@@ -29,16 +31,18 @@ pub use request::{
 };
 
 use crate::audit::{
-    self, AppendError, Audit, Durability, KeyGuard, KeyHolder, Provenance, ProvenanceKey, Sight, StoppedPart,
-    Unreadable, stamp,
+    self, AppendError, Audit, Durability, KeyGuard, KeyHolder, Provenance, ProvenanceKey, RecordedAnswer,
+    Sight, StoppedPart, Unreadable, stamp,
 };
 use crate::bundle::{BASE, Bundle, FlowRevision};
 use crate::domain::facts::{FactProblem, Facts, Given};
-use crate::domain::flow::{Budget, Flow};
+use crate::domain::flow::remote::{Answered, Known, ModelAsked};
+use crate::domain::flow::{Budget, Flow, Pins};
 use crate::domain::nearest::nearest;
 use crate::domain::value::Name;
 use crate::domain::verdict::Verdict;
 use crate::engine::meters::Meters;
+use crate::gather::Remotes;
 use crate::release::Release;
 
 /// This build, as records name it.
@@ -61,6 +65,8 @@ pub struct Engine {
     build: Arc<str>,
     meters: Meters,
     rebuilt: Cache<Arc<str>, Arc<FlowRevision>>,
+    /// `None`: models on other servers have failed, all of them.
+    remotes: Option<Arc<Remotes>>,
 }
 
 /// What one evaluation gave, before it is recorded.
@@ -68,6 +74,8 @@ struct Evaluated {
     facts: Facts,
     verdict: Verdict,
     decision: Decision,
+    /// What other servers answered.
+    gathered: Vec<Answered>,
 }
 
 impl Engine {
@@ -82,10 +90,18 @@ impl Engine {
             build: Arc::from(BUILD),
             meters: Meters::default(),
             rebuilt: Cache::new(REBUILT_FLOWS),
+            remotes: None,
         }
     }
 
-    /// Decides one request. Evaluate, record, answer: in this order, and no answer without its record.
+    /// One that asks models on other servers.
+    #[must_use]
+    pub fn asking(mut self, remotes: Arc<Remotes>) -> Self {
+        self.remotes = Some(remotes);
+        self
+    }
+
+    /// Decides one request. Gather, decide, record, answer: in this order, and no answer without its record.
     ///
     /// # Errors
     /// When there is nothing to decide (unknown flow, wrong facts) or the decision could not be recorded.
@@ -105,7 +121,9 @@ impl Engine {
         if request.deadline.is_some_and(|deadline| started.elapsed() >= deadline) {
             return Err(DecideError::DeadlineExceeded);
         }
-        let evaluated = evaluate_first(&bundle, revision, &request, Timestamp::now())?;
+        let remotes = self.remotes.as_deref();
+        let evaluated =
+            evaluate_first(&bundle, revision, &request, Timestamp::now(), (remotes, started)).await?;
         if request.dry_run {
             return Ok(evaluated.decision);
         }
@@ -125,6 +143,7 @@ impl Engine {
             &revision.flow,
             &evaluated.facts,
             &evaluated.decision,
+            &evaluated.gathered,
         );
         let (at, by) = (provenance.decided_at, Arc::clone(&request.caller));
         let stopped = StoppedPart { number: 1, at, by };
@@ -149,7 +168,7 @@ impl Engine {
         given: &Given,
         evaluated: Evaluated,
     ) -> Result<Decision, AppendError> {
-        let Evaluated { facts, verdict, mut decision } = evaluated;
+        let Evaluated { facts, verdict, mut decision, .. } = evaluated;
         if !verdict.needs.is_empty() || !provenance.parts.is_empty() {
             // What goes on later must be there to go on from, and may be made only once.
             provenance.durable = provenance.durable.max(Durability::Local);
@@ -171,6 +190,7 @@ impl Engine {
         flow: &Flow,
         facts: &Facts,
         decision: &Decision,
+        gathered: &[Answered],
     ) -> Provenance {
         let texts = decision.reasons.iter();
         Provenance {
@@ -192,6 +212,7 @@ impl Engine {
                 request_digest: key.request_digest,
             }),
             personal: flow.personal(),
+            gathered: gathered.to_vec(),
             parts: Vec::new(),
             reason_texts: texts.filter_map(|(code, text)| Some((code.clone(), text.clone()?))).collect(),
         }
@@ -238,7 +259,22 @@ impl Engine {
     }
 }
 
-/// One decision that is not recorded: for the command line, and for whoever asks for a dry run.
+/// One decision that is not recorded, for the command line. With `remotes`, models on other servers are asked.
+///
+/// # Errors
+/// As `Engine::decide`, but for recording.
+pub async fn decide_asking(
+    bundle: &Bundle,
+    request: &DecideRequest,
+    now: Timestamp,
+    remotes: Option<&Remotes>,
+) -> Result<Decision, DecideError> {
+    let revision = flow_of(bundle, &request.flow, request.market.as_deref())?;
+    let evaluated = evaluate_first(bundle, revision, request, now, (remotes, Instant::now())).await?;
+    Ok(evaluated.decision)
+}
+
+/// As `decide_asking`, on this machine alone: a model on another server has failed.
 ///
 /// # Errors
 /// As `Engine::decide`, but for recording.
@@ -248,7 +284,10 @@ pub fn decide_once(
     now: Timestamp,
 ) -> Result<Decision, DecideError> {
     let revision = flow_of(bundle, &request.flow, request.market.as_deref())?;
-    Ok(evaluate_first(bundle, revision, request, now)?.decision)
+    let facts = revision.flow.admit(&request.facts).map_err(DecideError::InvalidFacts)?;
+    let question = Question::first(bundle, revision, request, now);
+    let (verdict, took) = timed(|| run(&revision.flow, &facts, question.stamp.1, Guard::Clock));
+    Ok(told(&question, facts, verdict, took, Vec::new()).decision)
 }
 
 /// The flow in the market that was asked for.
@@ -272,23 +311,26 @@ fn flow_of<'b>(
     })
 }
 
-fn evaluate_first(
+async fn evaluate_first(
     bundle: &Bundle,
     revision: &FlowRevision,
     request: &DecideRequest,
     now: Timestamp,
+    (remotes, started): (Option<&Remotes>, Instant),
 ) -> Result<Evaluated, DecideError> {
     let facts = revision.flow.admit(&request.facts).map_err(DecideError::InvalidFacts)?;
-    let question = Question {
-        revision: &bundle.revision,
-        flow: revision,
-        reference: request.reference.as_deref(),
-        languages: &request.languages,
-        trace: request.trace,
-        sight: Sight::Plain,
-        stamp: stamp(now),
-    };
-    Ok(evaluate(&question, facts))
+    let question = Question::first(bundle, revision, request, now);
+    let own = Duration::from_millis(revision.flow.deadline_ms);
+    let deadline = started + request.deadline.map_or(own, |asked| asked.min(own));
+    Ok(evaluate(&question, facts, remotes.map(|remotes| Elsewhere { remotes, before: &[], deadline })).await)
+}
+
+/// Where models on other servers are asked, and until when.
+struct Elsewhere<'e> {
+    remotes: &'e Remotes,
+    /// What they answered when the decision stopped on its way: it stays so.
+    before: &'e [RecordedAnswer],
+    deadline: Instant,
 }
 
 /// What is decided, on which revision, as of when.
@@ -304,15 +346,60 @@ struct Question<'q> {
     stamp: (Uuid, Timestamp),
 }
 
-fn evaluate(question: &Question<'_>, facts: Facts) -> Evaluated {
+impl<'q> Question<'q> {
+    fn first(
+        bundle: &'q Bundle,
+        revision: &'q FlowRevision,
+        request: &'q DecideRequest,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            revision: &bundle.revision,
+            flow: revision,
+            reference: request.reference.as_deref(),
+            languages: &request.languages,
+            trace: request.trace,
+            sight: Sight::Plain,
+            stamp: stamp(now),
+        }
+    }
+}
+
+async fn evaluate(question: &Question<'_>, facts: Facts, elsewhere: Option<Elsewhere<'_>>) -> Evaluated {
+    let flow = &*question.flow.flow;
+    let decided_at = question.stamp.1;
+    let started = Instant::now();
+    let (verdict, gathered) = match elsewhere.filter(|_| flow.asks_elsewhere()) {
+        Some(Elsewhere { remotes, before, deadline }) => {
+            let case = gathering::Case { flow, facts: &facts, decided_at };
+            gathering::gathered(case, remotes, before, deadline).await
+        }
+        None => (run(flow, &facts, decided_at, Guard::Clock), Vec::new()),
+    };
+    told(question, facts, verdict, started.elapsed(), gathered)
+}
+
+fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let started = Instant::now();
+    (work(), started.elapsed())
+}
+
+/// A verdict with identity, time and provenance.
+fn told(
+    question: &Question<'_>,
+    facts: Facts,
+    verdict: Verdict,
+    took: Duration,
+    gathered: Vec<Answered>,
+) -> Evaluated {
     let flow = &question.flow.flow;
     let (decision_id, decided_at) = question.stamp;
-    let started = Instant::now();
-    let verdict = run(flow, &facts, decided_at, Guard::Clock);
-    let elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let elapsed_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
     let languages: Vec<&str> = question.languages.iter().map(String::as_str).collect();
     let explanation = match question.trace {
-        TraceLevel::Full => explain::explained(question.flow, (&facts, decided_at), &verdict, question.sight),
+        TraceLevel::Full => {
+            explain::explained(question.flow, (&facts, decided_at), (&verdict, &gathered), question.sight)
+        }
         TraceLevel::None | TraceLevel::Summary => None,
     };
     let decision = Decision {
@@ -342,7 +429,7 @@ fn evaluate(question: &Question<'_>, facts: Facts) -> Evaluated {
         explanation,
         origin: Origin::DryRun,
     };
-    Evaluated { facts, verdict, decision }
+    Evaluated { facts, verdict, decision, gathered }
 }
 
 /// What stops an evaluation before its ticks do.
@@ -353,17 +440,31 @@ enum Guard {
     Recorded(Option<u64>),
 }
 
-/// Evaluates under the guards: the clock's, and one against defects of our own.
+/// Evaluates on this machine alone.
 fn run(flow: &Flow, facts: &Facts, decided_at: Timestamp, guard: Guard) -> Verdict {
+    pass(flow, facts, decided_at, guard, Known::Offline)
+        .unwrap_or_else(|_| flow.given_up(facts, decided_at, "the evaluation asked what nobody answers"))
+}
+
+/// Evaluates under the guards: the clock's, and one against defects of our own. An error is what has to be asked.
+fn pass(
+    flow: &Flow,
+    facts: &Facts,
+    decided_at: Timestamp,
+    guard: Guard,
+    known: Known<'_>,
+) -> Result<Verdict, Vec<ModelAsked>> {
     let started = Instant::now();
     let late = move || started.elapsed() > WALL_CLOCK_GUARD;
     let budget = match guard {
         Guard::Clock => Budget { alarm: Some(&late), stop_at: None },
         Guard::Recorded(stop_at) => Budget { alarm: None, stop_at },
     };
-    catch_unwind(AssertUnwindSafe(|| flow.decide(facts, decided_at, &budget))).unwrap_or_else(|_| {
+    let pins = Pins::default();
+    let decided = || flow.decide_knowing(facts, decided_at, (&budget, &pins), known, None);
+    catch_unwind(AssertUnwindSafe(decided)).unwrap_or_else(|_| {
         tracing::error!(flow = &*flow.name, "the evaluation panicked; on_error was recorded");
-        flow.given_up(facts, decided_at, "the evaluation could not be finished")
+        Ok(flow.given_up(facts, decided_at, "the evaluation could not be finished"))
     })
 }
 

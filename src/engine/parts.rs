@@ -3,13 +3,14 @@
 //! between the parts but the log's.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{
-    DecideError, Decision, Engine, Evaluated, Question, ReplayError, TraceLevel, evaluate, not_recorded,
-    recorded_trace, unreadable,
+    DecideError, Decision, Elsewhere, Engine, Evaluated, Question, ReplayError, TraceLevel, evaluate,
+    not_recorded, recorded_trace, unreadable,
 };
 use crate::audit::{AnsweredPart, AppendError, OpenDecision, Record, Sight, StoppedPart};
 use crate::bundle::FlowRevision;
@@ -140,7 +141,10 @@ impl Engine {
             sight: if *request.caller == *open.caller { Sight::Plain } else { Sight::Masked },
             stamp: (open.decision_id, open.decided_at),
         };
-        let evaluated = evaluate(&question, facts);
+        let deadline = Instant::now() + Duration::from_millis(flow.flow.deadline_ms);
+        let elsewhere =
+            self.remotes.as_deref().map(|remotes| Elsewhere { remotes, before: &open.gathered, deadline });
+        let evaluated = evaluate(&question, facts, elsewhere).await;
         self.record_next(request, open, &given, &flow, evaluated, now).await
     }
 
@@ -155,8 +159,14 @@ impl Engine {
     ) -> Result<Decision, ContinueError> {
         let parts: Vec<AnsweredPart> = open.answered(now, &request.caller);
         let stopped = StoppedPart { number: open.next_number(), at: now, by: Arc::clone(&request.caller) };
-        let mut provenance =
-            self.provenance(&open.caller, None, &flow.flow, &evaluated.facts, &evaluated.decision);
+        let mut provenance = self.provenance(
+            &open.caller,
+            None,
+            &flow.flow,
+            &evaluated.facts,
+            &evaluated.decision,
+            &evaluated.gathered,
+        );
         provenance.parts = parts;
         match self.append(provenance, &stopped, given, evaluated).await {
             Ok(decision) => Ok(decision),

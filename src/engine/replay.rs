@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{Engine, Guard, LANGUAGE, run};
+use super::gathering::{Case, replayed};
+use super::{Engine, Guard, LANGUAGE};
 use crate::audit::{
     Difference, ReadError, Record, RevisionFile, Unreadable, canonical_verdict, compare_verdicts,
     masked_names,
@@ -82,7 +83,13 @@ impl Engine {
             };
             // Where the clock stopped a run on one revision says nothing of another.
             let guard = if is_own { Guard::Recorded(record.stopped_at()?) } else { Guard::Clock };
-            let verdict = run(&flow.flow, &facts, answer.decided_at, guard);
+            let case = Case { flow: &flow.flow, facts: &facts, decided_at: answer.decided_at };
+            let (verdict, unanswered) = replayed(case, &record.gathered()?, guard);
+            if unanswered > 0 {
+                notes.push(format!(
+                    "{unanswered} of its questions to other servers have no answer in the record: they failed"
+                ));
+            }
             if let Some(asked) = verdict.needs.first() {
                 notes.push(format!("asks the caller for `{}`, which the record does not have", asked.name));
                 return Ok(stopped(record, wanted, notes));

@@ -66,7 +66,7 @@ pub struct Decision {
     /// Rounded, as the flow saw them.
     pub scores: Vec<(Name, f64)>,
     pub decided_at: Timestamp,
-    /// Of the evaluation alone.
+    /// Of gathering and evaluating, without recording.
     pub elapsed_us: u64,
     pub degraded: bool,
     /// `None`: not recorded (`dry_run`).

@@ -11,11 +11,11 @@ use crate::domain::model::{Model, as_number};
 use crate::domain::value::Value;
 
 /// Groups of one attribute; an attribute of more values that are no numbers is not split.
-const MOST_GROUPS: usize = 12;
+pub const MOST_GROUPS: usize = 12;
 /// Bands of a numeric attribute or input.
-const BANDS: usize = 5;
+pub const BANDS: usize = 5;
 /// Below so many rows a group's rates are chance.
-const FEW_ROWS: usize = 30;
+pub const FEW_ROWS: usize = 30;
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct AttributeCard {
@@ -163,14 +163,15 @@ fn rates(asked: &Asked<'_>, groups: &Groups) -> Vec<GroupCard> {
 }
 
 /// A small number for each row's value of an input: its category, or the fifth that its number lies in.
-fn levels(rows: &[Vec<Value>], at: usize) -> Vec<usize> {
-    let value = |row: &'_ Vec<Value>| row.get(at).cloned().unwrap_or(Value::Missing);
+#[must_use]
+pub fn levels<R: AsRef<[Value]>>(rows: &[R], at: usize) -> Vec<usize> {
+    let value = |row: &R| row.as_ref().get(at).cloned().unwrap_or(Value::Missing);
     let mut numbers: Vec<f64> = rows.iter().filter_map(|row| as_number(&value(row))).collect();
     numbers.sort_by(f64::total_cmp);
     let edges: Vec<f64> =
         (1..BANDS).filter_map(|band| numbers.get(numbers.len() * band / BANDS)).copied().collect();
     let mut texts: BTreeMap<Arc<str>, usize> = BTreeMap::new();
-    let level = |row: &Vec<Value>| match value(row) {
+    let level = |row: &R| match value(row) {
         Value::Missing => 0,
         Value::Boolean(yes) => 1 + usize::from(yes),
         Value::Text(text) => {
@@ -183,7 +184,8 @@ fn levels(rows: &[Vec<Value>], at: usize) -> Vec<usize> {
 }
 
 /// Cramér's V with Bergsma's correction, so that many categories on few rows do not look like a link.
-fn cramers_v(one: &[usize], other: &[usize]) -> f64 {
+#[must_use]
+pub fn cramers_v(one: &[usize], other: &[usize]) -> f64 {
     let mut cells: BTreeMap<(usize, usize), f64> = BTreeMap::new();
     let (mut rows, mut columns): (BTreeMap<usize, f64>, BTreeMap<usize, f64>) = Default::default();
     for (a, b) in one.iter().zip(other) {

@@ -60,15 +60,34 @@ pub fn measure(rows: &[Scored]) -> Option<Metrics> {
     Some(Metrics { rows: rows.len(), bad, auc, gini: 2.0 * auc - 1.0, ks, log_loss, brier, calibration })
 }
 
-/// AUC (by counting pairs, ties half) and KS, in one walk over the rows in order of score.
+/// AUC and KS in one walk over the rows in order of score.
 fn separation(sorted: &[Scored], bad: f64, good: f64) -> (f64, f64) {
+    let tied = sorted.chunk_by(|a, b| a.probability.total_cmp(&b.probability).is_eq());
+    walk(
+        tied.map(|tied| {
+            let bad = tied.iter().filter(|row| row.is_bad).count() as f64;
+            (tied.len() as f64 - bad, bad)
+        }),
+        bad,
+        good,
+    )
+}
+
+/// AUC (by counting pairs, ties half) and KS of rows counted by score: how many good and bad ones each score has, lowest
+/// score first. `None` when one of the two classes is absent.
+#[must_use]
+pub fn separated(steps: impl Iterator<Item = (f64, f64)>) -> Option<(f64, f64)> {
+    let steps: Vec<(f64, f64)> = steps.collect();
+    let (good, bad) = steps.iter().fold((0.0, 0.0), |(good, bad), step| (good + step.0, bad + step.1));
+    (good > 0.0 && bad > 0.0).then(|| walk(steps.into_iter(), bad, good))
+}
+
+fn walk(steps: impl Iterator<Item = (f64, f64)>, bad: f64, good: f64) -> (f64, f64) {
     let mut good_below = 0.0;
     let mut bad_below = 0.0;
     let mut won = 0.0;
     let mut ks = 0.0_f64;
-    for tied in sorted.chunk_by(|a, b| a.probability.total_cmp(&b.probability).is_eq()) {
-        let bad_here = tied.iter().filter(|row| row.is_bad).count() as f64;
-        let good_here = tied.len() as f64 - bad_here;
+    for (good_here, bad_here) in steps {
         won += bad_here * (good_below + good_here / 2.0);
         good_below += good_here;
         bad_below += bad_here;

@@ -10,7 +10,7 @@ pub mod compare;
 mod curves;
 mod fit;
 mod golden;
-mod groups;
+pub mod groups;
 pub mod import;
 mod importance;
 pub mod library;

@@ -2,6 +2,7 @@
 //! on flows and cases, and on nothing that runs a service. Absent on purpose: printing, progress bars and exit codes
 //! (the command line's).
 
+pub mod batch;
 pub mod coverage;
 mod evidence;
 pub mod explain;

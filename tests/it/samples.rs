@@ -112,6 +112,7 @@ pub fn provenance(applicant: &str, durable: Durability) -> Provenance {
         durable,
         key: None,
         personal: vec![(name("applicant_id"), Personal::Key), (name("amount"), Personal::Mask)],
+        gathered: Vec::new(),
         parts: Vec::new(),
         reason_texts: vec![
             (name("R201"), name("Estimated risk of default is too high")),

@@ -14,6 +14,7 @@ use super::{Explanation, Read, Shown, Told};
 use crate::domain::declaration::FlowDeclaration;
 use crate::domain::expression::{Code, CompiledArm, Expression, ExpressionId};
 use crate::domain::facts::Facts;
+use crate::domain::flow::remote::{Answered, Known};
 use crate::domain::flow::watch::{Assumed, Site};
 use crate::domain::flow::{Budget, Flow, Pins};
 use crate::domain::outline::Outline;
@@ -34,6 +35,8 @@ pub struct Asked<'a> {
     pub decided_at: Timestamp,
     pub budget: &'a Budget<'a>,
     pub pins: &'a Pins,
+    /// What models on other servers answered; those that are not here do not answer.
+    pub gathered: &'a [Answered],
     /// Inputs and needs whose values are not to be shown, those of flows below as `fraud_check.phone`.
     pub hidden: BTreeSet<Name>,
 }
@@ -71,9 +74,15 @@ pub fn explain(asked: &Asked<'_>) -> Explanation {
 impl Asked<'_> {
     /// One evaluation, with some things taken to be otherwise.
     pub(super) fn account(&self, assumed: Assumed) -> Account {
-        let recorder = Recorder::new(assumed);
-        let with = (self.budget, self.pins);
-        let verdict = self.flow.decide_watched(self.facts, self.decided_at, with, &recorder);
+        let mut gathered = self.gathered.to_vec();
+        let (verdict, recorder) = loop {
+            let recorder = Recorder::new(assumed.clone());
+            let (with, known) = ((self.budget, self.pins), Known::SoFar(&gathered));
+            match self.flow.decide_knowing(self.facts, self.decided_at, with, known, Some(&recorder)) {
+                Ok(verdict) => break (verdict, recorder),
+                Err(wanted) => gathered.extend(wanted.into_iter().map(Answered::unknown)),
+            }
+        };
         let level = recorder.finish();
         let mut teller = Teller::new(
             Flowing {

@@ -15,7 +15,10 @@ impl Build<'_> {
         let declaration = self.declaration;
         let models: Vec<ModelUse> = declaration.models.iter().filter_map(|used| self.model(used)).collect();
         let stand_ins: Vec<_> = models.iter().map(|used| used.if_it_fails.clone()).collect();
-        for at in in_a_circle(&stand_ins) {
+        // Where a model is wrong, those behind it stand at other places.
+        let circle =
+            if models.len() == declaration.models.len() { in_a_circle(&stand_ins) } else { Vec::new() };
+        for at in circle {
             let Some(used) = declaration.models.get(at) else { continue };
             let message = format!("what stands in for `{}` is, in the end, itself", used.name.value);
             let help = "let the last of them have a probability or an outcome".to_owned();

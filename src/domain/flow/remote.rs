@@ -40,6 +40,18 @@ pub struct Answered {
     pub answer: RemoteAnswer,
 }
 
+impl Answered {
+    /// A question that nobody may answer here.
+    #[must_use]
+    pub fn unknown(asked: ModelAsked) -> Self {
+        let detail = Arc::from("no answer to this question is known");
+        let failure = RemoteFailure { code: RemoteFault::NotGathered, detail };
+        let answer =
+            RemoteAnswer { result: Err(failure), endpoint: None, version: None, attempts: 0, latency_us: 0 };
+        Self { asked, answer }
+    }
+}
+
 /// What another server said, and how that came about.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RemoteAnswer {

@@ -5,6 +5,7 @@ mod functions;
 mod habits;
 mod missing;
 mod needs;
+mod remote;
 mod sandbox;
 mod scorecards;
 mod tables;

@@ -3,6 +3,7 @@
 //! places and stable ids, for pictures, coverage and explanation. Absent on purpose: how it looks, and any value
 //! of a request.
 
+pub mod cut_offs;
 pub mod details;
 mod draw_up;
 mod reads;

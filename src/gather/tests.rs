@@ -1,0 +1,417 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::domain::value::Value;
+use crate::learn::library::ModelLibrary;
+
+/// What a server does with a question.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Manner {
+    Answers(f64),
+    Sleeps(Duration),
+    Status(u16),
+    Says(&'static str),
+    Endless,
+    HangsUp,
+}
+
+/// A server that speaks just enough HTTP, and can change its manner.
+struct Fake {
+    address: String,
+    manner: Arc<Mutex<Manner>>,
+    asked: Arc<AtomicUsize>,
+    last: Arc<Mutex<String>>,
+    serving: JoinHandle<()>,
+}
+
+impl Fake {
+    async fn start(manner: Manner) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let (manner, asked) = (Arc::new(Mutex::new(manner)), Arc::new(AtomicUsize::new(0)));
+        let last = Arc::new(Mutex::new(String::new()));
+        let shared = (Arc::clone(&manner), Arc::clone(&asked), Arc::clone(&last));
+        let serving = tokio::spawn(async move {
+            let mut open = tokio::task::JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                open.spawn(serve(stream, shared.clone()));
+            }
+        });
+        Self { address, manner, asked, last, serving }
+    }
+
+    fn turn(&self, manner: Manner) {
+        *self.manner.lock().unwrap() = manner;
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
+    }
+
+    fn last(&self) -> String {
+        self.last.lock().unwrap().clone()
+    }
+
+    /// As when the process is killed: nobody listens, and open connections break.
+    async fn kill(&mut self) {
+        self.serving.abort();
+        assert!((&mut self.serving).await.unwrap_err().is_cancelled());
+    }
+}
+
+type Shared = (Arc<Mutex<Manner>>, Arc<AtomicUsize>, Arc<Mutex<String>>);
+
+async fn serve(mut stream: TcpStream, (manner, asked, last): Shared) {
+    let mut buffer = Vec::new();
+    loop {
+        let Some(request) = request(&mut stream, &mut buffer).await else { return };
+        let manner = *manner.lock().unwrap();
+        if request.starts_with("GET ") {
+            let status = if matches!(manner, Manner::Status(_)) { 503 } else { 200 };
+            let body = "{\"model_version_status\":[{\"version\":\"1\",\"state\":\"AVAILABLE\"}]}";
+            say(&mut stream, status, body).await;
+            continue;
+        }
+        asked.fetch_add(1, Ordering::Relaxed);
+        *last.lock().unwrap() = request;
+        match manner {
+            Manner::Answers(p) => {
+                let body = format!(
+                    "{{\"model_name\":\"m\",\"model_version\":\"7\",\"outputs\":[{{\"name\":\"p\",\"shape\":[1,2],\
+                     \"datatype\":\"FP64\",\"data\":[{},{p}]}}]}}",
+                    1.0 - p
+                );
+                say(&mut stream, 200, &body).await;
+            }
+            Manner::Sleeps(how_long) => {
+                tokio::time::sleep(how_long).await;
+                say(&mut stream, 200, "{}").await;
+            }
+            Manner::Status(status) => say(&mut stream, status, "{\"error\":\"amount 2500 is bad\"}").await,
+            Manner::Says(body) => say(&mut stream, 200, body).await,
+            Manner::Endless => loop {
+                let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+                drop(stream.write_all(head.as_bytes()).await);
+                let chunk = format!("10000\r\n{}\r\n", "0".repeat(0x10000));
+                while stream.write_all(chunk.as_bytes()).await.is_ok() {}
+                return;
+            },
+            Manner::HangsUp => return,
+        }
+    }
+}
+
+async fn request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<String> {
+    loop {
+        let text = String::from_utf8_lossy(buffer).into_owned();
+        if let Some((head, rest)) = text.split_once("\r\n\r\n") {
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap_or("0");
+            let length: usize = length.trim().parse().unwrap();
+            if rest.len() >= length {
+                buffer.drain(..head.len() + 4 + length);
+                return Some(format!("{head}\n\n{}", &rest[..length]));
+            }
+        }
+        if stream.read_buf(buffer).await.ok()? == 0 {
+            return None;
+        }
+    }
+}
+
+async fn say(stream: &mut TcpStream, status: u16, body: &str) {
+    let length = body.len();
+    let text = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n\r\n{body}");
+    drop(stream.write_all(text.as_bytes()).await);
+}
+
+/// A model on these servers; `more` is laid behind the lines that every one needs.
+fn model(servers: &[&Fake], more: &str) -> Arc<Model> {
+    let servers: Vec<&str> = servers.iter().map(|fake| fake.address.as_str()).collect();
+    let text = format!(
+        "servers: [{}]\nmodel: m\ninputs:\n  amount: {{ type: decimal, if_missing: nan }}\n  age: integer\n  purpose: text\n{more}",
+        servers.join(", ")
+    );
+    let library = ModelLibrary::from_files(&[("m/remote.yaml", text.as_bytes())]);
+    assert_eq!(library.findings(), [], "{text}");
+    library.resolve("m").unwrap()
+}
+
+const OIP: &str = "protocol: oip\noutput: { tensor: p, at: 1 }\nhealth: off\n";
+
+fn about(model: &Arc<Model>, age: i64) -> ModelAsked {
+    let amount = Value::Decimal("2500.50".parse().unwrap());
+    let row = [amount, Value::Integer(age), Value::text("car \"new\"")].into();
+    ModelAsked { model: Arc::clone(model), row }
+}
+
+async fn ask_within(remotes: &Remotes, asked: ModelAsked, within: Duration) -> RemoteAnswer {
+    let deadline = std::time::Instant::now() + within;
+    remotes.ask_all(vec![asked], deadline).await.remove(0).answer
+}
+
+async fn ask(remotes: &Remotes, asked: ModelAsked) -> RemoteAnswer {
+    ask_within(remotes, asked, Duration::from_secs(10)).await
+}
+
+fn remotes() -> Remotes {
+    Remotes::new(Handle::current())
+}
+
+fn fault(answer: &RemoteAnswer) -> RemoteFault {
+    answer.result.as_ref().unwrap_err().code
+}
+
+#[tokio::test]
+async fn a_question_and_its_answer_in_both_protocols() {
+    let fake = Fake::start(Manner::Answers(0.25)).await;
+    let remotes = remotes();
+    let answer = ask(&remotes, about(&model(&[&fake], OIP), 41)).await;
+    assert_eq!(answer.result, Ok(0.25));
+    assert_eq!((answer.version.as_deref(), answer.attempts), (Some("7"), 1));
+    assert_eq!(answer.endpoint.as_deref(), fake.address.strip_prefix("http://"));
+    let sent = fake.last();
+    assert!(sent.starts_with("POST /v2/models/m/infer HTTP/1.1"), "{sent}");
+    let body: serde_json::Value = serde_json::from_str(sent.split_once("\n\n").unwrap().1).unwrap();
+    assert_eq!(
+        body,
+        serde_json::json!({
+            "inputs": [
+                {"name": "amount", "shape": [1], "datatype": "FP64", "data": [2500.5]},
+                {"name": "age", "shape": [1], "datatype": "INT64", "data": [41]},
+                {"name": "purpose", "shape": [1], "datatype": "BYTES", "data": ["car \"new\""]},
+            ],
+            "outputs": [{"name": "p"}],
+        })
+    );
+
+    fake.turn(Manner::Says("{\"outputs\":[[0.75, 0.125]]}"));
+    let served = model(
+        &[&fake],
+        "protocol: tensorflow_serving\nversion: 3\nlayout: columns\nsignature: s\noutput: { at: 1 }\nhealth: off\n",
+    );
+    assert_eq!(ask(&remotes, about(&served, 41)).await.result, Ok(0.125));
+    let sent = fake.last();
+    assert!(sent.starts_with("POST /v1/models/m/versions/3:predict HTTP/1.1"), "{sent}");
+    let body: serde_json::Value = serde_json::from_str(sent.split_once("\n\n").unwrap().1).unwrap();
+    let inputs = serde_json::json!({"amount": [[2500.5]], "age": [[41]], "purpose": [["car \"new\""]]});
+    assert_eq!(body, serde_json::json!({"signature_name": "s", "inputs": inputs}));
+}
+
+#[tokio::test]
+async fn a_missing_number_travels_as_nan_and_a_matrix_as_one_tensor() {
+    let fake = Fake::start(Manner::Answers(0.25)).await;
+    let text = format!(
+        "servers: [{}]\nmodel: m\n{OIP}layout: {{ matrix: input-0 }}\ninputs:\n  a: {{ type: number, if_missing: nan, send_as: fp32 }}\n  b: {{ type: integer, send_as: fp32 }}\n",
+        fake.address
+    );
+    let library = ModelLibrary::from_files(&[("m/remote.yaml", text.as_bytes())]);
+    let model = library.resolve("m").unwrap();
+    let asked = ModelAsked { model, row: [Value::Missing, Value::Integer(3)].into() };
+    assert_eq!(ask(&remotes(), asked).await.result, Ok(0.25));
+    let tensor = "{\"name\":\"input-0\",\"shape\":[1, 2],\"datatype\":\"FP32\",\"data\":[NaN,3.0]}";
+    assert!(fake.last().contains(tensor), "{}", fake.last());
+}
+
+#[tokio::test]
+async fn whatever_is_no_probability_is_a_failure_and_no_word_of_the_server_is_repeated() {
+    let fake = Fake::start(Manner::HangsUp).await;
+    let model =
+        model(&[&fake], &format!("{OIP}retries: off\nbreaker: off\nejection: off\nattempt_ms: 200\n"));
+    let remotes = remotes();
+    let two = "{\"outputs\":[{\"name\":\"p\",\"shape\":[2,2],\"data\":[0.1,0.2,0.3,0.4]}]}";
+    let cases = [
+        (Manner::HangsUp, RemoteFault::Unreachable),
+        (Manner::Status(500), RemoteFault::ServerFailed),
+        (Manner::Status(404), RemoteFault::ServerFailed),
+        (Manner::Status(302), RemoteFault::ServerFailed),
+        (Manner::Status(400), RemoteFault::Refused),
+        (Manner::Sleeps(Duration::from_secs(5)), RemoteFault::Late),
+        (Manner::Endless, RemoteFault::Nonsense),
+        (Manner::Answers(1.5), RemoteFault::Nonsense),
+        (Manner::Answers(-0.1), RemoteFault::Nonsense),
+        (Manner::Says(""), RemoteFault::Nonsense),
+        (Manner::Says("[]"), RemoteFault::Nonsense),
+        (Manner::Says("{\"outputs\":[]}"), RemoteFault::Nonsense),
+        (
+            Manner::Says(
+                "{\"outputs\":[{\"name\":\"q\",\"shape\":[1],\"data\":[0.1]},{\"name\":\"r\",\"shape\":[1],\"data\":[0.1]}]}",
+            ),
+            RemoteFault::Nonsense,
+        ),
+        (
+            Manner::Says("{\"outputs\":[{\"name\":\"p\",\"shape\":[1],\"data\":[0.1]}]}"),
+            RemoteFault::Nonsense,
+        ),
+        (
+            Manner::Says("{\"outputs\":[{\"name\":\"p\",\"shape\":[1,2],\"data\":[0.1,NaN]}]}"),
+            RemoteFault::Nonsense,
+        ),
+        (
+            Manner::Says("{\"outputs\":[{\"name\":\"p\",\"shape\":[1,2],\"data\":[0.1,null]}]}"),
+            RemoteFault::Nonsense,
+        ),
+        (
+            Manner::Says("{\"outputs\":[{\"name\":\"p\",\"shape\":[1,2],\"data\":[0.1,\"0.2\"]}]}"),
+            RemoteFault::Nonsense,
+        ),
+        (
+            Manner::Says("{\"outputs\":[{\"name\":\"p\",\"shape\":[-1,-2],\"data\":[0.1,0.2]}]}"),
+            RemoteFault::Nonsense,
+        ),
+        (
+            Manner::Says(
+                "{\"outputs\":[{\"name\":\"p\",\"shape\":[9223372036854775807,2],\"data\":[0.1,0.2]}]}",
+            ),
+            RemoteFault::Nonsense,
+        ),
+        (Manner::Says(two), RemoteFault::Nonsense),
+    ];
+    for (manner, expected) in cases {
+        fake.turn(manner);
+        let answer = ask(&remotes, about(&model, 41)).await;
+        assert_eq!(answer.result.as_ref().map_err(|why| why.code), Err(expected), "{manner:?}");
+        assert!(!answer.result.unwrap_err().detail.contains("2500"), "{manner:?}");
+        assert_eq!(answer.attempts, 1, "{manner:?}");
+    }
+    fake.turn(Manner::Answers(0.5));
+    assert_eq!(ask(&remotes, about(&model, 41)).await.result, Ok(0.5), "it recovers by itself");
+}
+
+#[tokio::test]
+async fn a_failed_try_is_followed_by_one_elsewhere_but_a_wrong_question_is_not() {
+    let (bad, good) = (Fake::start(Manner::Status(500)).await, Fake::start(Manner::Answers(0.5)).await);
+    let model = model(&[&bad, &good], &format!("{OIP}ejection: off\nretries: {{ most: 1 }}\n"));
+    let remotes = remotes();
+    for age in 0..50 {
+        let answer = ask(&remotes, about(&model, age)).await;
+        assert_eq!(answer.result, Ok(0.5), "{answer:?}");
+        assert!(answer.attempts <= 2);
+    }
+    assert!(bad.asked() <= 2, "a server that has just failed is second choice: {}", bad.asked());
+    bad.turn(Manner::Status(422));
+    good.turn(Manner::Status(422));
+    let answer = ask(&remotes, about(&model, 1)).await;
+    assert_eq!((fault(&answer), answer.attempts), (RemoteFault::Refused, 1));
+}
+
+#[tokio::test]
+async fn retries_end_with_their_budget() {
+    let fake = Fake::start(Manner::Status(500)).await;
+    let more = "breaker: off\nejection: off\nretries: { most: 3, percent: 0, always_per_s: 1 }\n";
+    let model = model(&[&fake], &format!("{OIP}{more}"));
+    let remotes = remotes();
+    for age in 0..100 {
+        assert_eq!(fault(&ask(&remotes, about(&model, age)).await), RemoteFault::ServerFailed);
+    }
+    // One a second, of the last ten seconds.
+    assert!((101..=112).contains(&fake.asked()), "{}", fake.asked());
+}
+
+#[tokio::test]
+async fn a_server_that_fails_again_and_again_is_left_alone_and_comes_back() {
+    let (bad, good) = (Fake::start(Manner::Says("{}")).await, Fake::start(Manner::Answers(0.5)).await);
+    let more = "ejection: { after: 1, pause_ms: 300 }\n";
+    let model = model(&[&bad, &good], &format!("{OIP}{more}"));
+    let remotes = remotes();
+    while bad.asked() == 0 {
+        assert_eq!(ask(&remotes, about(&model, 1)).await.result, Ok(0.5));
+    }
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let before = bad.asked();
+    for age in 0..50 {
+        assert_eq!(ask(&remotes, about(&model, age)).await.result, Ok(0.5));
+    }
+    assert_eq!(bad.asked(), before, "it is out");
+    bad.turn(Manner::Answers(0.25));
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    for age in 0..200 {
+        if ask(&remotes, about(&model, age)).await.result == Ok(0.25) {
+            return;
+        }
+    }
+    panic!("it never came back");
+}
+
+#[tokio::test]
+async fn a_killed_server_is_noticed_by_its_health_before_anybody_asks() {
+    let (mut one, two) = (Fake::start(Manner::Answers(0.25)).await, Fake::start(Manner::Answers(0.5)).await);
+    let health = "protocol: oip\noutput: { tensor: p, at: 1 }\nretries: off\nhealth: { every_ms: 50, within_ms: 200, after: 1 }\n";
+    let model = model(&[&one, &two], health);
+    let remotes = remotes();
+    remotes.prepare([&model]);
+    assert!(ask(&remotes, about(&model, 1)).await.result.is_ok());
+    one.kill().await;
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    for age in 0..100 {
+        assert_eq!(ask(&remotes, about(&model, age)).await.result, Ok(0.5));
+    }
+}
+
+#[tokio::test]
+async fn the_breaker_spares_servers_that_all_fail_and_the_deadline_holds() {
+    let fake = Fake::start(Manner::Sleeps(Duration::from_secs(60))).await;
+    let more = "deadline_ms: 40\nattempt_ms: 20\nretries: off\nejection: off\nbreaker: { calls: 5, pause_ms: 200 }\n";
+    let model = model(&[&fake], &format!("{OIP}{more}"));
+    let remotes = remotes();
+    for age in 0..5 {
+        assert_eq!(fault(&ask(&remotes, about(&model, age)).await), RemoteFault::Late);
+    }
+    let asked = fake.asked();
+    for age in 0..20 {
+        assert_eq!(fault(&ask(&remotes, about(&model, age)).await), RemoteFault::BreakerOpen);
+    }
+    assert_eq!(fake.asked(), asked);
+    fake.turn(Manner::Answers(0.5));
+    tokio::time::sleep(Duration::from_millis(250)).await;
+    for age in 0..20 {
+        assert_eq!(ask(&remotes, about(&model, age)).await.result, Ok(0.5), "{age}");
+    }
+}
+
+#[tokio::test]
+async fn no_more_are_awaited_than_may_be_and_no_longer_than_the_decision_can_wait() {
+    let fake = Fake::start(Manner::Sleeps(Duration::from_secs(60))).await;
+    let more = "deadline_ms: 5000\nattempt_ms: 5000\nmost_at_once: 3\nbreaker: off\n";
+    let model = model(&[&fake], &format!("{OIP}{more}"));
+    let remotes = remotes();
+    let asked = (0..10).map(|age| about(&model, age)).collect();
+    let began = std::time::Instant::now();
+    let answers = remotes.ask_all(asked, began + Duration::from_millis(100)).await;
+    let count = |code| answers.iter().filter(|answered| fault(&answered.answer) == code).count();
+    assert_eq!((count(RemoteFault::Late), count(RemoteFault::Full)), (3, 7));
+    let passed = ask_within(&remotes, about(&model, 1), Duration::ZERO).await;
+    assert_eq!((fault(&passed), passed.attempts), (RemoteFault::Late, 0));
+}
+
+#[tokio::test]
+async fn all_addresses_of_a_name_are_asked_and_one_without_any_is_said() {
+    let fake = Fake::start(Manner::Answers(0.5)).await;
+    let port = fake.address.rsplit_once(':').unwrap().1;
+    let named = |host: &str| {
+        let text = format!(
+            "servers: {{ at: 'http://{host}:{port}', every_s: 1 }}\nmodel: m\n{OIP}inputs: {{ amount: decimal, age: integer, purpose: text }}\n"
+        );
+        let library = ModelLibrary::from_files(&[("m/remote.yaml", text.as_bytes())]);
+        library.resolve("m").unwrap()
+    };
+    let remotes = remotes();
+    // `localhost` may be two addresses, of which only one is listened on: the other is second choice.
+    let answer = ask(&remotes, about(&named("localhost"), 41)).await;
+    assert_eq!(answer.result, Ok(0.5), "{answer:?}");
+    assert_eq!(answer.endpoint.as_deref(), Some(&*format!("127.0.0.1:{port}")));
+    assert!(fake.last().contains(&format!("host: localhost:{port}")), "{}", fake.last());
+
+    let nowhere = named("no-such-host.invalid");
+    remotes.prepare([&nowhere]);
+    for _ in 0..100 {
+        let answer = ask_within(&remotes, about(&nowhere, 1), Duration::from_millis(50)).await;
+        if fault(&answer) == RemoteFault::NoServer {
+            return;
+        }
+    }
+    panic!("it waits for servers that there are not");
+}

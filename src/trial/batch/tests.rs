@@ -1,0 +1,3 @@
+//! Files of rows on the sample flows.
+
+use super::*;
