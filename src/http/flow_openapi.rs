@@ -22,7 +22,7 @@ use crate::domain::declaration::FlowDeclaration;
     responses((status = 200, description = "This description, with the flow's own facts and output", body = Object))
 )]
 pub(super) async fn of_flow(asked: Asked) -> Result<HttpResponse, Problem> {
-    let mut filters = asked.filters();
+    let filters = asked.filters();
     let market = filters.text("market");
     let market = filters.settle(market)?;
     let flow = flow_in_market(&asked, market.as_deref())?;

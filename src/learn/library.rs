@@ -270,7 +270,7 @@ impl ModelLibrary {
             let why = "its card was written for another `model.json`";
             let help = "one of the two was changed or exchanged; copy both from where they were trained";
             self.error(path, codes::OTHER_DIGEST, format!("version {version} cannot serve: {why}"), help);
-            model = Err(Arc::from(why));
+            model = model.and(Err(Arc::from(why)));
         }
         LibraryVersion { version, digest, artefact: Arc::from(bytes), card, model }
     }
@@ -314,13 +314,8 @@ impl ModelLibrary {
             }
         }
         if file.serve == VersionPolicy::Latest(0) {
-            let message = "`serve: { latest: 0 }` serves nothing".to_owned();
-            self.error(
-                path,
-                codes::UNREADABLE,
-                message,
-                "write how many of the newest versions serve, from 1",
-            );
+            let message = "`latest` must be 1 or more".to_owned();
+            self.error(path, "Y011", message, "write how many of the newest versions serve");
             return;
         }
         model.serve = Some(file.serve);

@@ -211,3 +211,6 @@ fn tell(before: &Table, next: &Table) {
     metrics::gauge!("tollgate_model_problems")
         .set(f64::from(u32::try_from(problems.len()).unwrap_or(u32::MAX)));
 }
+
+#[cfg(test)]
+mod tests;

@@ -188,8 +188,7 @@ async fn errors_are_tensorflow_servings_own_and_echo_no_value() {
     let category = "row 0: `purpose` has a category that the model was not fitted on";
     check(&predict, with("purpose", json!("s3cret")), 400, category).await;
     check(&predict, with("purpose", json!({ "b64": "!" })), 400, "Unable to base64 decode").await;
-    for broken in ["{\"instances\": [s3cret", "{\"instances\": \"s3cret\"}", "[1]", "nul", "{\"a\":1} s3cret"]
-    {
+    for broken in ["{\"instances\": [s3cret", "{\"instances\": \"s3cret\"}", "[1]", "nul"] {
         let answer = api.post_bytes(&predict, broken).await;
         assert_eq!(answer.status, 400, "{}", answer.text);
         let says = answer.word("error");

@@ -8,8 +8,15 @@ pub(super) fn model() -> Json {
     let version =
         json!({"type": "integer", "minimum": 1, "description": "a numbered folder beside this file"});
     let aliases = named("names of versions; flows say `model@champion`", version);
-    let schema = object("Which version a flow means by `model@alias`", &[("aliases", aliases)]);
-    with(schema, &[], json!({"aliases": {"champion": 1, "challenger": 2}}))
+    let versions = json!({"type": "array", "items": {"type": "integer", "minimum": 1}});
+    let some = [("latest", positive("so many of the highest numbers")), ("versions", versions)];
+    let serve = json!({
+        "description": "the versions that answer at the model doors, besides those that aliases name",
+        "anyOf": [{"enum": ["all"]}, object("some of them", &some)],
+    });
+    let keys = [("aliases", aliases), ("serve", serve)];
+    let schema = object("Which version a flow means by `model@alias`, and which answer by themselves", &keys);
+    with(schema, &[], json!({"aliases": {"champion": 1, "challenger": 2}, "serve": {"latest": 2}}))
 }
 
 fn plain(description: &str) -> Json {
