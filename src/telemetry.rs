@@ -99,6 +99,25 @@ pub const METRICS: &[Metric] = &[
     gauge("tollgate_ship_lag_seconds", "Age of the oldest entry that Postgres does not have yet."),
     gauge("tollgate_central_reachable", "1 while Postgres answers, else 0."),
     gauge("tollgate_central_default_partition_rows", "Rows in no partition of their own: make one."),
+    counter("tollgate_remote_calls_total", "Questions to models on other servers, by model and result."),
+    histogram(
+        "tollgate_remote_call_seconds",
+        "Time until such a question was answered, retries included, by model.",
+    ),
+    counter("tollgate_remote_tries_total", "Single tries of them, by model, server and result."),
+    counter("tollgate_remote_retries_total", "Tries that followed a failed one, by model."),
+    counter(
+        "tollgate_remote_ejections_total",
+        "Servers that were left alone for a while, by model and server.",
+    ),
+    gauge(
+        "tollgate_remote_servers",
+        "Servers of a model that are asked, not ready or ejected, by model and state.",
+    ),
+    gauge(
+        "tollgate_remote_breaker_open",
+        "1 while no answer of a model is awaited as most failed, by model.",
+    ),
     counter("tollgate_reload_total", "Reloads of rules and models, by result."),
     counter("tollgate_model_requests_total", "Requests to a model itself, by model and version."),
     counter("tollgate_model_failures_total", "Those that got no answer, by model and version."),

@@ -69,6 +69,7 @@ fn kind_of(path: &str) -> Option<DocumentKind> {
         "reasons.yaml" => Some(DocumentKind::Reasons),
         "model.yaml" => Some(DocumentKind::Model),
         "train.yaml" => Some(DocumentKind::Train),
+        "remote.yaml" => Some(DocumentKind::Remote),
         "tollgate.yaml" => Some(DocumentKind::Config),
         _ if path.contains("/markets/") && name.ends_with(".yaml") => Some(DocumentKind::Market),
         _ if path.contains("/cases/") && name.ends_with(".yaml") => Some(DocumentKind::Cases),
@@ -136,6 +137,7 @@ fn path_of(kind: DocumentKind) -> &'static str {
         DocumentKind::Reasons => "rules/_shared/reasons.yaml",
         DocumentKind::Model => "models/german_credit/model.yaml",
         DocumentKind::Train => "models/german_credit/train.yaml",
+        DocumentKind::Remote => "models/elsewhere/remote.yaml",
         DocumentKind::Config => "config/tollgate.yaml",
     }
 }

@@ -25,7 +25,7 @@ use crate::http::flow_body;
   tollgate schema --write config/schemas           the schemas of all documents, one file each
 
 --format: json (what text gives too), rhai
---document: flow, rules, scorecard, table, market, cases, facts, shared, reasons, model, train, config")]
+--document: flow, rules, scorecard, table, market, cases, facts, shared, reasons, model, train, remote, config")]
 pub(super) struct Schema {
     /// The flow whose facts are described
     #[arg(required_unless_present_any = ["document", "write"], conflicts_with_all = ["document", "write"])]

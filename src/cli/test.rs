@@ -4,7 +4,9 @@
 mod chosen;
 mod coverage;
 mod found;
+mod generate;
 mod junit;
+mod properties;
 mod watch;
 
 use std::num::NonZeroUsize;
@@ -18,12 +20,15 @@ use jiff::Timestamp;
 use self::chosen::Chosen;
 use self::coverage::CoverageArgs;
 use self::found::Found;
+use self::generate::To;
 use super::say::{Say, Trouble};
 use super::{Format, check, settings};
 use crate::bundle::Built;
 use crate::bundle::cases::{self, Running};
 use crate::config::{Flags, within};
 use crate::documents::findings::{self, Colour};
+use crate::trial::applicant::Applicant;
+use crate::trial::properties::Trying;
 
 /// Run the cases.
 #[derive(Debug, Args)]
@@ -34,8 +39,13 @@ use crate::documents::findings::{self, Colour};
   tollgate test --watch
   tollgate test --format junit > cases.xml
   tollgate test --coverage-html coverage.html --coverage-min 90
+  tollgate test personal_loan --facts applicants.csv
+  tollgate test --generate --write
 
-Exit codes: 0 every case holds, 1 a case fails or a flow does not check, 2 could not run")]
+Properties of `flow.yaml` are held on the facts of all cases, on `--facts`, and on facts made up near the boundaries,
+the same ones in every run.
+
+Exit codes: 0 every case holds, 1 a case fails, a property does not hold or a flow does not check, 2 could not run")]
 pub(super) struct Test {
     /// Only this flow
     flow: Option<String>,
@@ -56,6 +66,18 @@ pub(super) struct Test {
     threads: Option<NonZeroUsize>,
     #[command(flatten)]
     coverage: CoverageArgs,
+    /// Facts that properties are held on too, of the one flow named: CSV, or a JSON object a line
+    #[arg(long, value_name = "FILE", requires = "flow")]
+    facts: Option<PathBuf>,
+    /// How many applicants are made up for each property
+    #[arg(long, value_name = "N", default_value_t = 300)]
+    tries: usize,
+    /// Cases at the boundaries that nobody has written, with today's answers to be confirmed
+    #[arg(long, conflicts_with_all = ["watch", "filter"])]
+    generate: bool,
+    /// Add what was found to FILE instead of printing it; to cases/generated.yaml of each flow if left out
+    #[arg(long, value_name = "FILE", requires = "generate")]
+    write: Option<Option<PathBuf>>,
 }
 
 impl Test {
@@ -65,10 +87,19 @@ impl Test {
             return watch::run(&self, &settings, say);
         }
         let built = check::read(&settings)?;
+        if self.generate {
+            let chosen = Chosen::of(&built, self.flow.as_deref(), &self.filter)?;
+            let to = match &self.write {
+                None => To::Stdout,
+                Some(None) => To::EachFlow,
+                Some(Some(file)) => To::File(file.clone()),
+            };
+            return generate::run(&chosen, &settings, &to, self.now(), say);
+        }
         let found = self.look(&built, say)?;
         match say.format() {
-            Format::Junit => say.line(junit::report(&found)?.trim_end())?,
-            _ => say.result(&found.body(), || found.text())?,
+            Format::Junit => say.line(junit::report(&found, &built.sources)?.trim_end())?,
+            _ => say.result(&found.body(&built.sources), || found.text(&built.sources))?,
         }
         Ok(ExitCode::from(u8::from(!found.is_fine())))
     }
@@ -80,14 +111,34 @@ impl Test {
             let shown = findings::rendered(&chosen.errors, &built.sources, Colour::for_stderr());
             say.talk(shown.trim_end());
         }
-        let running = Running {
-            now: self.at.unwrap_or_else(Timestamp::now),
-            threads: self.threads(),
-            told: Some(&built.sources),
-        };
+        let (now, threads) = (self.now(), self.threads());
+        let running = Running { now, threads, told: Some(&built.sources) };
         let mut found = look(&chosen, &running);
-        found.covered = self.coverage.look(&chosen, running.now)?;
+        if !found.is_part {
+            let more = self.facts(&chosen, now, say)?;
+            let trying = Trying { now, made_up: self.tries, more: &more };
+            found.properties = properties::run(&chosen, &trying, threads);
+        }
+        found.covered = self.coverage.look(&chosen, now)?;
         Ok(found)
+    }
+
+    fn facts(&self, chosen: &Chosen<'_>, now: Timestamp, say: &Say) -> Result<Vec<Applicant>, Trouble> {
+        let (Some(path), Some(flow)) = (&self.facts, chosen.flows.first()) else { return Ok(Vec::new()) };
+        let all = properties::facts(path, &flow.revision.flow, now)?;
+        let refused = all.iter().filter(|one| one.admitted(&flow.revision.flow).is_none()).count();
+        if refused > 0 {
+            let many = all.len();
+            say.talk(&format!(
+                "note: the flow does not admit the facts of {refused} of {many} lines of `{}`; they are left out",
+                path.display()
+            ));
+        }
+        Ok(all)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.at.unwrap_or_else(Timestamp::now)
     }
 
     fn threads(&self) -> NonZeroUsize {
@@ -111,6 +162,7 @@ fn look(chosen: &Chosen<'_>, running: &Running<'_>) -> Found {
     Found {
         results,
         summary,
+        properties: Vec::new(),
         broken: chosen.broken.clone(),
         errors: chosen.errors.len(),
         elapsed,

@@ -19,6 +19,8 @@ use crate::domain::value::Name;
 
 /// A name that could not be looked up is looked up again after this.
 const AGAIN: Duration = Duration::from_secs(1);
+/// A name server that takes longer is away.
+const LOOK_UP: Duration = Duration::from_secs(2);
 /// A pause grows with each ejection in a row, up to so many times the first.
 const LONGEST_PAUSE: u32 = 10;
 
@@ -125,12 +127,12 @@ impl Keeper {
         let Servers::Named { at, every } = &self.remote.servers else { return Duration::MAX };
         let (at, every) = (at.clone(), *every);
         let (_, host) = at.split_once("://").unwrap_or(("http", &at));
-        match tokio::net::lookup_host(host).await {
-            Ok(addresses) => {
+        match timeout(LOOK_UP, tokio::net::lookup_host(host)).await {
+            Ok(Ok(addresses)) => {
                 self.known(addresses.map(|address| (at.clone(), Some(address))).collect());
                 every
             }
-            Err(_) => {
+            Ok(Err(_)) | Err(_) => {
                 // Those that are known go on: a name server that is away takes no model with it.
                 tracing::warn!(model = &*self.model, "the servers' name cannot be looked up");
                 if self.servers.is_empty() {

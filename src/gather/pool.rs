@@ -6,6 +6,7 @@ use std::future::{Ready, ready};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
@@ -112,9 +113,9 @@ impl Pool {
         let mut permit = Permit { breaker: &self.breaker, is_used: false };
         let progress = Arc::new(Progress::default());
         let ask = Ask { asked: Arc::new(asked.clone()), progress: Arc::clone(&progress) };
-        // Boxed: unnamed, its error's lifetime keeps the compiler from proving that a decision may move between threads.
-        let asking: BoxFuture<'static, Result<Tried, BoxError>> = Box::pin(self.stack.clone().oneshot(ask));
-        let tried = match timeout_at(until, asking).await {
+        // Its type is written out: whoever awaits this must not have to look through the whole stack.
+        let trying: BoxFuture<'static, Result<Tried, BoxError>> = self.stack.clone().oneshot(ask).boxed();
+        let tried = match timeout_at(until, trying).await {
             Ok(Ok(tried)) => tried,
             Ok(Err(error)) => Tried { result: Err(no_try(&error)), version: None },
             Err(_) => Tried {

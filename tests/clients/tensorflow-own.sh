@@ -6,7 +6,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 
 address=${1:?usage: tests/clients/tensorflow-own.sh HOST:PORT}
-folder=target/clients-tensorflow
+folder=target/clients-tensorflow-own
 if [ ! -x "$folder/bin/python" ]; then
     python3 -m venv "$folder"
     "$folder/bin/pip" install -q --disable-pip-version-check tensorflow-serving-api==2.21.0 tensorflow==2.21.0

@@ -183,6 +183,12 @@ impl Process {
         self.child.wait().unwrap();
     }
 
+    /// It keeps its connections and answers nothing any more.
+    pub fn pause(&self) {
+        let sent = Command::new("kill").args(["-STOP", &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
     pub fn terminate(&mut self) -> ExitStatus {
         let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());

@@ -33,6 +33,7 @@ mod needs;
 mod needs_log;
 mod postgres;
 mod reloads;
+mod remote_models;
 mod sample_flows;
 mod samples;
 mod shipping;

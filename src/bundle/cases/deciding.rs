@@ -232,6 +232,8 @@ impl Told<'_> {
                 RecordedBy::Rule { rule_set, rule } => self.rule(rule_set, rule, "hit", &what),
                 RecordedBy::Row { table, row } => self.row(table, *row, &what),
                 RecordedBy::Verb => self.verb(*line, &what),
+                // That another flow found nothing decides nothing.
+                RecordedBy::SubFlow(_) if self.flow.outcomes.first() == Some(outcome) => {}
                 RecordedBy::SubFlow(name) => self.sub_flow(name, &what),
                 RecordedBy::OnError => self.say(format!("`on_error` recorded {what}, because a step failed")),
                 RecordedBy::IfItFails(model) => {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::bundle::cases::{Case, Lot};
+use crate::bundle::cases::{Case, CaseFiles, Lot};
 use crate::bundle::{Built, FlowRevision};
 use crate::cli::say::Trouble;
 use crate::domain::diagnostic::{Diagnostic, Severity};
@@ -25,6 +25,7 @@ pub(super) struct Chosen<'b> {
 pub(super) struct ChosenFlow<'b> {
     pub name: &'b Name,
     pub revision: &'b Arc<FlowRevision>,
+    pub files: &'b CaseFiles,
     pub cases: Vec<&'b Case>,
 }
 
@@ -53,7 +54,7 @@ impl<'b> Chosen<'b> {
             let cases: Vec<&Case> =
                 all.iter().filter(|case| !is_part || filters.iter().any(|f| takes(f, case, all))).collect();
             if !is_part || !cases.is_empty() {
-                chosen.flows.push(ChosenFlow { name, revision, cases });
+                chosen.flows.push(ChosenFlow { name, revision, files: &report.cases, cases });
             }
         }
         if is_part && chosen.flows.is_empty() && chosen.broken.is_empty() {

@@ -6,13 +6,17 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::coverage::Covered;
+use super::properties::{self, PropertyBody};
 use crate::bundle::cases::{self, CaseResult, CasesSummary, CoverageSummary, FailedCase};
+use crate::documents::Source;
 use crate::trial::coverage::CoverageBody;
+use crate::trial::properties::{Held, PropertyResult};
 
 /// What one run found.
 pub(super) struct Found {
     pub results: Vec<CaseResult>,
     pub summary: CasesSummary,
+    pub properties: Vec<PropertyResult>,
     /// Flows that do not check: their cases could not run.
     pub broken: Vec<String>,
     /// Errors in files of the flows, cases among them.
@@ -25,7 +29,7 @@ pub(super) struct Found {
     pub covered: Option<Covered>,
 }
 
-/// `{"cases", "failed", "generated", "failures", "coverage", "broken", "elapsed_us"}`
+/// `{"cases", "failed", "generated", "failures", "coverage", "properties", "broken", "elapsed_us"}`
 #[derive(Serialize)]
 pub(super) struct Body<'a> {
     cases: usize,
@@ -34,6 +38,7 @@ pub(super) struct Body<'a> {
     generated: usize,
     failures: &'a [FailedCase],
     coverage: CoverageJson<'a>,
+    properties: Vec<PropertyBody<'a>>,
     broken: &'a [String],
     /// Microseconds that running the cases took, without reading the files.
     elapsed_us: u64,
@@ -52,10 +57,12 @@ impl Found {
     /// Whether there is nothing to do for anybody.
     pub(super) fn is_fine(&self) -> bool {
         let is_covered = self.covered.as_ref().is_none_or(|covered| covered.is_enough);
-        self.summary.failed == 0 && self.errors == 0 && self.broken.is_empty() && is_covered
+        let properties_hold = self.properties.iter().all(PropertyResult::holds);
+        let cases_hold = self.summary.failed == 0 && self.errors == 0 && self.broken.is_empty();
+        cases_hold && properties_hold && is_covered
     }
 
-    pub(super) fn body(&self) -> Body<'_> {
+    pub(super) fn body(&self, sources: &[Source]) -> Body<'_> {
         let CasesSummary { cases, failed, generated, failures, coverage } = &self.summary;
         let more = self.covered.as_ref().map(|covered| &covered.body);
         Body {
@@ -64,13 +71,16 @@ impl Found {
             generated: *generated,
             failures,
             coverage: CoverageJson { rules: coverage, more },
+            properties: self.properties.iter().map(|result| properties::body(result, sources)).collect(),
             broken: &self.broken,
             elapsed_us: u64::try_from(self.elapsed.as_micros()).unwrap_or(u64::MAX),
         }
     }
 
-    pub(super) fn text(&self) -> String {
-        format!("{}{}", cases::rendered(&self.results), self.totals())
+    pub(super) fn text(&self, sources: &[Source]) -> String {
+        let broken = self.properties.iter().filter(|result| !result.holds());
+        let broken: String = broken.map(|result| properties::rendered(result, sources) + "\n").collect();
+        format!("{}{broken}{}", cases::rendered(&self.results), self.totals())
     }
 
     /// `132 of 132 cases hold, in 8.1 ms; 38 of 38 rules were hit`
@@ -81,6 +91,15 @@ impl Found {
         let mut text = format!("{holds} of {cases} cases hold, in {milliseconds:.1} ms");
         if !self.is_part {
             text.push_str(&format!("; {} of {} rules were hit", coverage.hit, coverage.rules));
+        }
+        if !self.properties.is_empty() {
+            let hold = self.properties.iter().filter(|result| result.holds()).count();
+            let proved = self.properties.iter().filter(|r| matches!(r.held, Held::Proved(_))).count();
+            let tried: u64 = self.properties.iter().map(|result| result.tried).sum();
+            text.push_str(&format!(
+                "\n{hold} of {} properties hold: {proved} proved, the others in {tried} trials",
+                self.properties.len()
+            ));
         }
         if *generated > 0 {
             let were = if *generated == 1 { "was" } else { "were" };

@@ -6,12 +6,15 @@ use std::collections::BTreeMap;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::found::Found;
+use super::properties;
 use crate::bundle::BASE;
 use crate::bundle::cases::{self, CaseResult};
 use crate::cli::say::Trouble;
+use crate::documents::Source;
+use crate::trial::properties::PropertyResult;
 
 /// The whole report.
-pub(super) fn report(found: &Found) -> Result<String, Trouble> {
+pub(super) fn report(found: &Found, sources: &[Source]) -> Result<String, Trouble> {
     let mut report = Report::new("tollgate test");
     report.set_time(found.elapsed);
     let mut suites: BTreeMap<&str, TestSuite> = BTreeMap::new();
@@ -20,6 +23,10 @@ pub(super) fn report(found: &Found) -> Result<String, Trouble> {
             .entry(&result.flow)
             .or_insert_with(|| TestSuite::new(&*result.flow))
             .add_test_case(case(result));
+    }
+    for result in &found.properties {
+        let suite = suites.entry(&result.flow).or_insert_with(|| TestSuite::new(&*result.flow));
+        suite.add_test_case(property(result, sources));
     }
     for flow in &found.broken {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
@@ -30,6 +37,27 @@ pub(super) fn report(found: &Found) -> Result<String, Trouble> {
     }
     report.add_test_suites(suites.into_values());
     report.to_string().map_err(|error| Trouble::because("the results cannot be written as XML", &error))
+}
+
+fn property(result: &PropertyResult, sources: &[Source]) -> TestCase {
+    let (file, line) = properties::place(result, sources);
+    let name = match &*result.market {
+        BASE => result.property.clone(),
+        market => format!("{} [{market}]", result.property),
+    };
+    let status = if result.holds() {
+        TestCaseStatus::success()
+    } else {
+        let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+        status.set_type("property").set_message("the property does not hold");
+        status.set_description(properties::rendered(result, sources));
+        status
+    };
+    let mut test = TestCase::new(name, status);
+    test.set_classname(format!("rules.{}.properties", result.flow));
+    test.extra.insert("file".into(), file.into());
+    test.extra.insert("line".into(), line.to_string().into());
+    test
 }
 
 fn case(result: &CaseResult) -> TestCase {

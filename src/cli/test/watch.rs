@@ -12,7 +12,9 @@ use crate::bundle::cases::CaseResult;
 use crate::cli::say::{Say, Trouble};
 use crate::cli::{Format, check};
 use crate::config::Settings;
+use crate::documents::Source;
 use crate::release::Changes;
+use crate::trial::properties::PropertyResult;
 
 /// Clears the screen and what was scrolled out of it.
 const CLEAR: &str = "\u{1b}[2J\u{1b}[3J\u{1b}[H";
@@ -29,11 +31,11 @@ pub(super) fn run(test: &Test, settings: &Settings, say: &Say) -> Result<ExitCod
         if std::io::stdout().is_terminal() {
             say.line(CLEAR)?;
         }
-        match check::read(settings).and_then(|built| test.look(&built, say)) {
-            Ok(found) => {
-                let failing: BTreeSet<Failing> =
-                    found.results.iter().filter(|r| !r.holds()).map(Failing::of).collect();
-                say.line(&shown(&found, &failing, before.as_ref()))?;
+        let looked = check::read(settings).and_then(|built| Ok((test.look(&built, say)?, built)));
+        match looked {
+            Ok((found, built)) => {
+                let failing = Failing::all(&found);
+                say.line(&shown(&found, &built.sources, &failing, before.as_ref()))?;
                 before = Some(failing);
             }
             // A folder may be gone for a moment, or a flow: what was asked for may come back.
@@ -54,6 +56,17 @@ struct Failing {
 }
 
 impl Failing {
+    fn all(found: &Found) -> BTreeSet<Self> {
+        let cases = found.results.iter().filter(|result| !result.holds()).map(Self::of);
+        let properties = found.properties.iter().filter(|result| !result.holds());
+        cases.chain(properties.map(Self::of_property)).collect()
+    }
+
+    fn of_property(result: &PropertyResult) -> Self {
+        let file = format!("rules/{}/flow.yaml", result.flow);
+        Self { file, case: result.property.clone(), market: result.market.to_string() }
+    }
+
     fn of(result: &CaseResult) -> Self {
         Self { file: result.file.clone(), case: result.case.clone(), market: result.market.to_string() }
     }
@@ -65,11 +78,17 @@ impl Failing {
 }
 
 /// The cases that do not hold, the totals, and what the change did.
-fn shown(found: &Found, failing: &BTreeSet<Failing>, before: Option<&BTreeSet<Failing>>) -> String {
-    let mut text = found.text();
+fn shown(
+    found: &Found,
+    sources: &[Source],
+    failing: &BTreeSet<Failing>,
+    before: Option<&BTreeSet<Failing>>,
+) -> String {
+    let mut text = found.text(sources);
     let Some(before) = before else { return text };
     let is_there = |case: &&Failing| {
-        found.results.iter().any(|r| r.file == case.file && r.case == case.case && *r.market == *case.market)
+        found.results.iter().any(|result| Failing::of(result) == **case)
+            || found.properties.iter().any(|result| Failing::of_property(result) == **case)
     };
     let mut told = String::new();
     for case in failing.difference(before) {

@@ -30,6 +30,15 @@ fn expectation() -> Json {
             ("output", facts_of("outputs that must be equal")),
             ("scores", named("the probability of a model, or the points of a scorecard", score)),
             ("degraded", boolean("whether something failed")),
+            (
+                "failed",
+                list(
+                    "every step that fails, in any order",
+                    text(
+                        "a step: `feature burden`, `rule heavy in knockout`, `model default_risk`, `table pricing`, `scorecard application`, `flow.rhai`",
+                    ),
+                ),
+            ),
             ("needs", list("what the flow asks the caller for, instead of deciding", text("a need"))),
         ],
     )
@@ -49,6 +58,10 @@ pub(super) fn cases() -> Json {
             ("lists", named("entries that a list has in this case", list("entries", text("an entry")))),
             ("expect!", reference("expectation")),
             (
+                "generated",
+                boolean("written by `tollgate test --generate`; removed by whoever has confirmed the answer"),
+            ),
+            (
                 "market",
                 json!({
                     "description": "a market, several, or `all`; `base` if left out",
@@ -67,10 +80,10 @@ pub(super) fn cases() -> Json {
         "like": "good_applicant", "at": "2026-02-28T23:59:00-06:00",
         "cases": [{
             "case": "a minor is declined whatever the score", "given": {"age": 17}, "without": ["phone"],
-            "models": {"default_risk": 0.01}, "lists": {"blocked": ["x"]}, "market": "all",
+            "models": {"default_risk": 0.01}, "generated": true, "lists": {"blocked": ["x"]}, "market": "all",
             "expect": {
                 "outcome": "decline", "reasons": ["R101"], "reasons_include": ["R101"], "output": {},
-                "scores": {"default_risk": {"is": 0.01, "within": 0.001}}, "degraded": false,
+                "scores": {"default_risk": {"is": 0.01, "within": 0.001}}, "degraded": false, "failed": [],
             },
             "in": {"mx": {"reasons": ["R101", "R310"]}},
         }],

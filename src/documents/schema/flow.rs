@@ -219,6 +219,7 @@ pub(super) fn flow() -> Json {
         ("on_error!", on_error()),
         ("on_invalid", on_invalid()),
         ("deadline_ms", deadline()),
+        ("properties", properties()),
     ];
     let example = json!({
         "flow": "personal_loan", "title": "Personal loan", "owner": "credit-risk", "subject": "applicant_id",
@@ -240,8 +241,53 @@ pub(super) fn flow() -> Json {
         "on_error": {"outcome": "review", "reason": "R900"},
         "on_invalid": {"outcome": "review", "reason": "R900"},
         "deadline_ms": 50,
+        "properties": [
+            {"more": "age", "never": "stricter", "why": "the older, the more experienced"},
+            {"more": "age", "never": {"higher": "apr"}},
+            {"when": "age < min_age", "always": "outcome == \"decline\"", "why": "nobody under age"},
+            {"ignores": ["applicant_id"], "why": "an id says nothing"},
+        ],
     });
     with(object("One flow: inputs, features, thresholds, outcomes, reasons", &keys), &types(), example)
+}
+
+/// What is claimed of all answers: one of three forms a line.
+fn properties() -> Json {
+    let why = ("why", text("why it must be so, for whoever meets a violation"));
+    let output = |description: &str| text(description);
+    let never = json!({
+        "description": "what must not become of the answer",
+        "anyOf": [
+            {"enum": ["stricter", "milder"]},
+            object("an output must not become higher", &[("higher!", output("the output"))]),
+            object("an output must not become lower", &[("lower!", output("the output"))]),
+        ],
+    });
+    let monotone = object(
+        "more of something never makes the answer so",
+        &[
+            ("more!", text("an input, a field of one, a field of a need (`bureau.score`), or a model")),
+            ("never!", never),
+            why.clone(),
+        ],
+    );
+    let always = object(
+        "a condition that every answer fulfils",
+        &[
+            ("when", expression("only where this holds")),
+            (
+                "always!",
+                expression("a condition over facts and answer: `outcome`, `output.apr`, `score.risk`"),
+            ),
+            why.clone(),
+        ],
+    );
+    let ignores = object(
+        "facts that make no difference to the answer",
+        &[("ignores!", list("inputs", text("an input"))), why],
+    );
+    let property = json!({"anyOf": [monotone, always, ignores]});
+    list("what must be true of all answers; `tollgate test` tries to break it", property)
 }
 
 pub(super) fn market() -> Json {

@@ -6,6 +6,7 @@ mod cases;
 mod config;
 mod flow;
 mod models;
+mod remote;
 mod sets;
 
 use serde_json::{Map, Value as Json, json};
@@ -24,6 +25,8 @@ pub enum DocumentKind {
     Reasons,
     Model,
     Train,
+    /// A model on other servers.
+    Remote,
     Config,
 }
 
@@ -40,6 +43,7 @@ impl DocumentKind {
         Self::Reasons,
         Self::Model,
         Self::Train,
+        Self::Remote,
         Self::Config,
     ];
 
@@ -58,6 +62,7 @@ impl DocumentKind {
             Self::Reasons => "reasons",
             Self::Model => "model",
             Self::Train => "train",
+            Self::Remote => "remote",
             Self::Config => "config",
         }
     }
@@ -77,6 +82,7 @@ impl DocumentKind {
             Self::Reasons => "rules/_shared/reasons.yaml",
             Self::Model => "models/*/model.yaml",
             Self::Train => "models/*/train.yaml",
+            Self::Remote => "models/*/remote.yaml",
             Self::Config => "config/tollgate.yaml",
         }
     }
@@ -101,6 +107,7 @@ impl DocumentKind {
             Self::Facts => ("Named sets of facts for cases", cases::facts()),
             Self::Model => ("The aliases of a model", models::model()),
             Self::Train => ("How a model is fitted", models::train()),
+            Self::Remote => ("A model on other servers", remote::remote()),
             Self::Config => ("How the service runs", config::config()),
         };
         let mut schema = Map::new();

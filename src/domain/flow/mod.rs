@@ -2,6 +2,7 @@
 //! holds no state, so one flow serves any number of requests at the same time.
 
 mod admit;
+mod alike;
 mod blocks;
 mod compile;
 mod ending;

@@ -405,14 +405,17 @@ fn output(shape: &mut Shape<'_>, node: &Node) -> Output {
     Output { tensor, at: at.and_then(|at| usize::try_from(at).ok()) }
 }
 
+/// How the variables begin that `key_from` may name: no file can send another secret of the environment anywhere.
+const KEY_VARIABLE: &str = "REMOTE_KEY_";
+
 /// Only a name of a variable, so that no key is written here by mistake.
 fn check_variable(shape: &mut Shape<'_>, variable: &Located<String>) -> bool {
     let is_plain = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
-    let is_name =
-        variable.value.chars().all(is_plain) && !variable.value.starts_with(|c: char| c.is_ascii_digit());
+    let rest = variable.value.strip_prefix(KEY_VARIABLE);
+    let is_name = rest.is_some_and(|rest| !rest.is_empty() && rest.chars().all(is_plain));
     if !is_name {
-        let message = "`key_from` is the name of an environment variable, not the key itself";
-        let help = "write the key into the environment and its variable here, such as `FRAUD_MODEL_KEY`";
+        let message = "`key_from` is the name of an environment variable that begins with `REMOTE_KEY_`";
+        let help = "put the key into the environment, and its variable here, such as `REMOTE_KEY_FRAUD`";
         shape.report(Diagnostic::error(codes::REMOTE_KEY, variable.place, message).help(help));
     }
     is_name

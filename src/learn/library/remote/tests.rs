@@ -22,7 +22,7 @@ most_at_once: 64
 health: { every_ms: 500, within_ms: 100, after: 3 }
 ejection: { after: 4, pause_ms: 2000, most_percent: 40 }
 breaker: off
-key_from: FRAUD_KEY
+key_from: REMOTE_KEY_FRAUD
 ";
 
 fn said(text: &str) -> (RemoteModel, Vec<String>) {
@@ -80,7 +80,7 @@ fn everything_wrong_is_said_at_once_with_its_code() {
         ("send_as: fp64", "send_as: int64", "B073"),
         ("if_missing: nan", "if_missing: none", "B073"),
         ("decimals: 4", "signature: x", "B073"),
-        ("FRAUD_KEY", "tg_0123456789", "B074"),
+        ("REMOTE_KEY_FRAUD", "tg_0123456789", "B074"),
         ("breaker: off", "breaker: none", "Y011"),
         ("fetch: early", "fetsh: early", "Y009"),
         ("protocol: oip\n", "", "Y010"),

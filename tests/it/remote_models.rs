@@ -1,0 +1,270 @@
+//! A flow whose model answers on other servers: real `--models-only` processes under load, of which one is killed, one
+//! stops answering and one lies; what is recorded of it; and that a replay needs none of them.
+
+use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::{Value as Json, json};
+use tollgate::domain::value::Kind;
+use tollgate::learn::library::read_models;
+
+use crate::app::{Api, FLOW, Home, applicants, repository};
+
+/// Of the flow, in milliseconds: far more than an answer takes, even on a machine with much else to do.
+const DEADLINE_MS: u64 = 2000;
+const APPLICANTS: usize = 40;
+
+/// Everything that it is asked it answers with a probability of 7.5.
+fn liar() -> String {
+    fn serve(mut stream: TcpStream) {
+        let (mut buffer, mut chunk) = (Vec::new(), [0_u8; 4096]);
+        while let Ok(read @ 1..) = stream.read(&mut chunk) {
+            buffer.extend_from_slice(&chunk[..read]);
+            let text = String::from_utf8_lossy(&buffer).into_owned();
+            let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            let length: usize = length.unwrap_or("0").parse().unwrap();
+            if body.len() < length {
+                continue;
+            }
+            buffer.clear();
+            let answer = r#"{"model_name":"german_credit","outputs":[{"name":"probability","shape":[1],"datatype":"FP64","data":[7.5]}]}"#;
+            let text = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{answer}", answer.len());
+            if stream.write_all(text.as_bytes()).is_err() {
+                return;
+            }
+        }
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            std::thread::spawn(move || serve(stream));
+        }
+    });
+    address
+}
+
+/// `remote.yaml` for the sample model on these servers.
+fn remote(servers: &[String], more: &str) -> String {
+    let library = read_models(&repository().join("models"));
+    let model = library.resolve("german_credit@champion").unwrap();
+    let inputs: Vec<String> = model
+        .inputs
+        .iter()
+        .map(|input| {
+            let kind = match input.kind {
+                Kind::Integer => "integer",
+                Kind::Boolean => "boolean",
+                Kind::Choice(_) | Kind::Text => "text",
+                _ => "number",
+            };
+            format!("  {}: {kind}\n", input.name)
+        })
+        .collect();
+    format!(
+        "protocol: oip\nservers: [{}]\nmodel: german_credit\nversion: {}\noutput: {{ tensor: probability }}\n\
+         deadline_ms: {DEADLINE_MS}\nattempt_ms: 400\nretries: {{ most: 3, percent: 100, always_per_s: 100 }}\n\
+         health: {{ every_ms: 300, within_ms: 1000 }}\n{more}inputs:\n{}",
+        servers.join(", "),
+        model.version,
+        inputs.concat()
+    )
+}
+
+/// A home whose flow asks `elsewhere`.
+fn home(servers: &[String], more: &str) -> Home {
+    let home = Home::new();
+    home.write("models/elsewhere/remote.yaml", remote(servers, more));
+    home.edit(
+        &format!("rules/{FLOW}/flow.yaml"),
+        "  default_risk: german_credit@champion\n",
+        "  default_risk: { use: elsewhere, if_it_fails: { outcome: review, reason: R900 } }\n",
+    );
+    home.edit(
+        &format!("rules/{FLOW}/flow.yaml"),
+        "deadline_ms: 50\n",
+        &format!("deadline_ms: {DEADLINE_MS}\n"),
+    );
+    home
+}
+
+/// What the same flow says where the model is here.
+async fn here() -> Vec<Json> {
+    let service = Home::new().serve().await;
+    let mut answers = Vec::new();
+    for applicant in applicants().iter().take(APPLICANTS) {
+        answers.push(service.api.decide(&applicant.facts).await.ok());
+    }
+    service.stop().await;
+    answers
+}
+
+fn same(answer: &Json, expected: &Json) {
+    for part in ["outcome", "reasons", "output", "scores"] {
+        assert_eq!(answer[part], expected[part], "{answer}");
+    }
+}
+
+/// Whether something stood in for the model; whatever happens, the flow has said what then.
+fn is_referred(answer: &Json) -> bool {
+    let has_reason = answer["reasons"].as_array().unwrap().iter().any(|reason| reason["code"] == "R900");
+    if answer["degraded"] == json!(false) {
+        assert!(!has_reason, "{answer}");
+        return false;
+    }
+    // What was found before is not lost: it may be stricter.
+    assert!(answer["outcome"] == "decline" || has_reason, "{answer}");
+    true
+}
+
+async fn replays(api: &Api, ids: &[String]) {
+    for id in ids {
+        let replay = api.post(&format!("/v1/decisions/{id}/replay"), &json!({})).await.ok();
+        assert_eq!(replay["agrees"], json!(true), "{replay}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_are_killed_stopped_and_lie_and_no_decision_fails() {
+    let expected = Arc::new(here().await);
+    let mut servers: Vec<_> = (0..3)
+        .map(|_| {
+            let home = Home::new();
+            let process = home.spawn(&["--models-only", "--models", "models"]);
+            (home, process)
+        })
+        .collect();
+    let mut addresses: Vec<String> = servers.iter().map(|(_, process)| process.api.base.clone()).collect();
+    addresses.push(liar());
+    let home = home(&addresses, "");
+    let service = home.serve().await;
+
+    let count = Arc::new(AtomicUsize::new(0));
+    let ask = |task: usize| {
+        let (api, expected, count) = (service.api.clone(), Arc::clone(&expected), Arc::clone(&count));
+        tokio::spawn(async move {
+            let applicants = applicants();
+            let mut all = Vec::new();
+            for turn in 0..60 {
+                let at = (task * 7 + turn) % APPLICANTS;
+                let answer = api.decide(&applicants[at].facts).await.ok();
+                count.fetch_add(1, Ordering::Relaxed);
+                if !is_referred(&answer) {
+                    same(&answer, &expected[at]);
+                }
+                all.push(answer);
+            }
+            all
+        })
+    };
+    let tasks: Vec<_> = (0..8).map(ask).collect();
+    let reached = async |many: usize| {
+        while count.load(Ordering::Relaxed) < many {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    reached(100).await;
+    servers[0].1.kill();
+    reached(200).await;
+    servers[1].1.pause();
+    let mut answers = Vec::new();
+    for task in tasks {
+        answers.extend(task.await.unwrap());
+    }
+    assert_eq!(answers.len(), 480);
+    let referred = answers.iter().filter(|answer| answer["degraded"] == json!(true)).count();
+    assert!(referred * 20 <= answers.len(), "{referred} of {} were referred", answers.len());
+    let late =
+        answers.iter().filter(|a| a["elapsed_us"].as_u64().unwrap() > (DEADLINE_MS + 500) * 1000).count();
+    assert!(late * 100 <= answers.len(), "{late} of {} were late", answers.len());
+
+    // The last that answers goes too: every decision is what the flow says then, and none fails.
+    servers[2].1.kill();
+    let mut ids: Vec<String> =
+        answers.iter().step_by(24).map(|a| a["decision_id"].as_str().unwrap().to_owned()).collect();
+    for applicant in applicants().iter().take(10) {
+        let answer = service.api.decide(&applicant.facts).await.ok();
+        assert!(is_referred(&answer), "{answer}");
+        ids.push(answer["decision_id"].as_str().unwrap().to_owned());
+    }
+    replays(&service.api, &ids).await;
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_record_says_who_answered_what_and_a_replay_needs_nobody() {
+    let other = Home::new();
+    let mut process = other.spawn(&["--models-only", "--models", "models"]);
+    let home = home(&[process.api.base.clone()], "");
+    let service = home.serve().await;
+    let facts = &applicants()[0].facts;
+    let body = json!({"flow": FLOW, "facts": facts, "trace": "full"});
+    let answer = service.api.post("/v1/decisions", &body).await.ok();
+    assert_eq!(answer["degraded"], json!(false));
+    let step =
+        answer["trace"].as_array().unwrap().iter().find(|step| step.get("gathered").is_some()).unwrap();
+    assert_eq!(
+        (&step["protocol"], &step["over"], &step["attempts"]),
+        (&json!("oip"), &json!("http"), &json!(1))
+    );
+    assert_eq!(step["endpoint"], json!(process.api.address()));
+
+    let id = answer["decision_id"].as_str().unwrap().to_owned();
+    let record = service.api.get(&format!("/v1/decisions/{id}")).await.ok();
+    let gathered = &record["gathered"][0];
+    assert_eq!((&gathered["model"], &gathered["failed"]), (&json!("elsewhere"), &Json::Null));
+    assert_eq!(gathered["version"], gathered["asked_version"]);
+    assert_eq!(gathered["answer"], step["answer"]);
+    assert_eq!(gathered["inputs"]["duration_months"], facts["duration_months"]);
+
+    process.kill();
+    replays(&service.api, &[id]).await;
+    // Once more, and now nobody is there: it is said, and the flow's stand-in is taken.
+    let answer = service.api.post("/v1/decisions", &body).await.ok();
+    assert!(is_referred(&answer));
+    let id = answer["decision_id"].as_str().unwrap().to_owned();
+    let record = service.api.get(&format!("/v1/decisions/{id}")).await.ok();
+    assert_eq!(record["gathered"][0]["failed"]["code"], json!("unreachable"), "{record}");
+    replays(&service.api, &[id]).await;
+
+    let metrics = service.api.get("/metrics").await.text;
+    for line in ["tollgate_remote_calls_total{model=\"elsewhere\",result=\"ok\"}", "tollgate_remote_servers{"]
+    {
+        assert!(metrics.contains(line), "{line}");
+    }
+    service.stop().await;
+    assert_eq!(home.serve().await.api.get("/livez").await.status, 200, "a start needs no other server");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decision_that_asks_its_caller_keeps_what_was_gathered_before() {
+    let other = Home::new();
+    let mut process = other.spawn(&["--models-only", "--models", "models"]);
+    let home = home(&[process.api.base.clone()], "");
+    home.edit(
+        &format!("rules/{FLOW}/flow.yaml"),
+        "\noutputs:",
+        "\nneeds:\n  bureau: { of: { score: integer } }\n\noutputs:",
+    );
+    home.edit(
+        &format!("rules/{FLOW}/flow.rhai"),
+        "if risk > max_default_risk {",
+        "if need(\"bureau\").score < 300 { decline(\"R301\"); }\nif risk > max_default_risk {",
+    );
+    let service = home.serve().await;
+    let asked = service.api.decide(&applicants()[0].facts).await.ok();
+    assert_eq!(asked["state"], json!("needs"), "{asked}");
+    process.kill();
+    let id = asked["decision_id"].as_str().unwrap().to_owned();
+    let answers = json!({"facts": {"bureau": {"score": 700}}});
+    let decided = service.api.post(&format!("/v1/decisions/{id}/continue"), &answers).await.ok();
+    assert_eq!(decided["degraded"], json!(false), "the answer is the one from before: {decided}");
+    let scores: BTreeMap<String, Json> = serde_json::from_value(decided["scores"].clone()).unwrap();
+    assert!(scores.contains_key("default_risk"));
+    replays(&service.api, &[id]).await;
+    service.stop().await;
+}
