@@ -138,7 +138,7 @@ def metadata(stub):
     signatures = get_model_metadata_pb2.SignatureDefMap()
     check("its type", answer.metadata["signature_def"].Unpack(signatures))
     signature = signatures.signature_def["serving_default"]
-    check("GetModelMetadata", signature.inputs["age"].dtype == types_pb2.DT_INT64
+    check("GetModelMetadata", signature.inputs["duration_months"].dtype == types_pb2.DT_INT64
           and signature.outputs["probability"].dtype == types_pb2.DT_DOUBLE)
 
 

@@ -1,5 +1,4 @@
-// A Node client made by @grpc/proto-loader from what `tollgate proto` prints: decisions, a stream, an error, health of
-// nobody's knowing. Usage: node client.js HOST:PORT CONTRACT.proto PROTO_FOLDER APPLICANTS.csv
+// A Node client made by @grpc/proto-loader from what `tollgate proto` prints: decisions, a stream, an error. Usage: node client.js HOST:PORT CONTRACT.proto PROTO_FOLDER APPLICANTS.csv
 "use strict";
 
 const assert = require("node:assert");
@@ -10,7 +9,7 @@ const loader = require("@grpc/proto-loader");
 
 const [address, contract, folder, data] = process.argv.slice(2);
 const options = { keepCase: true, longs: String, enums: String, defaults: true, oneofs: true };
-const load = (file) => grpc.loadPackageDefinition(loader.loadSync(file, { ...options, includeDirs: [folder] }));
+const load = (from, file) => grpc.loadPackageDefinition(loader.loadSync(file, { ...options, includeDirs: [from] }));
 const insecure = grpc.credentials.createInsecure();
 
 function applicants() {
@@ -40,9 +39,9 @@ function struct(facts) {
 }
 
 async function main() {
-  const { tollgate } = load(contract);
+  const { tollgate } = load(path.dirname(contract), path.basename(contract));
   const typed = new tollgate.flows.personal_loan.v1.PersonalLoan(address, insecure);
-  const decisions = load(path.join(folder, "tollgate/v1/decisions.proto")).tollgate.v1.Decisions;
+  const decisions = load(folder, "tollgate/v1/decisions.proto").tollgate.v1.Decisions;
   const untyped = new decisions(address, insecure);
   const rows = applicants();
 
