@@ -138,7 +138,7 @@ enum Command {
     /// Bring the databases to this version's form
     Migrate,
     /// Print the description of the REST API
-    Openapi,
+    Openapi(openapi::Openapi),
 }
 
 /// The whole command line. The only place that knows the process's arguments, environment and exit code.
@@ -183,7 +183,7 @@ fn run(cli: Cli, say: &Say) -> Result<ExitCode, Trouble> {
         Command::Keys(command) => wait(command.run(&settings(&flags)?, say)),
         Command::Init(command) => command.run(say),
         Command::Migrate => wait(migrate::run(&settings(&flags)?, say)),
-        Command::Openapi => openapi::run(say),
+        Command::Openapi(command) => command.run(&flags, say),
     }
 }
 
@@ -302,6 +302,7 @@ mod tests {
             "tollgate show personal_loan --facts f.json --format svg",
             "tollgate decide personal_loan --facts f.json --explain --picture way.svg",
             "tollgate openapi",
+            "tollgate openapi personal_loan --market mx",
             "tollgate proto personal_loan",
             "tollgate proto --write contracts",
         ] {

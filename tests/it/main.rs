@@ -20,6 +20,8 @@ mod crashes;
 mod decisions;
 mod explaining;
 mod grpc;
+mod grpc_flows;
+mod grpc_models;
 mod hostile;
 mod idempotency;
 mod inputs;
