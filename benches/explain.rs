@@ -54,6 +54,7 @@ fn full_trees(depth: u32) -> (Model, Vec<Vec<Value>>) {
         missing: Fallback::Own,
         flags_missing: false,
         unseen: Fallback::Refuse,
+        range: None,
     });
     let model = Model::new(ModelParts {
         name: "bench".into(),

@@ -88,6 +88,7 @@ fn matrix(model: &Model, rows: &[Vec<Value>]) -> Matrix {
             missing: Fallback::Refuse,
             flags_missing: false,
             unseen: Fallback::Refuse,
+            range: None,
         })
         .collect();
     encode_rows(&features, rows).unwrap()

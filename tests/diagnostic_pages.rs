@@ -26,7 +26,7 @@ fn root() -> PathBuf {
 
 type Files = BTreeMap<String, Vec<u8>>;
 
-/// A flow, as `rules/loan/`, and the repository's models.
+/// A flow, as `rules/loan/`, the repository's models, and the small ones that the pages need.
 fn base(flow: &str) -> Files {
     fn walk(folder: &Path, name: &str, files: &mut Files) {
         for entry in fs::read_dir(folder).unwrap() {
@@ -42,6 +42,7 @@ fn base(flow: &str) -> Files {
     let mut files = Files::new();
     walk(&root().join(flow), "rules/loan", &mut files);
     walk(&root().join("models"), "models", &mut files);
+    walk(&root().join("docs/diagnostics/models"), "models", &mut files);
     files
 }
 

@@ -8,9 +8,10 @@ use super::record::{Provenance, ProvenanceKey, stamp};
 use crate::domain::declaration::Personal;
 use crate::domain::facts::{Facts, Given};
 use crate::domain::flow::remote::{Answered, ModelAsked, RemoteAnswer, RemoteFailure, RemoteFault};
+use crate::domain::model::{InputNote, InputProblem, ReasonCode, Space, Taken};
 use crate::domain::value::{Name, Value};
 use crate::domain::verdict::{
-    Failure, FeatureState, RecordedBy, RuleLabel, RuleResult, Score, Step, Verdict,
+    Explanation, Failure, FeatureState, RecordedBy, RuleLabel, RuleResult, Score, Step, Verdict,
 };
 use crate::learn::library::ModelLibrary;
 use crate::store::Durability;
@@ -81,6 +82,18 @@ pub(super) fn verdict() -> Verdict {
                 version: 2,
                 score: Some(score),
                 fallback: false,
+                notes: [InputNote {
+                    input: name("amount"),
+                    problem: InputProblem::OutOfRange,
+                    taken: Taken::As(Value::Number(2.0)),
+                }]
+                .into(),
+                explanation: Some(Arc::new(Explanation {
+                    space: Space::LogOdds,
+                    base: -1.25,
+                    contributions: vec![(name("burden"), 0.5), (name("amount"), 0.25)],
+                    reasons: vec![ReasonCode { code: name("R201"), weight: 0.5 }],
+                })),
             },
             Step::Record {
                 outcome: name("decline"),

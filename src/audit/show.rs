@@ -244,6 +244,8 @@ impl Masking<'_> {
                     step.insert("answer".to_owned(), json!(MASK));
                 }
                 step.get_mut("with").into_iter().for_each(super::part::mask_all);
+            } else if step.contains_key("model") {
+                mask_model(step, &masked);
             } else if step.contains_key("table") && reads_masked {
                 step.get_mut("output").into_iter().for_each(super::part::mask_all);
             } else if let Some(name) = step.get("feature").and_then(Value::as_str).map(str::to_owned)
@@ -254,6 +256,25 @@ impl Masking<'_> {
                 step.insert("value".to_owned(), json!(MASK));
             }
         }
+    }
+}
+
+/// What a model's step says of masked inputs. Of an explanation all that is said of one input goes when another is
+/// masked, for they add up to the score.
+fn mask_model(step: &mut Map<String, Value>, masked: &BTreeSet<String>) {
+    for note in step.get_mut("inputs").and_then(Value::as_array_mut).into_iter().flatten() {
+        if note.get("input").and_then(Value::as_str).is_some_and(|input| masked.contains(input)) {
+            mask(note, &["is", "taken", "value"].map(str::to_owned).into());
+        }
+    }
+    let Some(explanation) = step.get_mut("explanation") else { return };
+    let Some(contributions) = explanation.get_mut("contributions") else { return };
+    if !contributions.as_object().is_some_and(|all| all.keys().any(|input| masked.contains(input))) {
+        return;
+    }
+    super::part::mask_all(contributions);
+    for reason in explanation.get_mut("reasons").and_then(Value::as_array_mut).into_iter().flatten() {
+        mask(reason, &["weight".to_owned()].into());
     }
 }
 
@@ -293,5 +314,33 @@ fn number(text: &str) -> Value {
     match text.parse::<i64>() {
         Ok(number) if number.to_string() == text => Value::from(number),
         _ => Value::from(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_model_says_of_a_masked_input_is_masked_and_nothing_can_be_added_up() {
+        let mut json = Json::with_capacity(2048);
+        trace(&mut json, &super::super::sample::verdict().trace);
+        let plain: Value = serde_json::from_str(&json.into_text()).unwrap();
+        let model = |trace: &Value| trace.as_array().unwrap()[3].clone();
+        let masked = |names: &[&str]| {
+            let mut shown = plain.clone();
+            mask_trace(names.iter().map(|name| (*name).to_owned()).collect(), &mut shown);
+            model(&shown)
+        };
+        assert_eq!(masked(&["phone"]), model(&plain));
+        assert_eq!(model(&plain)["explanation"]["contributions"], json!({ "amount": 0.25, "burden": 0.5 }));
+        let shown = masked(&["amount"]);
+        let explanation = &shown["explanation"];
+        assert_eq!(explanation["contributions"], json!({ "amount": MASK, "burden": MASK }), "{shown}");
+        assert_eq!(explanation["reasons"], json!([{ "code": "R201", "weight": MASK }]));
+        let note = json!({ "input": "amount", "is": MASK, "taken": MASK, "value": MASK });
+        assert_eq!(shown["inputs"], json!([note]));
+        // A feature that was computed from a masked input is one.
+        assert_eq!(masked(&["age"])["explanation"], *explanation);
     }
 }

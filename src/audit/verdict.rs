@@ -9,8 +9,9 @@ use serde_json::Value as Read;
 use super::json::Json;
 use super::record::optional;
 use super::show::MASK;
+use crate::domain::model::{InputNote, Taken};
 use crate::domain::verdict::{
-    BinTrace, Failure, FeatureState, GatheredTrace, RecordedBy, RuleResult, Step, Verdict,
+    BinTrace, Explanation, Failure, FeatureState, GatheredTrace, RecordedBy, RuleResult, Step, Verdict,
 };
 
 /// One place where a replayed verdict is not the recorded one.
@@ -163,8 +164,17 @@ fn step(json: &mut Json, step: &Step) {
             });
             json.raw("}");
         }
-        Step::Model { name, model, version, score, fallback } => {
-            json.raw("{").key("fallback").boolean(*fallback).raw(",").key("model").string(model);
+        Step::Model { name, model, version, score, fallback, notes, explanation: why } => {
+            json.raw("{");
+            if let Some(why) = why {
+                explanation(json.key("explanation"), why);
+                json.raw(",");
+            }
+            json.key("fallback").boolean(*fallback);
+            if !notes.is_empty() {
+                json.raw(",").key("inputs").array(notes, note);
+            }
+            json.raw(",").key("model").string(model);
             json.raw(",").key("name").string(name).raw(",").key("score");
             match score {
                 Some(score) => json.number(score.rounded),
@@ -231,6 +241,28 @@ fn later_step(json: &mut Json, step: &Step) {
         Step::Gathered(gathered) => gathered_step(json, gathered),
         _ => {}
     }
+}
+
+/// An input that a model did not take as it came.
+fn note(json: &mut Json, note: &InputNote) {
+    json.raw("{").key("input").string(&note.input).raw(",").key("is").string(note.problem.word());
+    json.raw(",").key("taken").string(note.taken.word());
+    if let Taken::As(value) = &note.taken {
+        json.raw(",").key("value").value(value);
+    }
+    json.raw("}");
+}
+
+/// Why a model answered so.
+fn explanation(json: &mut Json, why: &Explanation) {
+    json.raw("{").key("base").number(why.base).raw(",").key("contributions");
+    json.object(why.contributions.iter().map(|(input, adds)| (&**input, adds)), |json, adds| {
+        json.number(*adds);
+    });
+    json.raw(",").key("reasons").array(&why.reasons, |json, reason| {
+        json.raw("{").key("code").string(&reason.code).raw(",").key("weight").number(reason.weight).raw("}");
+    });
+    json.raw(",").key("score").number(why.score()).raw(",").key("space").string(why.space.word()).raw("}");
 }
 
 fn gathered_step(json: &mut Json, gathered: &GatheredTrace) {

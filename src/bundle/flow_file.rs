@@ -13,8 +13,8 @@ use super::properties;
 use crate::documents::yaml::shape::{Keys, Shape};
 use crate::documents::yaml::{Content, Literal, Node, read};
 use crate::domain::declaration::{
-    FeatureDeclaration, FlowDeclaration, IfItFails, ModelUseDeclaration, OnErrorDeclaration, OnInvalid,
-    ReasonDeclaration, ThresholdDeclaration, ThresholdLiteral, UnknownInputs,
+    AnswerDeclaration, FeatureDeclaration, FlowDeclaration, IfItFails, ModelUseDeclaration,
+    OnErrorDeclaration, OnInvalid, ReasonDeclaration, ThresholdDeclaration, ThresholdLiteral, UnknownInputs,
 };
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::place::{Located, Place, Span};
@@ -233,7 +233,7 @@ fn long_model_use(
     (reference, fallback)
 }
 
-/// `{ probability: 0.5 }`, `{ model: backup }`, or `{ outcome: review, reason: R900 }`.
+/// `{ probability: 0.5, score: 0, reasons: [R900] }`, `{ model: backup }`, or `{ outcome: review, reason: R900 }`.
 pub(super) fn if_it_fails(shape: &mut Shape<'_>, node: &Node) -> Option<IfItFails> {
     let what = "`if_it_fails`";
     if let Content::Map(entries) = &node.content
@@ -245,13 +245,35 @@ pub(super) fn if_it_fails(shape: &mut Shape<'_>, node: &Node) -> Option<IfItFail
     let mut keys = shape.keys(node, what)?;
     let fallback = match keys.optional("model") {
         Some(node) => shape.text(node).map(IfItFails::Model),
-        None => keys
-            .required("probability", shape)
-            .and_then(|node| probability(shape, node))
-            .map(IfItFails::Probability),
+        None => answer(shape, &mut keys, node).map(IfItFails::Answer),
     };
     keys.finish(shape);
     fallback
+}
+
+fn answer(shape: &mut Shape<'_>, keys: &mut Keys<'_>, node: &Node) -> Option<AnswerDeclaration> {
+    let probability = keys.optional("probability").map(|node| probability(shape, node));
+    let score = keys.optional("score").map(|node| finite(shape, node));
+    let reasons = keys.optional("reasons").map(|node| texts(shape, node)).unwrap_or_default();
+    if probability.is_none() && score.is_none() {
+        let message = "`if_it_fails` says no `probability`, `score`, `model` or `outcome`";
+        shape.report(Diagnostic::error("Y010", node.place, message).help("write `{ probability: 0.5 }`"));
+        return None;
+    }
+    let (probability, score) = (probability.flatten(), score.flatten());
+    Some(AnswerDeclaration { probability, score, reasons, place: node.place })
+}
+
+/// A number that is one.
+pub(super) fn finite(shape: &mut Shape<'_>, node: &Node) -> Option<Located<f64>> {
+    let text = shape.number(node)?;
+    match text.value.parse::<f64>() {
+        Ok(value) if value.is_finite() => Some(Located::new(value, text.place)),
+        _ => {
+            shape.report(Diagnostic::error("B007", text.place, "a score is a number"));
+            None
+        }
+    }
 }
 
 /// A number from 0 to 1.

@@ -182,7 +182,7 @@ fn a_market_uses_another_model_and_its_revision_says_so() {
         let files = revision.files.iter().map(|file| file.path.clone());
         files.filter(|path| path.starts_with("models/")).collect()
     };
-    assert_eq!(models(base), ["models/german_credit@champion/1"]);
+    assert_eq!(models(base), ["models/german_credit@champion/3"]);
     assert_eq!(models(mx), ["models/german_credit@challenger/2"]);
     let files: Vec<_> = base.all_files().into_iter().map(|file| (file.path, file.bytes)).collect();
     let market = Expected::InMarket { market: "mx", flow_revision: &mx.flow_revision };

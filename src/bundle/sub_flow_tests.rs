@@ -310,7 +310,7 @@ fn models_below_are_pinned_scored_and_digested_under_the_flows_name() {
     assert!(!built.has_errors(), "{}", told(&built));
     let outer = built.bundle.flow("outer").unwrap();
     assert_eq!(outer.flow.model_names(), ["personal_loan.default_risk"]);
-    assert!(outer.files.iter().any(|file| file.path == "models/german_credit@champion/1"));
+    assert!(outer.files.iter().any(|file| file.path == "models/german_credit@champion/3"));
     let case = &built.flows.get("personal_loan").unwrap().cases.cases[0];
     let facts = outer.flow.admit(&case.facts).unwrap();
     let now = "2026-11-22T09:00:00Z".parse().unwrap();

@@ -158,7 +158,7 @@ fn every_edit_that_breaks_the_flow_is_told_with_its_place_and_the_way_out() {
         (FLOW, "min_age: 18", "min_age:", &["error[Y011]", "threshold `min_age` has no value"]),
         (FLOW, "min_age: 18", "case: 18", &["error[B005]", "`case` is a word of the script language"]),
         (FLOW, "german_credit@champion", "german_credt@champion", &["error[B006]", "german_credit"]),
-        (FLOW, "german_credit@champion", "german_credit@9", &["error[B006]", "it has 1, 2"]),
+        (FLOW, "german_credit@champion", "german_credit@9", &["error[B006]", "it has 1, 2, 3"]),
         (
             FLOW,
             "type: integer, min: 0, max: 120, unit: years",
@@ -290,7 +290,7 @@ fn only_what_can_change_a_verdict_changes_a_revision() {
         (KNOCKOUT, "age < min_age", "age <= min_age"),
         (KNOCKOUT, "# What", "# what"),
         ("rules/personal_loan/flow.rhai", "// 1.", "// one"),
-        ("models/german_credit/model.yaml", "champion: 1, challenger: 2", "champion: 2, challenger: 1"),
+        ("models/german_credit/model.yaml", "champion: 3, challenger: 2", "champion: 2, challenger: 3"),
     ];
     for (path, from, to) in changes {
         let after = build(&edited(path, from, to)).bundle;

@@ -91,6 +91,9 @@ const STARTER: &[(&str, &[u8])] = starter![
     "models/german_credit/1/card.json",
     "models/german_credit/2/model.json",
     "models/german_credit/2/card.json",
+    "models/german_credit/3/model.json",
+    "models/german_credit/3/card.json",
+    "models/german_credit/3/card.html",
 ];
 
 #[derive(Serialize)]

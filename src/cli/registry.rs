@@ -72,6 +72,9 @@ pub(super) struct Compare {
     /// Rows are approved up to this probability
     #[arg(long, default_value_t = 0.5, value_name = "PROBABILITY")]
     cut: f64,
+    /// Write the comparison as one page, too
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 fn named<'l>(library: &'l ModelLibrary, name: &str) -> Result<&'l LibraryModel, Trouble> {
@@ -210,6 +213,12 @@ impl Compare {
         let asked = Asked { models, data: &data, separator, label, cut_off: self.cut };
         let comparison =
             compare::compare(&asked).map_err(|error| Trouble::because("nothing was compared", &error))?;
+        if let Some(path) = &self.html {
+            let name = rows.file_name().map_or_else(|| rows.to_string_lossy(), |name| name.to_string_lossy());
+            fs::write(path, compare::page(&comparison, &name)).map_err(|error| {
+                Trouble::because(&format!("`{}` cannot be written", path.display()), &error)
+            })?;
+        }
         say.result(&comparison, || text(&comparison))?;
         Ok(ExitCode::SUCCESS)
     }

@@ -1,11 +1,14 @@
 //! `tollgate train MODEL`: the next version from the recipe. Absent on purpose: fitting (learn's).
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 use serde::Serialize;
 
+use super::declared;
 use super::say::{Say, Trouble};
+use crate::bundle;
 use crate::config::Settings;
 use crate::documents::findings::{self, Colour};
 use crate::learn::metrics::Metrics;
@@ -65,8 +68,16 @@ impl Train {
             let what = format!("there is no model `{}` in `{}`", self.model, settings.models.display());
             return Err(Trouble::new(what).help("`tollgate models list` shows all"));
         }
+        // What is wrong with the recipe is told by the training itself.
+        let flow = match train::flow_of(&folder) {
+            Ok(Some(name)) => {
+                let built = bundle::build(&bundle::read_folder(&settings.rules, &settings.models));
+                Some(Arc::clone(&declared::flow(&built, &name)?.flow))
+            }
+            Ok(None) | Err(_) => None,
+        };
         let bar = say.progress(None);
-        let options = TrainOptions { algorithm: self.algorithm };
+        let options = TrainOptions { algorithm: self.algorithm, flow };
         let trained = train::run(&folder, &options, &mut |progress| {
             if let Progress::Validating { done, of } = progress {
                 say.steps(&bar, done as u64, of as u64);

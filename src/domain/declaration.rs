@@ -125,12 +125,23 @@ pub struct ModelUseDeclaration {
 /// What stands in for a model's answer that does not come.
 #[derive(Debug, Clone)]
 pub enum IfItFails {
-    /// This probability.
-    Probability(Located<f64>),
+    /// This answer.
+    Answer(AnswerDeclaration),
     /// What another of the flow's models answers, by the name that the flow gives it.
     Model(Located<String>),
     /// Nothing: this outcome is recorded, and the script ends where it reads the answer.
     Refer { outcome: Located<String>, reason: Located<String> },
+}
+
+/// `{ probability: 0.5, score: 0, reasons: [R900] }`; a probability or a score is there.
+#[derive(Debug, Clone)]
+pub struct AnswerDeclaration {
+    /// From 0 to 1.
+    pub probability: Option<Located<f64>>,
+    /// In the unit of the model's score.
+    pub score: Option<Located<f64>>,
+    pub reasons: Vec<Located<String>>,
+    pub place: Place,
 }
 
 impl IfItFails {
@@ -138,19 +149,32 @@ impl IfItFails {
     #[must_use]
     pub fn place(&self) -> Place {
         match self {
-            Self::Probability(probability) => probability.place,
+            Self::Answer(answer) => answer.place,
             Self::Model(name) | Self::Refer { outcome: name, .. } => name.place,
         }
     }
 
-    /// In short, for people: `0.5`, `model backup`, `review with R900`.
+    /// In short, for people: `0.5`, `score 480, reasons R900`, `model backup`, `review with R900`.
     #[must_use]
     pub fn said(&self) -> String {
         match self {
-            Self::Probability(probability) => probability.value.to_string(),
+            Self::Answer(answer) => answer.said(),
             Self::Model(model) => format!("model {}", model.value),
             Self::Refer { outcome, reason } => format!("{} with {}", outcome.value, reason.value),
         }
+    }
+}
+
+impl AnswerDeclaration {
+    fn said(&self) -> String {
+        let probability = self.probability.as_ref().map(|p| p.value.to_string());
+        let score = self.score.as_ref().map(|s| format!("score {}", s.value));
+        let mut said: Vec<String> = probability.into_iter().chain(score).collect();
+        if !self.reasons.is_empty() {
+            let codes: Vec<&str> = self.reasons.iter().map(|code| code.value.as_str()).collect();
+            said.push(format!("reasons {}", codes.join(", ")));
+        }
+        said.join(", ")
     }
 }
 

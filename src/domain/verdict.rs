@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::model::{InputNote, ReasonCode, Space};
 use super::value::{Name, Value};
 
 /// The answer of one evaluation of one flow. It always exists: a failure is part of it.
@@ -67,8 +68,18 @@ pub enum Step {
     Feature { name: Name, value: Option<Value>, reads: Arc<[Name]> },
     /// A rule set was evaluated (once a request; later uses are remembered).
     Rules { name: Name, rules: RulesTrace, points: i64 },
-    /// A model was asked.
-    Model { name: Name, model: Arc<str>, version: u32, score: Option<Score>, fallback: bool },
+    /// A model was asked. `fallback` says that it could not answer and `if_it_fails` stands in.
+    Model {
+        name: Name,
+        model: Arc<str>,
+        version: u32,
+        score: Option<Score>,
+        fallback: bool,
+        /// Inputs that it did not take as they came, and what its recipe says then.
+        notes: Box<[InputNote]>,
+        /// Why it answered so: where the script asked, the model's recipe says so, or whoever asks for the decision.
+        explanation: Option<Arc<Explanation>>,
+    },
     /// A scorecard was evaluated; `bins` in the order of its characteristics.
     Scorecard { name: Name, points: i64, bins: Vec<BinTrace> },
     /// A table was asked; the 1-based numbers of the rows that answered, and what they gave.
@@ -136,6 +147,48 @@ pub struct NeedAsked {
     pub name: Name,
     /// A map.
     pub with: Value,
+}
+
+/// Why a model answered as it did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explanation {
+    /// What the numbers are.
+    pub space: Space,
+    /// What the model gives on average.
+    pub base: f64,
+    /// What each input adds, in the order of the model's inputs.
+    pub contributions: Vec<(Name, f64)>,
+    /// What speaks most against the person, heaviest first, at most four.
+    pub reasons: Vec<ReasonCode>,
+}
+
+impl Explanation {
+    /// The model's score for the row, in this space: the base and all contributions.
+    #[must_use]
+    pub fn score(&self) -> f64 {
+        self.base + self.contributions.iter().map(|(_, adds)| adds).sum::<f64>()
+    }
+}
+
+impl Verdict {
+    /// Every explanation of a model, in the order asked; those of asked flows under `flow.model`.
+    #[must_use]
+    pub fn explanations(&self) -> Vec<(String, &Explanation)> {
+        fn add<'v>(steps: &'v [Step], below: &str, found: &mut Vec<(String, &'v Explanation)>) {
+            for step in steps {
+                match step {
+                    Step::Model { name, explanation: Some(explanation), .. } => {
+                        found.push((format!("{below}{name}"), explanation));
+                    }
+                    Step::SubFlow { name, trace, .. } => add(trace, &format!("{below}{name}."), found),
+                    _ => {}
+                }
+            }
+        }
+        let mut found = Vec::new();
+        add(&self.trace, "", &mut found);
+        found
+    }
 }
 
 /// What one characteristic of a scorecard gave.

@@ -52,6 +52,7 @@ impl Case<'_> {
 /// Evaluates, asking what is not recorded in `before`; also gives everything that was answered.
 pub(super) async fn gathered(
     case: Case<'_>,
+    guard: Guard,
     remotes: &Remotes,
     before: &[RecordedAnswer],
     deadline: Instant,
@@ -59,7 +60,7 @@ pub(super) async fn gathered(
     let mut known: Vec<Answered> = Vec::new();
     let mut is_first = true;
     loop {
-        let mut wanted = match case.pass(Guard::Clock, &known) {
+        let mut wanted = match case.pass(guard, &known) {
             Ok(verdict) => return (verdict, known),
             Err(wanted) => wanted,
         };

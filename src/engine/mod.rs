@@ -37,6 +37,7 @@ use crate::audit::{
 use crate::bundle::{BASE, Bundle, FlowRevision};
 use crate::domain::facts::{FactProblem, Facts, Given};
 use crate::domain::flow::remote::{Answered, Known, ModelAsked};
+use crate::domain::flow::watch::{Explaining, Watch};
 use crate::domain::flow::{Budget, Flow, Pins};
 use crate::domain::nearest::nearest;
 use crate::domain::value::Name;
@@ -286,7 +287,7 @@ pub fn decide_once(
     let revision = flow_of(bundle, &request.flow, request.market.as_deref())?;
     let facts = revision.flow.admit(&request.facts).map_err(DecideError::InvalidFacts)?;
     let question = Question::first(bundle, revision, request, now);
-    let (verdict, took) = timed(|| run(&revision.flow, &facts, question.stamp.1, Guard::Clock));
+    let (verdict, took) = timed(|| run(&revision.flow, &facts, question.stamp.1, Guard::of(question.trace)));
     Ok(told(&question, facts, verdict, took, Vec::new()).decision)
 }
 
@@ -372,9 +373,9 @@ async fn evaluate(question: &Question<'_>, facts: Facts, elsewhere: Option<Elsew
     let (verdict, gathered) = match elsewhere.filter(|_| flow.asks_elsewhere()) {
         Some(Elsewhere { remotes, before, deadline }) => {
             let case = gathering::Case { flow, facts: &facts, decided_at };
-            gathering::gathered(case, remotes, before, deadline).await
+            gathering::gathered(case, Guard::of(question.trace), remotes, before, deadline).await
         }
-        None => (run(flow, &facts, decided_at, Guard::Clock), Vec::new()),
+        None => (run(flow, &facts, decided_at, Guard::of(question.trace)), Vec::new()),
     };
     told(question, facts, verdict, started.elapsed(), gathered)
 }
@@ -436,8 +437,20 @@ fn told(
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Guard {
     Clock,
+    /// The clock, and models explain themselves in the trace.
+    Explaining,
     /// A replay stops where the record says, or nowhere: not where this machine's clock would.
     Recorded(Option<u64>),
+}
+
+impl Guard {
+    /// For a full trace models explain themselves.
+    fn of(trace: TraceLevel) -> Self {
+        match trace {
+            TraceLevel::Full => Self::Explaining,
+            TraceLevel::None | TraceLevel::Summary => Self::Clock,
+        }
+    }
 }
 
 /// Evaluates on this machine alone.
@@ -457,11 +470,12 @@ fn pass(
     let started = Instant::now();
     let late = move || started.elapsed() > WALL_CLOCK_GUARD;
     let budget = match guard {
-        Guard::Clock => Budget { alarm: Some(&late), stop_at: None },
+        Guard::Clock | Guard::Explaining => Budget { alarm: Some(&late), stop_at: None },
         Guard::Recorded(stop_at) => Budget { alarm: None, stop_at },
     };
     let pins = Pins::default();
-    let decided = || flow.decide_knowing(facts, decided_at, (&budget, &pins), known, None);
+    let watch: Option<&dyn Watch> = (guard == Guard::Explaining).then_some(&Explaining);
+    let decided = || flow.decide_knowing(facts, decided_at, (&budget, &pins), known, watch);
     catch_unwind(AssertUnwindSafe(decided)).unwrap_or_else(|_| {
         tracing::error!(flow = &*flow.name, "the evaluation panicked; on_error was recorded");
         Ok(flow.given_up(facts, decided_at, "the evaluation could not be finished"))

@@ -7,9 +7,10 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value as Json, json};
 
 use crate::domain::declaration::{
-    FlowDeclaration, IfItFails, InputDeclaration, NeedDeclaration, OutputDeclaration, Personal,
-    ThresholdLiteral, UnknownInputs,
+    AnswerDeclaration, FlowDeclaration, IfItFails, InputDeclaration, NeedDeclaration, OutputDeclaration,
+    Personal, ThresholdLiteral, UnknownInputs,
 };
+use crate::domain::place::Located;
 use crate::domain::value::{Field, Kind};
 
 /// The inputs of a flow as a JSON Schema (2020-12). Every property carries its `type` inline: no `$ref`, no `anyOf`.
@@ -186,10 +187,21 @@ pub fn models(flow: &FlowDeclaration) -> Json {
 
 fn if_it_fails(fallback: &IfItFails) -> Json {
     match fallback {
-        IfItFails::Probability(probability) => json!(probability.value),
+        IfItFails::Answer(answer) => given_answer(answer),
         IfItFails::Model(model) => json!({"model": model.value}),
         IfItFails::Refer { outcome, reason } => json!({"outcome": outcome.value, "reason": reason.value}),
     }
+}
+
+/// The bare probability where nothing else is said.
+fn given_answer(declared: &AnswerDeclaration) -> Json {
+    let number = |number: &Option<Located<f64>>| number.as_ref().map(|number| number.value);
+    let (probability, score) = (number(&declared.probability), number(&declared.score));
+    if score.is_none() && declared.reasons.is_empty() {
+        return json!(probability);
+    }
+    let reasons: Vec<&str> = declared.reasons.iter().map(|code| code.value.as_str()).collect();
+    json!({ "probability": probability, "score": score, "reasons": reasons })
 }
 
 #[cfg(test)]

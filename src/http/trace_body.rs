@@ -1,11 +1,16 @@
 //! How values and traces look in an answer: decimals, dates and times as texts, one object a step, named as the
 //! record shows them later. Absent on purpose: the durable form of a trace (the audit's) and the facts themselves.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde::ser::{SerializeMap, SerializeSeq, Serializer};
 
+use crate::domain::model::{InputNote, ReasonCode, Taken};
 use crate::domain::value::{Name, Value};
-use crate::domain::verdict::{BinTrace, Failure, GatheredTrace, RecordedBy, RuleLabel, RuleResult, Step};
+use crate::domain::verdict::{
+    BinTrace, Explanation, Failure, GatheredTrace, RecordedBy, RuleLabel, RuleResult, Step,
+};
 
 /// A value in an answer.
 pub(super) struct Shown<'a>(pub &'a Value);
@@ -86,8 +91,14 @@ impl Serialize for OneStep<'_> {
                 let rules: Vec<OneRule<'_>> = rules.iter().filter(shown).map(one).collect();
                 map.serialize_entry("rules", &rules)?;
             }
-            Step::Model { name, model, version, score, fallback } => {
+            Step::Model { name, model, version, score, fallback, notes, explanation } => {
+                if let Some(explanation) = explanation {
+                    map.serialize_entry("explanation", &Explained(explanation))?;
+                }
                 map.serialize_entry("fallback", fallback)?;
+                if !notes.is_empty() {
+                    map.serialize_entry("inputs", &notes.iter().map(OneNote).collect::<Vec<_>>())?;
+                }
                 map.serialize_entry("model", &**model)?;
                 map.serialize_entry("name", &**name)?;
                 map.serialize_entry("score", &score.map(|s| s.rounded))?;
@@ -130,6 +141,51 @@ impl Serialize for OneStep<'_> {
                 map.serialize_entry("with", &Shown(&asked.with))?;
             }
             Step::Gathered(gathered) => gathered_entries(&mut map, gathered)?,
+        }
+        map.end()
+    }
+}
+
+struct Explained<'a>(&'a Explanation);
+
+impl Serialize for Explained<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Explanation { space, base, contributions, reasons } = self.0;
+        let mut map = serializer.serialize_map(Some(5))?;
+        map.serialize_entry("base", base)?;
+        // By name, as the record has them.
+        let contributions: BTreeMap<&str, f64> =
+            contributions.iter().map(|(input, adds)| (&**input, *adds)).collect();
+        map.serialize_entry("contributions", &contributions)?;
+        map.serialize_entry("reasons", &reasons.iter().map(OneReason).collect::<Vec<_>>())?;
+        map.serialize_entry("score", &self.0.score())?;
+        map.serialize_entry("space", space.word())?;
+        map.end()
+    }
+}
+
+struct OneReason<'a>(&'a ReasonCode);
+
+impl Serialize for OneReason<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(2))?;
+        map.serialize_entry("code", &*self.0.code)?;
+        map.serialize_entry("weight", &self.0.weight)?;
+        map.end()
+    }
+}
+
+struct OneNote<'a>(&'a InputNote);
+
+impl Serialize for OneNote<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let InputNote { input, problem, taken } = self.0;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("input", &**input)?;
+        map.serialize_entry("is", problem.word())?;
+        map.serialize_entry("taken", taken.word())?;
+        if let Taken::As(value) = taken {
+            map.serialize_entry("value", &Shown(value))?;
         }
         map.end()
     }
@@ -271,6 +327,8 @@ mod tests {
                 version: 1,
                 score: Some(Score { rounded: 0.61, raw: 0.610_000_1 }),
                 fallback: false,
+                notes: [].into(),
+                explanation: None,
             },
             Step::Record {
                 outcome: "decline".into(),

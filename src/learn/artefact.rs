@@ -15,8 +15,8 @@ use sha2::{Digest, Sha256};
 
 use super::golden::Golden;
 use crate::domain::model::{
-    Background, BoostedParts, Characteristics, Feature, Forest, GraphParts, Logistic, Model, ModelError,
-    ModelFailure, ModelParts, Node, Predictor, Scale, Scorecard, column_names,
+    Background, BoostedParts, Characteristics, ExplainWhen, Feature, Forest, GraphParts, Logistic, Model,
+    ModelError, ModelFailure, ModelParts, Node, Predictor, Scale, Scorecard, column_names,
 };
 use crate::domain::value::{Name, Value};
 use features::{FeatureStored, read_feature, store_feature};
@@ -83,6 +83,25 @@ pub struct Artefact {
     /// Input to reason code (format 2).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     reasons: BTreeMap<String, String>,
+    /// When it explains its answers, beside the times that somebody asks (format 2).
+    #[serde(default, skip_serializing_if = "ExplainStored::is_asked")]
+    explain: ExplainStored,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ExplainStored {
+    #[default]
+    Asked,
+    Adverse,
+    Always,
+}
+
+impl ExplainStored {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks for it")]
+    fn is_asked(&self) -> bool {
+        *self == Self::Asked
+    }
 }
 
 /// For each node of each tree, breadth first, how many of the rows that it was fitted on came there; for each column
@@ -177,12 +196,22 @@ pub(super) struct Ingredients<'a> {
     pub background: Background,
     /// Input to reason code.
     pub reasons: &'a BTreeMap<Name, Name>,
+    pub explains: ExplainWhen,
 }
 
 /// Writes the artefact: asks the model its golden rows, then gives the bytes.
 pub(super) fn write(ingredients: Ingredients<'_>) -> Result<Vec<u8>, ArtefactError> {
-    let Ingredients { target, decimals, fitted_with, features, weights, golden, background, reasons } =
-        ingredients;
+    let Ingredients {
+        target,
+        decimals,
+        fitted_with,
+        features,
+        weights,
+        golden,
+        background,
+        reasons,
+        explains,
+    } = ingredients;
     let mut artefact = Artefact {
         format: FORMAT.to_owned(),
         format_version: FORMAT_VERSION,
@@ -196,6 +225,11 @@ pub(super) fn write(ingredients: Ingredients<'_>) -> Result<Vec<u8>, ArtefactErr
         background: (background != Background::default())
             .then_some(BackgroundStored { covers: background.covers, means: background.means }),
         reasons: reasons.iter().map(|(input, code)| (input.to_string(), code.to_string())).collect(),
+        explain: match explains {
+            ExplainWhen::Asked => ExplainStored::Asked,
+            ExplainWhen::Adverse => ExplainStored::Adverse,
+            ExplainWhen::Always => ExplainStored::Always,
+        },
     };
     artefact.format_version = artefact.needs();
     let model = artefact.model(Arc::from("unwritten"), 0, Arc::from(""))?;
@@ -296,7 +330,7 @@ impl Artefact {
             self.predictor,
             PredictorStored::LogisticRegression { .. } | PredictorStored::Forest { .. }
         );
-        let explained = self.background.is_some() || !self.reasons.is_empty();
+        let explained = self.background.is_some() || !self.reasons.is_empty() || !self.explain.is_asked();
         if !older || explained || self.features.iter().any(FeatureStored::is_newer) {
             FORMAT_VERSION
         } else {
@@ -339,7 +373,12 @@ impl Artefact {
             model = model.with_background(&Background { covers: covers.clone(), means: means.clone() })?;
         }
         let code = |(input, code): (&String, &String)| (Arc::from(input.as_str()), Arc::from(code.as_str()));
-        Ok(model.with_reasons(&self.reasons.iter().map(code).collect())?)
+        let explains = match self.explain {
+            ExplainStored::Asked => ExplainWhen::Asked,
+            ExplainStored::Adverse => ExplainWhen::Adverse,
+            ExplainStored::Always => ExplainWhen::Always,
+        };
+        Ok(model.with_reasons(&self.reasons.iter().map(code).collect())?.explaining(explains))
     }
 }
 

@@ -11,7 +11,7 @@ use super::sample::Sample;
 use super::scorecard;
 use super::train::TrainError;
 use crate::domain::model::{
-    EncodeError, Encoding, Fallback, Feature, Forest, Logistic, Matrix, Model, ModelParts, Predictor,
+    EncodeError, Encoding, Fallback, Feature, Forest, Logistic, Matrix, Model, ModelParts, Predictor, Range,
     Scorecard, as_number, encode_rows,
 };
 use crate::domain::value::{Kind, Value};
@@ -73,6 +73,21 @@ pub(super) fn fit(
 }
 
 impl Candidate {
+    /// With the range of each number that the recipe asks for one. It is that of all rows of the data, so that every row
+    /// can be held against what fitted the model.
+    pub fn within_ranges(mut self, recipe: &Recipe, sample: &Sample) -> Self {
+        for (feature, at) in self.features.iter_mut().zip(&self.uses) {
+            let Some(beyond) = recipe.features.get(*at).and_then(|feature| feature.beyond) else { continue };
+            let numbers = sample.rows.iter().filter_map(|row| as_number(row.get(*at)?));
+            let (low, high) = numbers.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), number| {
+                (low.min(number), high.max(number))
+            });
+            // Without a single number in the data nothing is known of a range.
+            feature.range = (low <= high).then_some(Range { low, high, beyond });
+        }
+        self
+    }
+
     /// A row of the recipe's features as a row of the model's inputs.
     pub fn row(&self, row: &[Value]) -> Vec<Value> {
         self.uses.iter().map(|at| row.get(*at).cloned().unwrap_or(Value::Missing)).collect()
@@ -224,6 +239,7 @@ fn encoding(
             Unseen::As(value) => Fallback::As(value.clone()),
             Unseen::Zero => Fallback::Zero,
         },
+        range: None,
     };
     match feature.kind {
         Kind::Choice(_) => encoded.encoding = Encoding::OneHot,

@@ -1,10 +1,14 @@
 //! Two versions on the same rows: how good each is, how far they agree, and who would be approved by one and not by the
 //! other. It counts and decides nothing; no row is shown.
 
+mod page;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
+
+pub use page::page;
 
 use super::metrics::{self, Metrics, Scored};
 use super::recipe::read_cell;

@@ -375,6 +375,7 @@ impl Writing<'_> {
                 golden: self.golden.clone(),
                 background: background.clone(),
                 reasons: self.reasons,
+                explains: self.columns.explain.into(),
             });
             match written {
                 Err(ArtefactError::GoldenFailed { row, .. }) if self.golden.len() > 1 => {

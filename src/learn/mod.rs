@@ -8,6 +8,7 @@ mod choose;
 pub mod codes;
 pub mod compare;
 mod curves;
+mod derive;
 mod fit;
 mod golden;
 pub mod groups;

@@ -17,16 +17,21 @@ pub use features::{Missing, Numbers, RecipeFeature, Trend, Unseen};
 use super::codes;
 use crate::documents::{Source, yaml};
 use crate::domain::diagnostic::Diagnostic;
-use crate::domain::model::MAX_DECIMALS;
+use crate::domain::model::{ExplainWhen, MAX_DECIMALS};
 use crate::domain::place::{Place, Span};
 use crate::domain::value::Name;
 use written::Written;
+pub(super) use written::{BeyondWritten, ExplainWritten};
 
 /// What a model is fitted from, and how.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recipe {
     pub model: Name,
     pub title: Option<String>,
+    /// Features that this flow declares are computed on the rows of the data as it computes them.
+    pub flow: Option<String>,
+    /// The column that says when each row was decided, for features that depend on it.
+    pub at: Option<String>,
     pub data: DataFile,
     pub target: Target,
     pub split: SplitRecipe,
@@ -35,6 +40,8 @@ pub struct Recipe {
     pub decimals: u32,
     /// Above this probability a flow would not approve: what the card counts approvals by.
     pub cut_off: Option<f64>,
+    /// When the model explains its answers, beside the times that somebody asks.
+    pub explain: ExplainWhen,
     /// The algorithm used when none is asked for.
     pub algorithm: String,
     pub algorithms: BTreeMap<String, Candidates>,
@@ -163,12 +170,15 @@ fn shape(written: Written, findings: &mut Findings<'_>) -> Recipe {
     Recipe {
         model: Arc::from(written.model),
         title: written.title,
+        flow: written.flow,
+        at: written.at,
         data: written.data,
         target: written.target,
         split: written.split,
         cross_validation: written.cv,
         decimals: written.decimals,
         cut_off: written.cut_off,
+        explain: written.explain.into(),
         algorithm: written.algorithm,
         algorithms: shaped,
         features,
@@ -199,6 +209,10 @@ fn check_numbers(written: &Written, findings: &mut Findings<'_>) {
     }
     if written.data.separator.is_some_and(|separator| !separator.is_ascii()) {
         findings.add("data", "`separator` is not an ASCII character".to_owned(), "`,` or `;` are usual");
+    }
+    if written.at.is_some() && written.flow.is_none() {
+        let help = "`flow: NAME` says whose features are computed, or leave it out";
+        findings.add("at", "`at` is for a flow's features, and no flow is named".to_owned(), help);
     }
     if written.target.bad == written.target.good {
         findings.add(

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::derive::Derivation;
 use crate::documents::table::{Reader, TableError};
+use crate::domain::flow::Flow;
 use crate::domain::nearest::nearest;
 use crate::domain::value::Value;
 
@@ -44,6 +46,14 @@ pub enum SampleError {
     WrongType { line: u64, column: String, kind: &'static str },
     #[error("line {line}: `{column}` is neither the `bad` nor the `good` value of the target")]
     NoOutcome { line: u64, column: String },
+    #[error("the recipe computes features as the flow `{flow}` does, and there is no such flow here")]
+    NoFlow { flow: String },
+    #[error(
+        "feature `{feature}` depends on the time of the decision: `at: COLUMN` in the recipe says which column of the data has it"
+    )]
+    NoTime { feature: String },
+    #[error("line {line}: feature `{feature}` cannot be computed: {detail}")]
+    NotComputed { line: u64, feature: String, detail: String },
 }
 
 /// Where a column stands.
@@ -54,13 +64,24 @@ pub(super) fn place(columns: &[String], name: &str) -> Result<usize, SampleError
     })
 }
 
-pub(super) fn read(recipe: &Recipe, bytes: &[u8], separator: u8) -> Result<Sample, SampleError> {
+/// Reads the data; `flow` is the one that the recipe names.
+pub(super) fn read(
+    recipe: &Recipe,
+    flow: Option<&Arc<Flow>>,
+    (bytes, separator): (&[u8], u8),
+) -> Result<Sample, SampleError> {
     let mut table = Reader::new(bytes, separator)?;
     let column = |name: &str| place(&table.columns, name);
-    let places =
-        recipe.features.iter().map(|feature| column(&feature.name)).collect::<Result<Vec<_>, _>>()?;
+    let derivation = Derivation::new(recipe, flow, &table.columns)?;
+    // A computed feature has no column.
+    let mut places = Vec::with_capacity(recipe.features.len());
+    for (at, feature) in recipe.features.iter().enumerate() {
+        let is_computed = derivation.as_ref().is_some_and(|derivation| derivation.computes(at));
+        places.push(if is_computed { None } else { Some(column(&feature.name)?) });
+    }
     let target = column(&recipe.target.column)?;
-    let mut named: Vec<usize> = places.iter().copied().chain([target]).collect();
+    let mut named: Vec<usize> = places.iter().copied().flatten().chain([target]).collect();
+    named.extend(derivation.iter().flat_map(Derivation::columns));
     let mut protected = Vec::new();
     for entry in &recipe.left_out {
         for left_out in &entry.columns {
@@ -80,12 +101,23 @@ pub(super) fn read(recipe: &Recipe, bytes: &[u8], separator: u8) -> Result<Sampl
     while let Some((line, cells)) = table.next_row()? {
         let mut values = Vec::with_capacity(places.len());
         for (feature, place) in recipe.features.iter().zip(&places) {
+            let Some(place) = place else {
+                values.push(Value::Missing);
+                continue;
+            };
             let value = read_cell(&feature.kind, cells.trimmed(*place));
             values.push(value.ok_or_else(|| SampleError::WrongType {
                 line,
                 column: feature.name.to_string(),
                 kind: feature.kind.word(),
             })?);
+        }
+        if let Some(derivation) = &derivation {
+            for (at, value) in derivation.row(recipe, (line, &cells))? {
+                if let Some(slot) = values.get_mut(at) {
+                    *slot = value;
+                }
+            }
         }
         let outcome = cells.trimmed(target);
         if outcome != recipe.target.bad && outcome != recipe.target.good {

@@ -222,6 +222,7 @@ impl Considered<'_> {
                 Unseen::As(value) => Fallback::As(value.clone()),
                 Unseen::Zero => Fallback::Own,
             },
+            range: None,
         };
         let lines = self.lines(&points, missing_points, points_of(0.0));
         (served, lines)

@@ -19,6 +19,7 @@ use super::sample::{self, Sample, SampleError};
 use super::split::{self, Split};
 use crate::documents::Source;
 use crate::domain::diagnostic::Diagnostic;
+use crate::domain::flow::Flow;
 use crate::domain::model::{Background, Model};
 use crate::domain::value::{Kind, Name, Value};
 
@@ -26,10 +27,12 @@ use crate::domain::value::{Kind, Name, Value};
 pub const RECIPE_FILE: &str = "train.yaml";
 
 /// What the person who trains may choose.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct TrainOptions {
     /// One of the recipe's `algorithms`; its `algorithm` if left out.
     pub algorithm: Option<String>,
+    /// The flow that the recipe names: it computes features.
+    pub flow: Option<Arc<Flow>>,
 }
 
 /// How far a training is, in this order.
@@ -187,7 +190,7 @@ pub fn fit_version(
 ) -> Result<Draft, TrainError> {
     let recipe = read_recipe(folder)?;
     let (name, candidates) = choose(&recipe, options)?;
-    let (data, sample) = read_data(folder, &recipe)?;
+    let (data, sample) = read_data(folder, &recipe, options.flow.as_ref())?;
     let split = split::stratified(&sample.is_bad, recipe.split.test_fraction, recipe.split.seed);
     check_classes(&sample, &split)?;
     progress(Progress::Read {
@@ -197,7 +200,7 @@ pub fn fit_version(
     });
     let (algorithm, tried) = choose::choose(&recipe, candidates, &sample, &split.train, progress)?;
     progress(Progress::Fitting { algorithm: name.to_owned() });
-    let fitted = candidate::fit(&recipe, algorithm, &sample, &split.train)?;
+    let fitted = candidate::fit(&recipe, algorithm, &sample, &split.train)?.within_ranges(&recipe, &sample);
     let artefact = store(&recipe, algorithm, &fitted, &sample, &split)?;
     // The bytes, not what they were made from: reading them back is part of what is verified.
     let model = artefact::load(&artefact, recipe.model.clone(), 0)?;
@@ -273,6 +276,7 @@ fn store(
         golden,
         background,
         reasons: &reasons,
+        explains: recipe.explain,
     })?)
 }
 
@@ -307,7 +311,19 @@ fn choose<'a>(
     })
 }
 
-fn read_data(folder: &Path, recipe: &Recipe) -> Result<(Vec<u8>, Sample), TrainError> {
+/// The flow whose features the recipe in this folder wants computed, if it names one.
+///
+/// # Errors
+/// When the recipe cannot be read.
+pub fn flow_of(folder: &Path) -> Result<Option<String>, TrainError> {
+    Ok(read_recipe(folder)?.flow)
+}
+
+fn read_data(
+    folder: &Path,
+    recipe: &Recipe,
+    flow: Option<&Arc<Flow>>,
+) -> Result<(Vec<u8>, Sample), TrainError> {
     let file = Path::new(&recipe.data.file);
     if !file.components().all(|part| matches!(part, std::path::Component::Normal(_))) {
         return Err(TrainError::DataOutside);
@@ -315,7 +331,7 @@ fn read_data(folder: &Path, recipe: &Recipe) -> Result<(Vec<u8>, Sample), TrainE
     let bytes = read(&folder.join(file))?;
     let separator = recipe.data.separator.and_then(|separator| u8::try_from(separator).ok()).unwrap_or(b',');
     let wrong = |source| TrainError::Data { file: recipe.data.file.clone(), source };
-    let sample = sample::read(recipe, &bytes, separator).map_err(wrong)?;
+    let sample = sample::read(recipe, flow, (&bytes, separator)).map_err(wrong)?;
     Ok((bytes, sample))
 }
 

@@ -24,9 +24,12 @@ pub struct Home {
 }
 
 impl Home {
-    /// With copies of a small flow, which tests may change as they like, and of the model that it uses.
+    /// With copies of a small flow, which tests may change as they like, and of two versions of the model that it uses.
     pub fn new() -> Self {
-        Self::with_rules("tests/fixtures/small/rules")
+        let home = Self::with_rules("tests/fixtures/small/rules");
+        std::fs::remove_dir_all(home.path("models/german_credit/3")).unwrap();
+        home.edit("models/german_credit/model.yaml", "champion: 3", "champion: 1");
+        home
     }
 
     /// With copies of the repository's rules and of the model that they use.

@@ -89,6 +89,15 @@ fn two_versions_are_put_side_by_side() {
     for part in ["AUC", "tenth 10", "german_credit@champion only", "rank correlation"] {
         assert!(shown.contains(part), "{shown}");
     }
+    let page = home.path("compared.html").display().to_string();
+    assert_eq!(code(&home.run(&[compare.as_slice(), &["--html", page.as_str()]].concat())), 0);
+    let page = home.read("compared.html");
+    for part in ["<svg", "only german_credit@2", "Calibration", "rank correlation", "german_credit.csv"] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    for outside in ["http://", "https://", "<script", "src=", "url("] {
+        assert!(!page.contains(outside), "a page needs nothing from elsewhere: {outside}");
+    }
     let compared = printed(&home.run(&[compare.as_slice(), &["--format", "json"]].concat()));
     let cells = compared["swap_set"].as_object().unwrap().values();
     assert_eq!(cells.map(|cell| cell["rows"].as_u64().unwrap()).sum::<u64>(), 1000);

@@ -76,6 +76,8 @@ pub fn verdict() -> Verdict {
                 version: 2,
                 score: Some(score),
                 fallback: false,
+                notes: [].into(),
+                explanation: None,
             },
             Step::Record {
                 outcome: name("decline"),

@@ -45,7 +45,17 @@ fn expectation() -> Json {
 }
 
 pub(super) fn cases() -> Json {
-    let pin = json!({"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"enum": ["fails"]}]});
+    let probability = json!({"type": "number", "minimum": 0, "maximum": 1});
+    let answer = object(
+        "more of an answer; a probability or a score must be there",
+        &[
+            ("probability", probability.clone()),
+            ("score", json!({"type": "number", "description": "what `.score` gives"})),
+            ("reasons", list("what `.reasons` gives", text("a reason"))),
+            ("contributions", json!({"type": "object", "additionalProperties": {"type": "number"}})),
+        ],
+    );
+    let pin = json!({"anyOf": [probability, {"enum": ["fails"]}, answer]});
     let case = object(
         "one example",
         &[
@@ -80,7 +90,8 @@ pub(super) fn cases() -> Json {
         "like": "good_applicant", "at": "2026-02-28T23:59:00-06:00",
         "cases": [{
             "case": "a minor is declined whatever the score", "given": {"age": 17}, "without": ["phone"],
-            "models": {"default_risk": 0.01}, "generated": true, "lists": {"blocked": ["x"]}, "market": "all",
+            "models": {"default_risk": 0.01, "fraud": {"score": 1.5, "reasons": ["R201"], "contributions": {"age": 1.0}}},
+            "generated": true, "lists": {"blocked": ["x"]}, "market": "all",
             "expect": {
                 "outcome": "decline", "reasons": ["R101"], "reasons_include": ["R101"], "output": {},
                 "scores": {"default_risk": {"is": 0.01, "within": 0.001}}, "degraded": false, "failed": [],

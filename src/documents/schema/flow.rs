@@ -97,7 +97,14 @@ fn if_it_fails() -> Json {
     json!({
         "description": "what stands in for an answer that does not come",
         "anyOf": [
-            object("this probability", &[("probability!", probability)]),
+            object(
+                "this answer; a probability or a score must be there",
+                &[
+                    ("probability", probability),
+                    ("score", json!({"type": "number", "description": "what `.score` gives"})),
+                    ("reasons", list("what `.reasons` gives", text("a declared reason"))),
+                ],
+            ),
             object("what another model of this flow answers", &[("model!", text("its name in `models:`"))]),
             outcome_and_reason("this outcome is recorded, and the script ends where it reads the answer"),
         ],

@@ -94,6 +94,13 @@ fn feature() -> Json {
                 "unseen",
                 fallback("what happens with another category; refused if left out", &["refuse", "zero"]),
             ),
+            (
+                "out_of_range",
+                word(
+                    "what becomes of a number beyond those of the data, with a note",
+                    &["keep", "clip", "refuse"],
+                ),
+            ),
             ("reason", text("the reason code when it spoke against somebody")),
             ("cuts", list("where a scorecard's bins begin", number("ascending"))),
             (
@@ -116,6 +123,11 @@ pub(super) fn train() -> Json {
     let keys = [
         ("model!", plain("the name of the folder")),
         ("title", plain("for people")),
+        (
+            "flow",
+            plain("the flow whose features are computed on the rows, as it computes them when it decides"),
+        ),
+        ("at", plain("the column that says when a row was decided, for features that depend on it")),
         (
             "data!",
             object(
@@ -162,6 +174,13 @@ pub(super) fn train() -> Json {
             "decimals",
             json!({"type": "integer", "minimum": 1, "description": "to which flows see the probability; 6 if left out"}),
         ),
+        (
+            "explain",
+            word(
+                "when its answers are explained in the record; only when asked if left out",
+                &["asked", "adverse", "always"],
+            ),
+        ),
         ("algorithm!", plain("the one of `algorithms` that is used when none is asked for")),
         ("algorithms!", named("ways to fit, by name", algorithm())),
         ("features!", named("the columns that are fitted on", feature())),
@@ -178,18 +197,19 @@ pub(super) fn train() -> Json {
 fn recipe_example() -> Json {
     json!({
         "model": "german_credit", "title": "Risk of default",
+        "flow": "personal_loan", "at": "decided_on",
         "data": {"file": "data/german_credit.csv", "separator": ","},
         "target": {"column": "outcome", "bad": "bad", "good": "good"},
         "split": {"test_fraction": 0.3, "seed": 7},
         "cv": {"folds": 5}, "cut_off": 0.45,
-        "decimals": 6, "algorithm": "forest",
+        "decimals": 6, "explain": "adverse", "algorithm": "forest",
         "algorithms": {
             "forest": {"kind": "forest", "trees": 100, "grid": {"max_depth": [4, 8]}},
             "scorecard": {"kind": "scorecard", "max_bins": 5, "pdo": 20, "base_odds": 50, "base_points": 600},
         },
         "features": {
             "housing": {"type": "choice", "of": ["own", "rent"], "encode": "one_hot", "unseen": "refuse"},
-            "amount": {"type": "decimal", "missing": "median", "reason": "H10", "cuts": [1000, 5000], "trend": "rising"},
+            "amount": {"type": "decimal", "missing": "median", "out_of_range": "keep", "reason": "H10", "cuts": [1000, 5000], "trend": "rising"},
         },
         "left_out": [{"columns": ["age"], "because": "a protected attribute", "protected": true}],
         "known_limits": ["one bank, one decade"],

@@ -138,7 +138,7 @@ impl<'f> Teller<'f> {
     }
 
     fn model(&self, used: &ModelUse, step: &Step) -> ModelTold {
-        let Step::Model { name, model, version, score, fallback } = step else {
+        let Step::Model { name, model, version, score, fallback, .. } = step else {
             return ModelTold::unasked(used);
         };
         let source = |source: &ModelSource| match source {

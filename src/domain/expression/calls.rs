@@ -230,9 +230,7 @@ impl Compiler<'_> {
                 ("failed", Typed::Boolean, false),
             ]),
             Typed::Table(at) => self.table_given(*at, &name.text),
-            Typed::Model => {
-                fixed(&[("probability", Typed::Number, false), ("failed", Typed::Boolean, false)])
-            }
+            Typed::Model(at) => self.model_given(*at, name),
             Typed::SubFlow(at) => self.sub_flow_property(*at, &name.text),
             Typed::Map(Some(fields)) => fields
                 .get(name.text.as_str())
@@ -250,7 +248,7 @@ impl Compiler<'_> {
             }
             Err(names) => {
                 let is_applied =
-                    name.text == "apply" && !matches!(known.typed, Typed::Model | Typed::Scorecard(_));
+                    name.text == "apply" && !matches!(known.typed, Typed::Model(_) | Typed::Scorecard(_));
                 let help = is_applied.then(|| "write `.apply()`, with brackets".to_owned());
                 let help = help.or_else(|| {
                     nearest(&name.text, names.iter().map(String::as_str)).map_or_else(

@@ -91,7 +91,7 @@ pub(super) fn step(word: &str, wanted: &str, scope: &Scope) -> Option<String> {
         ("rules", scope.rule_sets.iter().any(|set| named(&set.name))),
         ("scorecard", scope.scorecards.iter().any(|card| named(&card.name))),
         ("table", scope.tables.iter().any(|table| named(&table.name))),
-        ("model", scope.models.iter().any(|model| named(model))),
+        ("model", scope.models.iter().any(|model| named(&model.name))),
         ("flow", scope.flows.iter().any(|flow| named(&flow.name))),
         ("need", scope.needs.iter().any(|need| named(&need.name))),
     ];

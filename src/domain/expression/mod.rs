@@ -9,6 +9,7 @@ pub mod list_words;
 pub mod literals;
 pub mod look_ups;
 mod meant;
+mod models;
 pub mod narrowing;
 pub mod needs;
 pub mod operations;

@@ -28,6 +28,44 @@ pub struct ScopedRuleSet {
     pub takes: Vec<(Name, Kind)>,
 }
 
+/// A model as scripts ask it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScopedModel {
+    pub name: Name,
+    /// `None`: it could not be found, and nothing is said of what it gives.
+    pub gives: Option<ModelGives>,
+}
+
+/// What a model's answer has.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelGives {
+    /// `german_credit version 3`
+    pub version: String,
+    pub is_probability: bool,
+    /// What its score is: `points`, `log_odds`, …
+    pub score: &'static str,
+    /// What `.contributions` holds.
+    pub contributions: Arc<BTreeMap<Name, Field>>,
+    /// Every code that it may give as a reason.
+    pub reasons: BTreeSet<Name>,
+    /// Why its answers cannot be explained, if they cannot.
+    pub not_explainable: Option<&'static str>,
+    pub fallback: FallbackGives,
+}
+
+/// What can be read of what stands in for a model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FallbackGives {
+    /// Nothing stands in, or the script ends where it reads the answer.
+    Nothing,
+    Answer {
+        has_score: bool,
+        has_reasons: bool,
+    },
+    /// Whatever this model gives.
+    Model(Name),
+}
+
 /// A scorecard as scripts call it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScopedScorecard {
@@ -128,7 +166,7 @@ pub struct Scope {
     /// Features whose type is known so far; a formula sees only earlier ones.
     pub features: Vec<(Name, Static)>,
     pub thresholds: Vec<(Name, Threshold)>,
-    pub models: Vec<Name>,
+    pub models: Vec<ScopedModel>,
     pub rule_sets: Vec<ScopedRuleSet>,
     pub scorecards: Vec<ScopedScorecard>,
     pub tables: Vec<ScopedTable>,

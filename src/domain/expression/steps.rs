@@ -1,4 +1,4 @@
-//! Calls of steps: rule sets, models, scorecards and tables, what is handed over to them, and what a table gives.
+//! Calls of steps: rule sets, scorecards and tables, what is handed over to them, and what a table gives.
 
 use super::compile::{Compiler, Typing, article};
 use super::typed::{Static, Typed};
@@ -182,19 +182,6 @@ impl Compiler<'_> {
             self.error("T018", span, format!("the {kind} `{step}` needs `{name}`")).help = Some(help);
         }
         compiled.into()
-    }
-
-    pub(super) fn model(&mut self, arguments: &[Syntax], span: Span) -> Typing {
-        let names = self.scope.models.clone();
-        let Some(index) = self.step_name("model", "model", "T011", arguments, span, &names) else {
-            return Self::broken(span);
-        };
-        if arguments.len() > 1 {
-            self.error("T002", span, "`model` takes only a name").help =
-                Some("it reads inputs and features by the names of its recipe".to_owned());
-        }
-        self.usage.models.extend(names.get(usize::from(index)).cloned());
-        (Expression { span, code: Code::Model(index) }, Static::given(Typed::Model))
     }
 }
 

@@ -24,8 +24,8 @@ pub enum Typed {
     /// Entries if they are known.
     Map(Option<Arc<BTreeMap<Name, Field>>>),
     RuleSet,
-    Model,
-    /// By its place among the flow's scorecards, tables, sub-flows.
+    /// By its place among the flow's models, scorecards, tables, sub-flows.
+    Model(u16),
     Scorecard(u16),
     Table(u16),
     SubFlow(u16),
@@ -101,7 +101,7 @@ impl Typed {
             Self::List(_) => "list",
             Self::Map(_) => "map",
             Self::RuleSet => "rule set",
-            Self::Model => "model",
+            Self::Model(_) => "model",
             Self::Scorecard(_) => "scorecard",
             Self::Table(_) => "table",
             Self::SubFlow(_) => "flow",

@@ -248,7 +248,7 @@ impl<'d> Build<'d> {
             .iter()
             .map(|set| ScopedRuleSet { name: Name::from(set.name.value.as_str()), takes: takes_of(set) })
             .collect();
-        self.scope.models = declaration.models.iter().map(|m| Name::from(m.name.value.as_str())).collect();
+        self.scope.models = declaration.models.iter().map(super::models::scoped).collect();
     }
 
     fn outputs(&mut self) -> Vec<Output> {

@@ -106,6 +106,9 @@ impl Machine<'_> {
         let flow = self.flow;
         let asked = std::mem::take(&mut self.sub_flows);
         let strictest = self.records.iter().map(|r| r.outcome).max().unwrap_or(flow.on_error.outcome);
+        if self.open.is_empty() {
+            self.explain_models(strictest > 0);
+        }
         let mut output: Vec<(Name, Value)> = Vec::new();
         let mut strict: Vec<&Recorded> = self.records.iter().filter(|r| r.outcome == strictest).collect();
         for record in &strict {

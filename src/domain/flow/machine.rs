@@ -7,10 +7,11 @@ use std::sync::Arc;
 use rust_decimal::Decimal;
 
 use super::blocks::{STACK, STACK_LEFT};
+use super::model_steps::ModelResult;
 use super::remote::{Known, ModelAsked};
 use super::rule_sets::SetResult;
 use super::scorecards::CardResult;
-use super::steps::{AskedScore, ModelResult, Recorded};
+use super::steps::{AskedScore, Recorded};
 use super::sub_flows::SubFlowResult;
 use super::tables::TableResult;
 use super::watch::{Site, Watch};
@@ -78,6 +79,8 @@ pub(super) struct Machine<'a> {
     pub budget: &'a Budget<'a>,
     pub pins: &'a Pins,
     pub watch: Option<&'a dyn Watch>,
+    /// Every model is explained, whether the script asks or not.
+    pub(super) explains: bool,
     pub known: Known<'a>,
     /// What has to be asked of other servers.
     pub wanted: Vec<ModelAsked>,
@@ -129,6 +132,7 @@ impl<'a> Machine<'a> {
             budget,
             pins,
             watch: None,
+            explains: false,
             known: Known::Offline,
             wanted: Vec::new(),
             fell_back: false,

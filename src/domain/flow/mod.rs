@@ -6,9 +6,11 @@ mod alike;
 mod blocks;
 mod compile;
 pub mod constants;
+pub mod derive;
 mod ending;
 mod lists;
 mod machine;
+mod model_steps;
 mod models;
 mod names;
 mod needs;
@@ -152,14 +154,12 @@ pub struct ModelUse {
 /// What stands in for a model's answer that does not come.
 #[derive(Debug, Clone, PartialEq)]
 pub enum StandIn {
-    Probability(f64),
+    /// This answer.
+    Answer(Arc<GivenAnswer>),
     /// What another model answers: index into the flow's models.
     Model(u16),
     /// This is recorded, and the script ends where it reads the answer.
-    Refer {
-        outcome: u16,
-        reason: Name,
-    },
+    Refer { outcome: u16, reason: Name },
 }
 
 #[derive(Debug, Clone)]
@@ -257,10 +257,23 @@ pub struct Pins {
     pub lists: BTreeMap<Name, Arc<List>>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum ModelPin {
     Probability(f64),
+    Answer(Arc<GivenAnswer>),
     Fails,
+}
+
+/// What is given in the place of a model's answer: by the flow for the case that it fails, or by a case that pins it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GivenAnswer {
+    /// From 0 to 1.
+    pub probability: Option<f64>,
+    /// What `.score` gives; of a model that gives no probability the answer.
+    pub score: Option<f64>,
+    pub reasons: Vec<Name>,
+    /// By the model's inputs; empty where nothing is said of them.
+    pub contributions: BTreeMap<Name, f64>,
 }
 
 impl Flow {
@@ -295,6 +308,7 @@ impl Flow {
         let moment = Moment { decided_at, time_zone: self.time_zone.clone() };
         let mut machine = machine::Machine::new(self, facts, moment, budget, pins);
         machine.watch = Some(watch);
+        machine.explains = watch.explains_models();
         machine.run()
     }
 

@@ -1,14 +1,18 @@
 //! Models that a flow uses: each of a recipe's columns is matched to an input or a feature, by name and type.
 
+use std::sync::Arc;
+
 use super::compile::Build;
 use super::remote::in_a_circle;
-use super::{ModelUse, StandIn};
-use crate::domain::declaration::{IfItFails, ModelUseDeclaration};
+use super::{GivenAnswer, ModelUse, StandIn};
+use crate::domain::declaration::{AnswerDeclaration, IfItFails, ModelUseDeclaration};
 use crate::domain::expression::predicate::Source;
-use crate::domain::expression::scope::position;
+use crate::domain::expression::scope::{FallbackGives, ModelGives, ScopedModel, position};
 use crate::domain::expression::typed::Typed;
+use crate::domain::model::Model;
 use crate::domain::nearest::nearest;
-use crate::domain::value::{Kind, Name};
+use crate::domain::place::Located;
+use crate::domain::value::{Field, Kind, Name};
 
 impl Build<'_> {
     pub(super) fn models(&mut self) -> Vec<ModelUse> {
@@ -58,7 +62,7 @@ impl Build<'_> {
         }
         let if_it_fails = match &used.if_it_fails {
             None => None,
-            Some(fallback) => Some(self.stand_in(fallback)?),
+            Some(fallback) => Some(self.stand_in(&model, fallback)?),
         };
         Some(ModelUse {
             name: Name::from(used.name.value.as_str()),
@@ -70,15 +74,39 @@ impl Build<'_> {
     }
 }
 
+/// The model as scripts ask it.
+pub(super) fn scoped(used: &ModelUseDeclaration) -> ScopedModel {
+    let fallback = used.if_it_fails.as_ref();
+    let stands_in = matches!(fallback, Some(IfItFails::Answer(_) | IfItFails::Model(_)));
+    let gives = used.model.as_ref().map(|model| {
+        // When something else stands in, nothing is known of any input.
+        let field = Field { kind: Kind::Number, optional: stands_in };
+        ModelGives {
+            version: format!("{} version {}", model.name, model.version),
+            is_probability: model.gives_probability(),
+            score: model.space().word(),
+            contributions: Arc::new(
+                model.inputs.iter().map(|input| (input.name.clone(), field.clone())).collect(),
+            ),
+            reasons: model.reason_codes(),
+            not_explainable: model.not_explainable(),
+            fallback: match fallback {
+                None | Some(IfItFails::Refer { .. }) => FallbackGives::Nothing,
+                Some(IfItFails::Model(name)) => FallbackGives::Model(Name::from(name.value.as_str())),
+                Some(IfItFails::Answer(answer)) => FallbackGives::Answer {
+                    has_score: answer.score.is_some(),
+                    has_reasons: !answer.reasons.is_empty(),
+                },
+            },
+        }
+    });
+    ScopedModel { name: Name::from(used.name.value.as_str()), gives }
+}
+
 impl Build<'_> {
-    fn stand_in(&mut self, fallback: &IfItFails) -> Option<StandIn> {
+    fn stand_in(&mut self, model: &Model, fallback: &IfItFails) -> Option<StandIn> {
         match fallback {
-            IfItFails::Probability(probability) => {
-                if !(0.0..=1.0).contains(&probability.value) {
-                    self.error("T029", probability, "a probability is from 0 to 1".to_owned(), None);
-                }
-                Some(StandIn::Probability(probability.value))
-            }
+            IfItFails::Answer(answer) => Some(StandIn::Answer(Arc::new(self.given_answer(model, answer)))),
             IfItFails::Model(name) => {
                 let known: Vec<&str> =
                     self.declaration.models.iter().map(|m| m.name.value.as_str()).collect();
@@ -91,6 +119,14 @@ impl Build<'_> {
                     self.error("T004", name, message, Some(help));
                     return None;
                 };
+                let other = self.declaration.models.get(at).and_then(|used| used.model.as_ref());
+                if other.is_some_and(|other| other.gives_probability() != model.gives_probability()) {
+                    let message = format!(
+                        "`{}` cannot stand in for it: one gives a probability, the other does not",
+                        name.value
+                    );
+                    self.error("T126", name, message, None);
+                }
                 self.usage.models.insert(Name::from(name.value.as_str()));
                 u16::try_from(at).ok().map(StandIn::Model)
             }
@@ -99,6 +135,40 @@ impl Build<'_> {
                 let reason = Name::from(reason.value.as_str());
                 Some(StandIn::Refer { outcome: found.outcome, reason })
             }
+        }
+    }
+}
+
+impl Build<'_> {
+    fn given_answer(&mut self, model: &Model, declared: &AnswerDeclaration) -> GivenAnswer {
+        let AnswerDeclaration { probability, score, reasons, place } = declared;
+        let lacks = match (model.gives_probability(), probability, score) {
+            (true, None, _) => Some("`probability`: the model gives one".to_owned()),
+            (false, Some(_), _) | (false, None, None) => {
+                Some(format!("only `score`: the model gives {}, not a probability", model.space().word()))
+            }
+            _ => None,
+        };
+        if let Some(lacks) = lacks {
+            let at = Located::new((), *place);
+            self.error("T126", &at, format!("`if_it_fails` has to say {lacks}"), None);
+        }
+        for code in reasons {
+            let known = self.scope.reasons.iter().map(|reason| &*reason.code);
+            if !known.clone().any(|known| known == code.value) {
+                let help = nearest(&code.value, known).map_or_else(
+                    || "declare it under `reasons:` in flow.yaml".to_owned(),
+                    |near| format!("did you mean `{near}`?"),
+                );
+                self.error("T015", code, format!("this flow has no reason `{}`", code.value), Some(help));
+            }
+            self.usage.reasons.insert(Name::from(code.value.as_str()));
+        }
+        GivenAnswer {
+            probability: probability.as_ref().map(|p| p.value),
+            score: score.as_ref().map(|s| s.value),
+            reasons: reasons.iter().map(|code| Name::from(code.value.as_str())).collect(),
+            contributions: std::collections::BTreeMap::new(),
         }
     }
 }

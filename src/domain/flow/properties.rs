@@ -153,13 +153,13 @@ impl Build<'_> {
     fn subject_of(&mut self, name: &Located<String>, known: &Known<'_>) -> Option<Subject> {
         let path: Vec<Name> = name.value.split('.').map(Name::from).collect();
         let first = path.first()?;
-        if path.len() == 1 && self.scope.models.contains(first) {
+        if path.len() == 1 && self.scope.models.iter().any(|model| model.name == *first) {
             return Some(Subject::Model(first.clone()));
         }
         let Some(kind) = known.kind(&path) else {
             let inputs = known.inputs.iter().map(|input| &*input.name);
             let needs = known.needs.iter().map(|need| &*need.name);
-            let models: Vec<Name> = self.scope.models.clone();
+            let models: Vec<Name> = self.scope.models.iter().map(|model| model.name.clone()).collect();
             let names: Vec<&str> = inputs.chain(needs).chain(models.iter().map(|name| &**name)).collect();
             self.unknown_in_property(name, "input, need or model", &names);
             return None;
@@ -211,7 +211,8 @@ impl Build<'_> {
         let given = |kind: Kind| Field { kind, optional: false };
         let outputs = self.scope.outputs.iter().map(|known| (known.name.clone(), given(known.kind.clone())));
         let outputs: BTreeMap<Name, Field> = outputs.collect();
-        let scored = self.scope.models.iter().chain(self.scope.scorecards.iter().map(|card| &card.name));
+        let models = self.scope.models.iter().map(|model| &model.name);
+        let scored = models.chain(self.scope.scorecards.iter().map(|card| &card.name));
         let scores = scored.map(|name| (name.clone(), given(Kind::Number))).collect();
         let takes = [
             (Name::from("outcome"), Kind::Choice(self.scope.outcomes.clone().into())),

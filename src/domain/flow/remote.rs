@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::machine::{Machine, Outcome, Stop};
+use super::model_steps::ModelAnswer;
 use super::watch::Watch;
 use super::{Budget, Flow, Pins, StandIn};
 use crate::domain::expression::words::Moment;
@@ -157,6 +158,7 @@ impl Flow {
         let mut machine = Machine::new(self, facts, moment, budget, pins);
         machine.known = known;
         machine.watch = watch;
+        machine.explains = watch.is_some_and(Watch::explains_models);
         machine.decide();
         if machine.wanted.is_empty() { Ok(machine.verdict()) } else { Err(machine.wanted) }
     }
@@ -258,16 +260,16 @@ impl<'a> Machine<'a> {
     }
 
     /// What stands in for an answer that did not come; `None` where that has to be asked first.
-    pub(super) fn stand_in(&mut self, index: usize) -> Option<Option<f64>> {
+    pub(super) fn stand_in(&mut self, index: usize) -> Option<Option<ModelAnswer>> {
         let flow = self.flow;
         let used = flow.models.get(index)?;
         let stood = match &used.if_it_fails {
             None => return Some(None),
-            Some(StandIn::Probability(probability)) => Some(*probability),
+            Some(StandIn::Answer(given)) => ModelAnswer::given(given).ok(),
             Some(StandIn::Model(other)) => {
                 self.model(*other);
                 let result = self.models.get(usize::from(*other))?.as_ref()?;
-                result.score.map(|score| score.raw)
+                result.score.map(|score| ModelAnswer::by_another(score.raw, *other))
             }
             Some(StandIn::Refer { outcome, reason }) => {
                 let by = RecordedBy::IfItFails(used.name.clone());
@@ -285,7 +287,7 @@ impl<'a> Machine<'a> {
         let at = usize::from(index);
         match self.models.get(at) {
             Some(None) => Err(Stop::Gathers),
-            Some(Some(result)) if result.failed && **property != *"failed" && self.is_referred(at) => {
+            Some(Some(result)) if result.failed() && **property != *"failed" && self.is_referred(at) => {
                 Err(Stop::Referred)
             }
             _ => Ok(()),
@@ -298,7 +300,7 @@ impl<'a> Machine<'a> {
         while let Some(stand_in) = self.flow.models.get(at).and_then(|used| used.if_it_fails.as_ref()) {
             match stand_in {
                 StandIn::Refer { .. } => return true,
-                StandIn::Probability(_) => return false,
+                StandIn::Answer(_) => return false,
                 StandIn::Model(other) => at = usize::from(*other),
             }
         }

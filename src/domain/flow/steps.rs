@@ -1,4 +1,4 @@
-//! Steps of a script besides rule sets: models, verbs, properties of what a step gave, and words over lists.
+//! Steps of a script besides rule sets and models: verbs, properties of what a step gave, and words over lists.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -6,26 +6,17 @@ use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
-use super::ModelPin;
 use super::machine::{Fault, FeatureSlot, Machine, Stop};
 use crate::domain::expression::operators::{self, Impossible};
-use crate::domain::expression::predicate::Source;
 use crate::domain::expression::words;
 use crate::domain::expression::{Code, Expression, ListWord};
 use crate::domain::place::Span;
 use crate::domain::script::syntax::Operator;
 use crate::domain::value::{Field, Kind, Name, StepHandle, Value};
-use crate::domain::verdict::{Failure, RecordedBy, Score, Step};
+use crate::domain::verdict::{RecordedBy, Step};
 
 /// What a verb is charged: no loop can make a trace of more than a few thousand records.
 const TICKS_PER_RECORD: u32 = 16;
-
-/// What a model answered.
-#[derive(Debug, Clone)]
-pub(super) struct ModelResult {
-    pub score: Option<Score>,
-    pub failed: bool,
-}
 
 /// What gave a score.
 #[derive(Debug, Clone, Copy)]
@@ -47,70 +38,6 @@ pub(super) struct Recorded {
 }
 
 impl<'a> Machine<'a> {
-    /// Asks a model, once a request.
-    /// On another server: where its answer is not known yet, nothing is noted but that it is wanted.
-    pub fn model(&mut self, index: u16) {
-        let at = usize::from(index);
-        if self.models.get(at).is_none_or(Option::is_some) {
-            return;
-        }
-        let flow = self.flow;
-        let Some(used) = flow.models.get(at) else { return };
-        let answer = match self.pins.models.get(&used.name) {
-            Some(ModelPin::Probability(pinned)) => Ok(*pinned),
-            Some(ModelPin::Fails) => Err(("model_failed", "the case pins it to fail".to_owned())),
-            None if used.model.remote().is_some() => match self.answer_from_elsewhere(at) {
-                Some(answer) => answer,
-                None => return,
-            },
-            None => self
-                .row(&used.columns)
-                .and_then(|row| used.model.predict(&row).map_err(|failure| (failure.code, failure.detail))),
-        };
-        let (raw, fallback) = match answer {
-            Ok(raw) => (Some(raw), false),
-            Err((code, detail)) => {
-                let failure = Failure { code, step: format!("model {}", used.name), line: 0, detail };
-                self.trace.push(Step::Failed(failure.clone()));
-                // With a declared answer for this case nothing has failed.
-                if used.if_it_fails.is_none() {
-                    self.failures.push(failure);
-                }
-                let Some(stood) = self.stand_in(at) else { return };
-                (stood, true)
-            }
-        };
-        let score = raw.map(|raw| Score { rounded: rounded(raw, used.model.decimals), raw });
-        self.trace.push(Step::Model {
-            name: used.name.clone(),
-            model: used.model.name.clone(),
-            version: used.model.version,
-            score,
-            fallback,
-        });
-        self.asked.push(AskedScore::Model(index));
-        if let Some(slot) = self.models.get_mut(at) {
-            *slot = Some(ModelResult { score, failed: raw.is_none() });
-        }
-    }
-
-    pub(super) fn row(&mut self, columns: &[Source]) -> Result<Vec<Value>, (&'static str, String)> {
-        let mut row = Vec::with_capacity(columns.len());
-        for column in columns {
-            row.push(match column {
-                Source::Input(at) => {
-                    self.facts.values.get(usize::from(*at)).cloned().unwrap_or(Value::Missing)
-                }
-                Source::Feature(at) => match self.feature(*at, Span::default()) {
-                    Ok(value) => value,
-                    Err(Stop::Fault(fault)) => return Err((fault.code, fault.detail)),
-                    Err(_) => Value::Missing,
-                },
-            });
-        }
-        Ok(row)
-    }
-
     pub fn property(&mut self, of: &Value, name: &Name, span: Span) -> Result<Value, Stop> {
         match of {
             Value::Step(StepHandle::RuleSet(index)) => self.set_property(*index, name, span),
@@ -125,24 +52,6 @@ impl<'a> Machine<'a> {
             other => {
                 let detail = format!("{} has no `{name}`", other.type_word());
                 Err(Fault::new("wrong_type", detail, span).into())
-            }
-        }
-    }
-
-    fn model_property(&mut self, index: u16, name: &Name, span: Span) -> Result<Value, Stop> {
-        self.readable(index, name)?;
-        let flow = self.flow;
-        let (Some(used), Some(Some(result))) =
-            (flow.models.get(usize::from(index)), self.models.get(usize::from(index)))
-        else {
-            return Ok(Value::Missing);
-        };
-        match (&**name, result.score) {
-            ("failed", _) => Ok(Value::Boolean(result.failed)),
-            ("probability", Some(score)) => Ok(Value::Number(score.rounded)),
-            _ => {
-                let detail = format!("reads the result of model `{}`, which failed", used.name);
-                Err(Fault::new("failed_step", detail, span).into())
             }
         }
     }
@@ -272,12 +181,6 @@ impl<'a> Machine<'a> {
             FeatureSlot::Failed => FeatureState::Failed,
         }
     }
-}
-
-/// Half-even to this many decimals; what is not finite was refused before.
-fn rounded(raw: f64, decimals: u32) -> f64 {
-    let scale = libm::pow(10.0, f64::from(decimals));
-    libm::rint(raw * scale) / scale
 }
 
 /// A value in the declared type: whole numbers become decimals or numbers, literals are read exactly.

@@ -175,6 +175,7 @@ impl<'a> Machine<'a> {
         machine.stopped_at = self.stopped_at;
         machine.watch = self.watch;
         machine.known = self.known;
+        machine.explains = self.explains;
         machine.decide();
         self.ticks = machine.ticks;
         self.stopped_at = machine.stopped_at;

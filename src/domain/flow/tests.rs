@@ -4,6 +4,7 @@ mod facts;
 mod functions;
 mod habits;
 mod missing;
+mod models;
 mod needs;
 mod remote;
 mod sandbox;

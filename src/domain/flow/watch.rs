@@ -16,11 +16,28 @@ pub trait Watch {
     /// Another flow is asked: what is shown until `leave` stands in that one.
     fn enter(&self, flow: &Name);
     fn leave(&self);
+    /// Whether every model that answers is to explain itself in the trace, which costs what explaining costs.
+    fn explains_models(&self) -> bool {
+        false
+    }
     /// What the flow takes that is entered next, a value for each of its inputs.
     fn takes(&self, _values: &[Value]) {}
     /// What is taken to be otherwise; `None`: nothing.
     fn assumed(&self) -> Option<&Assumed> {
         None
+    }
+}
+
+/// Looks on only so that models explain themselves.
+#[derive(Debug, Clone, Copy)]
+pub struct Explaining;
+
+impl Watch for Explaining {
+    fn seen(&self, _seen: Seen<'_>) {}
+    fn enter(&self, _flow: &Name) {}
+    fn leave(&self) {}
+    fn explains_models(&self) -> bool {
+        true
     }
 }
 

@@ -1,13 +1,17 @@
 //! From a source column to matrix columns: one rule for fitting and for serving.
 //! Learns nothing: means, scales and bins are given. Echoes no value: a refusal names the input only.
 
+pub(super) mod noted;
+mod number;
+
 use std::sync::Arc;
 
-use rust_decimal::Decimal;
-use rust_decimal::prelude::ToPrimitive;
-
 use super::{ModelError, ModelFailure};
+pub use number::as_number;
+
 use crate::domain::value::{Kind, Name, Value};
+use noted::{Beyond, Range, Taken};
+use number::number;
 
 /// A source column and how it becomes matrix columns.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +26,8 @@ pub struct Feature {
     pub flags_missing: bool,
     /// What a category that was not declared stands for (choices only).
     pub unseen: Fallback,
+    /// The numbers that the model was fitted on, where it says what it does beyond them.
+    pub range: Option<Range>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -80,6 +86,16 @@ pub(super) struct Encoder {
     how: How,
     /// What is written when the value was not given; `None` is a refusal.
     missing: Option<Absent>,
+    range: Option<Range>,
+    /// What notes say.
+    taken: StandsFor,
+}
+
+/// What stands for values that are not taken as they came.
+#[derive(Debug, Clone, PartialEq)]
+struct StandsFor {
+    missing: Taken,
+    unseen: Taken,
 }
 
 /// The columns that a missing value sets.
@@ -145,7 +161,13 @@ pub(super) fn compile(features: &[Feature], holes: Holes) -> Result<(Box<[Encode
         if holes == Holes::Refused && !binned && leaves_holes(&feature.unseen) {
             return Err(wrong("only bins have one for unseen categories"));
         }
-        let mut encoder = Encoder { name: feature.name.clone(), at, how, missing: None };
+        if let Some(range) = feature.range {
+            range.check(feature).map_err(wrong)?;
+        }
+        let taken =
+            StandsFor { missing: Taken::from(&feature.missing), unseen: Taken::from(&feature.unseen) };
+        let (name, range) = (feature.name.clone(), feature.range);
+        let mut encoder = Encoder { name, at, how, missing: None, range, taken };
         encoder.missing = encoder.absent(feature).map_err(wrong)?;
         at = at.saturating_add(encoder.width()).saturating_add(usize::from(feature.flags_missing));
         encoders.push(encoder);
@@ -264,16 +286,18 @@ fn binned(feature: &Feature, bins: &Bins) -> Result<How, &'static str> {
     }
 }
 
-/// Writes one row into `columns`, which are all 0 and at least as many as the encoders need.
-pub(super) fn write(encoders: &[Encoder], row: &[Value], columns: &mut [f64]) -> Result<(), ModelFailure> {
+/// Writes one row into `columns`, which are all 0 and at least as many as the encoders need. Says whether there is
+/// something to note.
+pub(super) fn write(encoders: &[Encoder], row: &[Value], columns: &mut [f64]) -> Result<bool, ModelFailure> {
     if row.len() != encoders.len() {
         let detail = format!("the model reads {} inputs and was given {}", encoders.len(), row.len());
         return Err(ModelFailure { code: "wrong_row", detail });
     }
+    let mut is_noted = false;
     for (encoder, value) in encoders.iter().zip(row) {
-        encoder.write(value, columns)?;
+        is_noted |= encoder.write(value, columns)?;
     }
-    Ok(())
+    Ok(is_noted)
 }
 
 /// Which feature a column belongs to.
@@ -296,53 +320,71 @@ enum Refusal {
     UnknownCategory,
     WrongType,
     NotFinite,
+    OutOfRange,
 }
 
 impl Encoder {
-    /// Writes what one value sets into a row's columns, which are all 0.
+    /// Writes what one value sets into a row's columns, which are all 0. Says whether there is something to note.
     #[inline]
-    pub(super) fn write(&self, value: &Value, columns: &mut [f64]) -> Result<(), ModelFailure> {
+    pub(super) fn write(&self, value: &Value, columns: &mut [f64]) -> Result<bool, ModelFailure> {
+        let mut is_noted = false;
         let cell = match (value, self.missing) {
             (Value::Missing, Some(absent)) => {
+                is_noted = true;
                 set(columns, absent.flag.map(|at| (at, 1.0)));
                 absent.cell
             }
-            _ => self.place(value).map_err(|refusal| self.failure(refusal))?,
+            _ => self.place(value, &mut is_noted).map_err(|refusal| self.failure(refusal))?,
         };
         set(columns, cell);
-        Ok(())
+        Ok(is_noted)
     }
 
     /// Which column the value sets, and to what; `None` leaves all of them 0.
-    fn place(&self, value: &Value) -> Result<Option<(usize, f64)>, Refusal> {
+    fn place(&self, value: &Value, is_noted: &mut bool) -> Result<Option<(usize, f64)>, Refusal> {
         let worth = |worth: Option<&f64>| worth.map(|worth| (self.at, *worth));
+        let mut unseen_is = |taken: Option<Option<(usize, f64)>>| {
+            *is_noted = true;
+            taken.ok_or(Refusal::UnknownCategory)
+        };
         match &self.how {
             How::Number { mean, scale } => {
-                let number = (number(value)? - mean) / scale;
+                let number = (self.within(number(value)?, is_noted)? - mean) / scale;
                 if number.is_finite() { Ok(Some((self.at, number))) } else { Err(Refusal::NotFinite) }
             }
             How::Boolean => Ok(Some((self.at, f64::from(u8::from(boolean(value)?))))),
             How::OneHot { categories, unseen } => match position(categories, value)? {
                 Some(index) => Ok(Some((self.at + index, 1.0))),
-                None => match unseen {
-                    Unseen::Category(index) => Ok(Some((self.at + index, 1.0))),
-                    Unseen::Zero => Ok(None),
-                    Unseen::Refuse => Err(Refusal::UnknownCategory),
-                },
+                None => unseen_is(match unseen {
+                    Unseen::Category(index) => Some(Some((self.at + index, 1.0))),
+                    Unseen::Zero => Some(None),
+                    Unseen::Refuse => None,
+                }),
             },
             How::NumberBins { cuts, worth: all } => {
-                let number = number(value)?;
+                let number = self.within(number(value)?, is_noted)?;
                 Ok(worth(all.get(cuts.partition_point(|cut| *cut <= number))))
             }
             How::BooleanBins { worth: all } => Ok(worth(all.get(usize::from(boolean(value)?)))),
             How::CategoryBins { categories, worth: all, unseen } => match position(categories, value)? {
                 Some(index) => Ok(worth(all.get(index))),
-                None => unseen.map(|unseen| Some((self.at, unseen))).ok_or(Refusal::UnknownCategory),
+                None => unseen_is(unseen.map(|unseen| Some((self.at, unseen)))),
             },
             How::Code { categories, unseen } => match position(categories, value)? {
                 Some(index) => Ok(Some((self.at, index as f64))),
-                None => unseen.map(|unseen| Some((self.at, unseen))).ok_or(Refusal::UnknownCategory),
+                None => unseen_is(unseen.map(|unseen| Some((self.at, unseen)))),
             },
+        }
+    }
+
+    /// The number, or what stands for one beyond the range.
+    fn within(&self, number: f64, is_noted: &mut bool) -> Result<f64, Refusal> {
+        let Some(range) = self.range.filter(|range| !range.holds(number)) else { return Ok(number) };
+        *is_noted = true;
+        match range.beyond {
+            Beyond::Keep => Ok(number),
+            Beyond::Clip => Ok(range.nearest(number)),
+            Beyond::Refuse => Err(Refusal::OutOfRange),
         }
     }
 
@@ -354,7 +396,7 @@ impl Encoder {
                 Err("a missing value that is refused cannot be flagged")
             }
             Fallback::Refuse => Ok(None),
-            Fallback::As(value) => match (value, self.place(value)) {
+            Fallback::As(value) => match (value, self.place(value, &mut false)) {
                 (Value::Missing, _) | (_, Err(_)) => {
                     Err("what stands for a missing value is not of the feature's type")
                 }
@@ -396,6 +438,9 @@ impl Encoder {
             }
             Refusal::WrongType => ("wrong_type", format!("`{name}` is not of the type that the model reads")),
             Refusal::NotFinite => ("not_finite", format!("`{name}` is too large for the model")),
+            Refusal::OutOfRange => {
+                ("out_of_range", format!("`{name}` is beyond the numbers that the model was fitted on"))
+            }
         };
         ModelFailure { code, detail }
     }
@@ -418,41 +463,6 @@ fn position(categories: &[Name], value: &Value) -> Result<Option<usize>, Refusal
     }
 }
 
-/// A number as models read it: the nearest f64; `None` for what is no finite number.
-#[must_use]
-pub fn as_number(value: &Value) -> Option<f64> {
-    number(value).ok()
-}
-
-fn number(value: &Value) -> Result<f64, Refusal> {
-    let number = match value {
-        Value::Number(number) => *number,
-        Value::Decimal(decimal) => nearest(decimal),
-        // An integer beyond 2^53 is taken as its nearest f64, as when it is read from a training file.
-        Value::Integer(integer) => integer.to_f64().ok_or(Refusal::NotFinite)?,
-        Value::Missing => return Err(Refusal::Missing),
-        _ => return Err(Refusal::WrongType),
-    };
-    if number.is_finite() { Ok(number) } else { Err(Refusal::NotFinite) }
-}
-
-const POWERS_OF_TEN: [f64; 23] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
-    1e19, 1e20, 1e21, 1e22,
-];
-
-/// The f64 nearest to a decimal, which `Decimal::to_f64` is not always: below 2^53 and down to 22 places both
-/// parts are exact, so one division rounds once; beyond that the text is parsed, which rounds once too.
-fn nearest(decimal: &Decimal) -> f64 {
-    let power = usize::try_from(decimal.scale()).ok().and_then(|scale| POWERS_OF_TEN.get(scale));
-    match (i64::try_from(decimal.mantissa()), power) {
-        (Ok(mantissa), Some(power)) if mantissa.unsigned_abs() < (1 << 53) => {
-            mantissa.to_f64().map_or(f64::NAN, |mantissa| mantissa / power)
-        }
-        _ => decimal.to_string().parse().unwrap_or(f64::NAN),
-    }
-}
-
 pub(super) fn names(feature: &Feature) -> Vec<String> {
     let mut names = match (&feature.kind, &feature.encoding) {
         (Kind::Choice(categories), Encoding::OneHot) => {
@@ -464,22 +474,4 @@ pub(super) fn names(feature: &Feature) -> Vec<String> {
         names.push(format!("{} is missing", feature.name));
     }
     names
-}
-
-#[cfg(test)]
-mod tests {
-    use std::str::FromStr;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn a_decimal_becomes_the_f64_that_its_text_is(mantissa in any::<i64>(), scale in 0_u32..28) {
-            let decimal = Decimal::from_i128_with_scale(i128::from(mantissa), scale);
-            let text = f64::from_str(&decimal.to_string()).unwrap();
-            prop_assert_eq!(nearest(&decimal).to_bits(), text.to_bits());
-        }
-    }
 }

@@ -57,8 +57,18 @@ pub struct Contributions {
     pub base: f64,
     /// In the order of the model's inputs.
     pub inputs: Vec<f64>,
-    /// The reason that a scorecard's own attribute gives for an input, for this row; empty for other models.
-    pub reasons: Vec<Option<Name>>,
+    /// What each characteristic of a scorecard adds, with the reason that its own attribute gives for this row; empty
+    /// for other models.
+    pub characteristics: Vec<OwnReason>,
+}
+
+/// What one characteristic of a scorecard adds to the input that it is about, which may have several.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OwnReason {
+    /// Its place among the model's inputs.
+    pub input: usize,
+    pub adds: f64,
+    pub reason: Option<Name>,
 }
 
 impl Contributions {
@@ -158,44 +168,36 @@ impl Model {
     pub fn explain(&self, row: &[Value]) -> Result<Contributions, ModelFailure> {
         let columns = self.encode(row)?;
         let mut inputs = vec![0.0; self.inputs.len()];
-        let (base, space) = match &self.predictor {
+        let base = match &self.predictor {
             Predictor::Logistic(logistic) => {
                 let owner = |column| self.owner(column);
-                let base =
-                    self.linear(logistic.coefficients(), logistic.intercept(), &columns, owner, &mut inputs);
-                (base?, Space::LogOdds)
+                self.linear(logistic.coefficients(), logistic.intercept(), &columns, owner, &mut inputs)?
             }
             Predictor::Scorecard(scorecard) => {
                 let points = vec![1.0; columns.len()];
                 let owner = |column| self.owner(column);
-                (self.linear(&points, scorecard.start(), &columns, owner, &mut inputs)?, Space::Points)
+                self.linear(&points, scorecard.start(), &columns, owner, &mut inputs)?
             }
-            Predictor::Forest(forest) => (self.forest(forest, &columns, &mut inputs)?, Space::Probability),
+            Predictor::Forest(forest) => self.forest(forest, &columns, &mut inputs)?,
             Predictor::Boosted(trees) => {
-                let owner = |column| self.owner(column);
-                let space = match trees.link() {
-                    Link::Identity if self.gives_probability() => Space::Probability,
-                    link => Space::before(link),
-                };
-                (self.boosted(trees, &columns, owner, &mut inputs)?, space)
+                self.boosted(trees, &columns, |column| self.owner(column), &mut inputs)?
             }
             Predictor::Graph(graph) => {
-                let Some((core, space)) = graph.core() else { return Err(not_explainable(MIXED)) };
+                let Some((core, _)) = graph.core() else { return Err(not_explainable(MIXED)) };
                 let own = graph.core_columns(&columns);
                 let origins = graph.core_origins();
                 let owner = |column| self.owner(origins.get(column).copied().flatten()?);
-                let base = match core {
+                match core {
                     CoreStep::Linear { coefficients, bias } => {
-                        self.linear(coefficients, bias, &own, owner, &mut inputs)
+                        self.linear(coefficients, bias, &own, owner, &mut inputs)?
                     }
-                    CoreStep::Trees(trees) => self.boosted(trees, &own, owner, &mut inputs),
-                };
-                (base?, space)
+                    CoreStep::Trees(trees) => self.boosted(trees, &own, owner, &mut inputs)?,
+                }
             }
             Predictor::Characteristics(_) => return self.points(&columns, inputs),
             Predictor::Remote(_) => return Err(not_explainable(ELSEWHERE)),
         };
-        Ok(Contributions { space, base, inputs, reasons: Vec::new() })
+        Ok(Contributions { space: self.space(), base, inputs, characteristics: Vec::new() })
     }
 
     /// The codes that speak most against the person, the heaviest first: those inputs' that add toward the adverse side.
@@ -203,16 +205,25 @@ impl Model {
     #[must_use]
     pub fn reasons(&self, contributions: &Contributions, most: usize) -> Vec<ReasonCode> {
         let sign = if self.adverse() == Adverse::Above { 1.0 } else { -1.0 };
-        let mut weights: BTreeMap<&Name, (usize, f64)> = BTreeMap::new();
-        for (at, contribution) in contributions.inputs.iter().enumerate() {
-            let own = contributions.reasons.get(at).and_then(Option::as_ref);
-            let Some(code) = own.or_else(|| self.reason_codes.get(at)?.as_ref()) else { continue };
-            weights.entry(code).or_insert((at, 0.0)).1 += sign * contribution;
+        let mut weights: BTreeMap<Name, (usize, f64)> = BTreeMap::new();
+        let mut weigh = |at: usize, own: Option<&'_ Name>, adds: f64| {
+            let code = own.cloned().or_else(|| self.reason_codes.get(at)?.clone());
+            if let Some(code) = code {
+                weights.entry(code).or_insert((at, 0.0)).1 += sign * adds;
+            }
+        };
+        if contributions.characteristics.is_empty() {
+            for (at, adds) in contributions.inputs.iter().enumerate() {
+                weigh(at, None, *adds);
+            }
+        }
+        for one in &contributions.characteristics {
+            weigh(one.input, one.reason.as_ref(), one.adds);
         }
         let mut ranked: Vec<(usize, ReasonCode)> = weights
             .into_iter()
             .filter(|(_, (_, weight))| *weight > 0.0)
-            .map(|(code, (first, weight))| (first, ReasonCode { code: code.clone(), weight }))
+            .map(|(code, (first, weight))| (first, ReasonCode { code, weight }))
             .collect();
         // Of equal weight, the one whose input comes first.
         ranked.sort_by(|(a_at, a), (b_at, b)| b.weight.total_cmp(&a.weight).then(a_at.cmp(b_at)));
@@ -307,18 +318,19 @@ impl Model {
 
     fn points(&self, columns: &[f64], mut inputs: Vec<f64>) -> Result<Contributions, ModelFailure> {
         let Predictor::Characteristics(card) = &self.predictor else { return Err(self.why_not()) };
-        let mut reasons = vec![None; inputs.len()];
+        let mut characteristics = Vec::with_capacity(card.characteristics.len());
         let mut base = card.start;
         for characteristic in &card.characteristics {
             let attribute = characteristic.attribute(columns).ok_or_else(super::no_attribute)?;
             base += characteristic.baseline;
             let Some(at) = self.owner(characteristic.column) else { continue };
-            if let (Some(input), Some(reason)) = (inputs.get_mut(at), reasons.get_mut(at)) {
-                *input += attribute.points - characteristic.baseline;
-                reason.clone_from(&attribute.reason);
+            let adds = attribute.points - characteristic.baseline;
+            if let Some(input) = inputs.get_mut(at) {
+                *input += adds;
             }
+            characteristics.push(OwnReason { input: at, adds, reason: attribute.reason.clone() });
         }
-        Ok(Contributions { space: Space::Points, base, inputs, reasons })
+        Ok(Contributions { space: Space::Points, base, inputs, characteristics })
     }
 
     fn why_not(&self) -> ModelFailure {

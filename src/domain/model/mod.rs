@@ -1,6 +1,7 @@
 //! A fitted model as it is served: flattened, validated, and asked one row at a time.
 //! No fitting, no files, no serde: `learn` makes these.
 
+mod answer;
 mod batch;
 mod boosted;
 mod characteristics;
@@ -18,9 +19,11 @@ mod trees;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use answer::{Answer, ExplainWhen, MOST_REASONS};
 pub use batch::BatchFailure;
 pub use boosted::{BaseComes, Boosted, BoostedParts, Branch, MAX_CATEGORIES, Missing, Rule, Side, Width};
 pub use characteristics::{Adverse, Attribute, Characteristic, Characteristics, Compare, Condition};
+pub use encode::noted::{Beyond, InputNote, InputProblem, Range, Taken};
 pub use encode::{Bins, Encoding, Fallback, Feature, as_number};
 pub use explain::{Background, Contributions, ReasonCode, Space};
 pub use forest::Forest;
@@ -58,6 +61,7 @@ pub struct Model {
     explainer: Arc<Explainer>,
     /// The code that each input stands for when it speaks against somebody, in the order of `inputs`.
     reason_codes: Box<[Option<Name>]>,
+    explains: ExplainWhen,
 }
 
 /// What a model is made of; `Model::new` checks that it fits together.
@@ -131,8 +135,8 @@ impl ModelInput {
 /// Why a model could not answer; the text names the input, never its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelFailure {
-    /// `missing_value`, `unknown_category`, `wrong_type`, `not_finite`, `wrong_row`, `no_attribute` or
-    /// `not_explainable`.
+    /// `missing_value`, `unknown_category`, `wrong_type`, `not_finite`, `out_of_range`, `wrong_row`, `no_attribute`
+    /// or `not_explainable`.
     pub code: &'static str,
     pub detail: String,
 }
@@ -211,6 +215,7 @@ impl Model {
             predictor,
             explainer,
             reason_codes,
+            explains: ExplainWhen::Asked,
         })
     }
 
@@ -235,6 +240,7 @@ impl Model {
             predictor,
             explainer,
             reason_codes,
+            explains: ExplainWhen::Asked,
         }
     }
 
@@ -270,6 +276,14 @@ impl Model {
     /// When an input is missing, unknown or of another type and its feature does not say what then, or when the
     /// numbers are so large that no answer is left.
     pub fn predict(&self, row: &[Value]) -> Result<f64, ModelFailure> {
+        self.answer(row).map(|answer| answer.value)
+    }
+
+    /// As [`Model::predict`], and whether there is something to say about the inputs.
+    ///
+    /// # Errors
+    /// As [`Model::predict`].
+    pub fn answer(&self, row: &[Value]) -> Result<Answer, ModelFailure> {
         match self.columns {
             // No model here is without a column.
             0 => Err(elsewhere()),
@@ -280,11 +294,11 @@ impl Model {
         }
     }
 
-    fn predict_within<const WIDTH: usize>(&self, row: &[Value]) -> Result<f64, ModelFailure> {
+    fn predict_within<const WIDTH: usize>(&self, row: &[Value]) -> Result<Answer, ModelFailure> {
         let mut columns = [0.0; WIDTH];
-        self.write(row, &mut columns)?;
+        let is_noted = self.write(row, &mut columns)?;
         let of = columns.get(..self.columns).unwrap_or_default();
-        let answer = match &self.predictor {
+        let value = match &self.predictor {
             Predictor::Logistic(logistic) => logistic.probability(of),
             Predictor::Forest(forest) => forest.probability(&mut columns),
             Predictor::Scorecard(scorecard) => scorecard.probability(of),
@@ -293,7 +307,7 @@ impl Model {
             Predictor::Graph(graph) => graph.answer(of),
             Predictor::Remote(_) => return Err(elsewhere()),
         };
-        if answer.is_finite() { Ok(answer) } else { Err(too_large()) }
+        if value.is_finite() { Ok(Answer { value, is_noted }) } else { Err(too_large()) }
     }
 
     /// As [`Model::predict`] for many rows: trees go over blocks of rows, which is several times as quick.
@@ -324,9 +338,10 @@ impl Model {
         Ok(columns)
     }
 
-    fn write(&self, row: &[Value], columns: &mut [f64]) -> Result<(), ModelFailure> {
-        encode::write(&self.encoders, row, columns)?;
-        self.check_width(columns)
+    fn write(&self, row: &[Value], columns: &mut [f64]) -> Result<bool, ModelFailure> {
+        let is_noted = encode::write(&self.encoders, row, columns)?;
+        self.check_width(columns)?;
+        Ok(is_noted)
     }
 
     fn check_width(&self, columns: &[f64]) -> Result<(), ModelFailure> {

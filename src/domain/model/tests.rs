@@ -14,6 +14,7 @@ fn number(name: &str) -> Feature {
         missing: Fallback::Refuse,
         flags_missing: false,
         unseen: Fallback::Refuse,
+        range: None,
     }
 }
 

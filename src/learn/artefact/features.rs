@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::ArtefactError;
-use crate::domain::model::{Bins, Encoding, Fallback, Feature};
+use crate::domain::model::{Beyond, Bins, Encoding, Fallback, Feature, Range};
 use crate::domain::value::{Kind, Value};
 use crate::learn::golden;
 
@@ -31,6 +31,25 @@ pub(super) struct FeatureStored {
     /// What else an unseen category is (format 2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     unseen_is: Option<AbsentStored>,
+    /// The numbers that it was fitted on, and what becomes of others (format 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    range: Option<RangeStored>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RangeStored {
+    low: f64,
+    high: f64,
+    beyond: BeyondStored,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum BeyondStored {
+    Keep,
+    Clip,
+    Refuse,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +90,7 @@ impl FeatureStored {
         self.missing_column
             || self.missing_is.is_some()
             || self.unseen_is.is_some()
+            || self.range.is_some()
             || matches!(self.encode, EncodeStored::Bins { .. } | EncodeStored::Code)
     }
 }
@@ -109,6 +129,15 @@ pub(super) fn store_feature(feature: &Feature) -> FeatureStored {
             _ => None,
         },
         unseen_is: absent(&feature.unseen),
+        range: feature.range.map(|Range { low, high, beyond }| RangeStored {
+            low,
+            high,
+            beyond: match beyond {
+                Beyond::Keep => BeyondStored::Keep,
+                Beyond::Clip => BeyondStored::Clip,
+                Beyond::Refuse => BeyondStored::Refuse,
+            },
+        }),
     }
 }
 
@@ -164,7 +193,16 @@ pub(super) fn read_feature(stored: &FeatureStored) -> Result<Feature, ArtefactEr
         }),
     };
     let name = Arc::from(stored.name.as_str());
-    Ok(Feature { name, kind, encoding, missing, flags_missing: stored.missing_column, unseen })
+    let range = stored.range.map(|RangeStored { low, high, beyond }| Range {
+        low,
+        high,
+        beyond: match beyond {
+            BeyondStored::Keep => Beyond::Keep,
+            BeyondStored::Clip => Beyond::Clip,
+            BeyondStored::Refuse => Beyond::Refuse,
+        },
+    });
+    Ok(Feature { name, kind, encoding, missing, flags_missing: stored.missing_column, unseen, range })
 }
 
 impl AbsentStored {

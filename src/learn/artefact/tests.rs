@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::domain::model::{Encoding, Fallback};
+use crate::domain::model::{Encoding, ExplainWhen, Fallback};
 use crate::domain::value::Kind;
 
 fn features() -> Vec<Feature> {
@@ -14,6 +14,7 @@ fn features() -> Vec<Feature> {
         missing: Fallback::As(Value::Decimal("0.30".parse().unwrap())),
         flags_missing: false,
         unseen: Fallback::Refuse,
+        range: None,
     };
     let choice = Feature {
         name: Arc::from("purpose"),
@@ -22,6 +23,7 @@ fn features() -> Vec<Feature> {
         missing: Fallback::Refuse,
         flags_missing: false,
         unseen: Fallback::As(Value::text("other")),
+        range: None,
     };
     vec![number, choice]
 }
@@ -66,6 +68,7 @@ fn bytes(kind: &str) -> Vec<u8> {
         ],
         background: crate::domain::model::Background::default(),
         reasons: &std::collections::BTreeMap::new(),
+        explains: ExplainWhen::Asked,
     })
     .unwrap()
 }

@@ -9,10 +9,11 @@ use serde::Deserialize;
 
 use super::{Absent, ImportError, Known, read_file};
 use crate::documents::{Source, yaml};
-use crate::domain::model::{Encoding, Fallback, Feature};
+use crate::domain::model::{Beyond, Encoding, Fallback, Feature, Range};
 use crate::domain::nearest::nearest;
 use crate::domain::value::{Kind, Name, Value};
 use crate::learn::artefact::TargetStored;
+use crate::learn::recipe::{BeyondWritten, ExplainWritten};
 
 /// The columns file.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -21,6 +22,9 @@ pub(super) struct Columns {
     pub title: Option<String>,
     target: Option<Target>,
     decimals: Option<u32>,
+    /// When the model explains its answers, beside the times that somebody asks.
+    #[serde(default)]
+    pub explain: ExplainWritten,
     /// In the order of the model's columns when its file names none; by name when it does.
     #[serde(default)]
     columns: Vec<Column>,
@@ -49,6 +53,10 @@ struct Column {
     of: Option<Vec<String>>,
     missing: Option<AbsentWritten>,
     unseen: Option<AbsentWritten>,
+    /// The numbers that the model was fitted on, `[lowest, highest]`.
+    range: Option<[f64; 2]>,
+    /// What becomes of numbers beyond `range`; `keep`, and a note in the trace, if left out.
+    out_of_range: Option<BeyondWritten>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -88,6 +96,8 @@ impl Columns {
             of: None,
             missing: None,
             unseen: None,
+            range: None,
+            out_of_range: None,
         };
         Self { columns: (0..count).map(column).collect(), ..Self::default() }
     }
@@ -197,6 +207,7 @@ fn feature(known: &Known, said: Option<&Column>, absent: Absent) -> Result<Featu
         _ => Fallback::Refuse,
     };
     let encoding = if is_choice { Encoding::Code } else { Encoding::AsIs };
+    let range = range(said, &name)?;
     Ok(Feature {
         missing: fallback(said.and_then(|said| said.missing), missing),
         unseen: fallback(said.and_then(|said| said.unseen), unseen),
@@ -204,7 +215,21 @@ fn feature(known: &Known, said: Option<&Column>, absent: Absent) -> Result<Featu
         kind,
         encoding,
         flags_missing: false,
+        range,
     })
+}
+
+fn range(said: Option<&Column>, name: &str) -> Result<Option<Range>, ImportError> {
+    let Some(column) = said else { return Ok(None) };
+    match (column.range, column.out_of_range) {
+        (Some([low, high]), beyond) => {
+            Ok(Some(Range { low, high, beyond: beyond.map_or(Beyond::Keep, Beyond::from) }))
+        }
+        (None, Some(_)) => Err(ImportError::Columns(format!(
+            "column `{name}` says `out_of_range:` and no `range: [lowest, highest]`"
+        ))),
+        (None, None) => Ok(None),
+    }
 }
 
 fn choice(of: &[String]) -> Kind {

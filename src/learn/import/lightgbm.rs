@@ -193,8 +193,11 @@ impl Tree {
             return Err("its lists are not of one length");
         }
         let place = |child: i64| {
-            let place = if child < 0 { !child + splits as i64 } else { child };
-            usize::try_from(place).map_err(|_| "a child does not exist")
+            let none = "a child does not exist";
+            if child >= 0 {
+                return usize::try_from(child).map_err(|_| none);
+            }
+            usize::try_from(!child).ok().and_then(|leaf| leaf.checked_add(splits)).ok_or(none)
         };
         let mut branches = Vec::with_capacity(2 * splits + 1);
         let lists = self.split_feature.iter().zip(&self.threshold).zip(&self.decision_type);

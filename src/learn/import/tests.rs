@@ -1,6 +1,7 @@
 //! Imported models answer as the libraries that fitted them, on rows with holes, thresholds and their neighbours; and
 //! files that are no models are refused. The fixtures are made by `tests/fixtures/models/make.py`.
 
+mod fuzz;
 mod hostile;
 
 use super::*;

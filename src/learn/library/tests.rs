@@ -11,9 +11,12 @@ fn sample(file: &str) -> Vec<u8> {
 
 /// The sample under `name`, as files in memory.
 fn files(name: &str) -> Vec<(String, Vec<u8>)> {
-    ["model.yaml", "train.yaml", "1/model.json", "1/card.json", "2/model.json", "2/card.json"]
+    let mut files = ["train.yaml", "1/model.json", "1/card.json", "2/model.json", "2/card.json"]
         .map(|file| (format!("{name}/{file}"), sample(file)))
-        .to_vec()
+        .to_vec();
+    let aliases = b"aliases: { champion: 1, challenger: 2 }\n".to_vec();
+    files.insert(0, (format!("{name}/model.yaml"), aliases));
+    files
 }
 
 fn set(files: &mut Vec<(String, Vec<u8>)>, path: &str, bytes: &[u8]) {

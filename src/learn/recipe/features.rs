@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::Findings;
 use super::written::{EncodeWritten, FeatureWritten, KindWritten, MissingWritten, UnseenWritten};
+use crate::domain::model::Beyond;
 use crate::domain::value::{Kind, Name, Value};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -15,6 +16,8 @@ pub struct RecipeFeature {
     pub numbers: Numbers,
     pub missing: Missing,
     pub unseen: Unseen,
+    /// What a number becomes that is beyond those of the data; `None` is as it comes, unnoted.
+    pub beyond: Option<Beyond>,
     /// The code that a decision gives when this feature spoke against the applicant.
     pub reason: Option<Name>,
     /// Where a scorecard's bins begin, for a number; found from the data when empty.
@@ -129,11 +132,16 @@ pub(super) fn shape(name: &str, written: FeatureWritten, findings: &mut Findings
         let message = format!("`reason` of feature `{name}` cannot be a reason code");
         wrong(message, "letters, digits and `_`, beginning with a letter");
     }
+    if !is_number && written.out_of_range.is_some() {
+        let message = format!("feature `{name}` says `out_of_range:` and is no number");
+        wrong(message, "leave it out: only numbers have a range");
+    }
+    let beyond = written.out_of_range.map(Beyond::from);
     let missing = missing(name, &kind, written.missing, findings);
     let unseen = unseen(name, &kind, written.unseen.filter(|_| is_choice), findings);
     let reason = written.reason.map(Arc::from);
     let trend = written.trend.unwrap_or_default();
-    RecipeFeature { name: Arc::from(name), kind, numbers, missing, unseen, reason, cuts, trend }
+    RecipeFeature { name: Arc::from(name), kind, numbers, missing, unseen, beyond, reason, cuts, trend }
 }
 
 fn missing(name: &str, kind: &Kind, written: Option<MissingWritten>, findings: &mut Findings<'_>) -> Missing {

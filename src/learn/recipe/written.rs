@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::domain::model::{Beyond, ExplainWhen};
+
 use super::{CrossValidation, DataFile, SplitRecipe, Target, Trend};
 
 #[derive(Debug, Deserialize)]
@@ -11,6 +13,8 @@ use super::{CrossValidation, DataFile, SplitRecipe, Target, Trend};
 pub(super) struct Written {
     pub model: String,
     pub title: Option<String>,
+    pub flow: Option<String>,
+    pub at: Option<String>,
     pub data: DataFile,
     pub target: Target,
     pub split: SplitRecipe,
@@ -18,6 +22,8 @@ pub(super) struct Written {
     #[serde(default = "six")]
     pub decimals: u32,
     pub cut_off: Option<f64>,
+    #[serde(default)]
+    pub explain: ExplainWritten,
     pub algorithm: String,
     pub algorithms: BTreeMap<String, AlgorithmWritten>,
     pub features: Ordered<FeatureWritten>,
@@ -83,6 +89,7 @@ pub(super) struct FeatureWritten {
     pub encode: Option<EncodeWritten>,
     pub missing: Option<MissingWritten>,
     pub unseen: Option<UnseenWritten>,
+    pub out_of_range: Option<BeyondWritten>,
     pub reason: Option<String>,
     pub cuts: Option<Vec<f64>>,
     pub trend: Option<Trend>,
@@ -124,6 +131,45 @@ pub(super) enum UnseenWritten {
     Refuse,
     Zero,
     As(String),
+}
+
+/// When the model explains its answers beside the times that somebody asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::learn) enum ExplainWritten {
+    #[default]
+    Asked,
+    Adverse,
+    Always,
+}
+
+impl From<ExplainWritten> for ExplainWhen {
+    fn from(written: ExplainWritten) -> Self {
+        match written {
+            ExplainWritten::Asked => Self::Asked,
+            ExplainWritten::Adverse => Self::Adverse,
+            ExplainWritten::Always => Self::Always,
+        }
+    }
+}
+
+/// What a number beyond those of the data becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::learn) enum BeyondWritten {
+    Keep,
+    Clip,
+    Refuse,
+}
+
+impl From<BeyondWritten> for Beyond {
+    fn from(written: BeyondWritten) -> Self {
+        match written {
+            BeyondWritten::Keep => Self::Keep,
+            BeyondWritten::Clip => Self::Clip,
+            BeyondWritten::Refuse => Self::Refuse,
+        }
+    }
 }
 
 /// A mapping in the order in which it was written.

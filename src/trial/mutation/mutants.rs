@@ -8,7 +8,8 @@ use super::literal::moved;
 use super::trees::{self, TreeChange, Words, another, beside};
 use crate::bundle::FlowRevision;
 use crate::domain::declaration::{
-    BinDeclaration, BinTest, FlowDeclaration, IfItFails, OnInvalid, RuleDeclaration, ThresholdLiteral,
+    AnswerDeclaration, BinDeclaration, BinTest, FlowDeclaration, IfItFails, OnInvalid, RuleDeclaration,
+    ThresholdLiteral,
 };
 use crate::domain::flow::watch::Site;
 use crate::domain::place::{Located, Place, Span};
@@ -386,7 +387,7 @@ impl Finder<'_> {
             let Some(stands_in) = &used.if_it_fails else { continue };
             for becomes in self.stand_ins(stands_in) {
                 let operator = match &becomes {
-                    IfItFails::Probability(_) => Operator::Bound,
+                    IfItFails::Answer(_) => Operator::Bound,
                     IfItFails::Model(_) => Operator::Model,
                     IfItFails::Refer { .. } => Operator::Outcome,
                 };
@@ -400,12 +401,21 @@ impl Finder<'_> {
     /// What else might stand in for an answer that does not come.
     fn stand_ins(&self, stands_in: &IfItFails) -> Vec<IfItFails> {
         match stands_in {
-            IfItFails::Probability(probability) => {
-                let near = moved(&probability.value.to_string()).into_iter();
-                near.filter_map(|text| text.parse().ok())
-                    .filter(|probability| (0.0..=1.0).contains(probability))
-                    .map(|value| IfItFails::Probability(Located::new(value, probability.place)))
-                    .collect()
+            IfItFails::Answer(answer) => {
+                let near = |of: &Option<Located<f64>>| {
+                    let of = of.as_ref();
+                    let texts = of.map(|number| moved(&number.value.to_string())).unwrap_or_default();
+                    let place = of.map(|number| number.place).unwrap_or_default();
+                    let numbers = texts.into_iter().filter_map(|text| text.parse().ok());
+                    numbers.map(move |value: f64| Located::new(value, place)).collect::<Vec<_>>()
+                };
+                let probabilities = near(&answer.probability).into_iter();
+                let probabilities = probabilities.filter(|near| (0.0..=1.0).contains(&near.value));
+                let probabilities =
+                    probabilities.map(|near| AnswerDeclaration { probability: Some(near), ..answer.clone() });
+                let scores = near(&answer.score).into_iter();
+                let scores = scores.map(|near| AnswerDeclaration { score: Some(near), ..answer.clone() });
+                probabilities.chain(scores).map(IfItFails::Answer).collect()
             }
             IfItFails::Model(_) => Vec::new(),
             IfItFails::Refer { outcome, reason } => {

@@ -213,6 +213,7 @@ impl Situation {
         let key = Name::from(name);
         let before = self.pins.models.insert(key, pin).map(|before| match before {
             ModelPin::Probability(probability) => probability.to_string(),
+            ModelPin::Answer(_) => "as it was pinned".to_owned(),
             ModelPin::Fails => "fails".to_owned(),
         });
         let before = before.or_else(|| Some("as the model says".to_owned()));

@@ -157,6 +157,11 @@ fn a_script_cannot_go_on_without_an_answer_even_in_a_function_or_another_flow() 
     assert_eq!(verdict.models, [("inner.fraud".into(), "sha256:e".into())]);
 }
 
+fn probability(value: f64) -> IfItFails {
+    let (probability, place) = (Some(at(value)), Place::default());
+    IfItFails::Answer(AnswerDeclaration { probability, score: None, reasons: vec![], place })
+}
+
 #[test]
 fn without_an_answer_the_flow_goes_on_as_it_says() {
     let late = [("fraud", Err(RemoteFault::Late)), ("risk", Ok(0.1)), ("backup", Ok(0.9))];
@@ -176,8 +181,8 @@ fn without_an_answer_the_flow_goes_on_as_it_says() {
         verdict
     };
     check(None, "review", &["R900"], &["late", "failed_step"]);
-    check(Some(IfItFails::Probability(at(0.2))), "approve", &[], &[]);
-    check(Some(IfItFails::Probability(at(0.6))), "decline", &["R1"], &[]);
+    check(Some(probability(0.2)), "approve", &[], &[]);
+    check(Some(probability(0.6)), "decline", &["R1"], &[]);
     check(Some(IfItFails::Model(text("backup"))), "decline", &["R1"], &[]);
     let referred = check(Some(refer()), "review", &["R2"], &[]);
     let by = RecordedBy::IfItFails("fraud".into());

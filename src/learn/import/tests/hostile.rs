@@ -109,6 +109,11 @@ fn circles_wrong_numbers_and_counts_are_refused_with_their_place() {
     }
     refused(&edited("lgb_credit.txt", "left_child=", "left_child=77 "), "not of one length");
     refused(&edited("lgb_credit.txt", "end of trees", "end of"), "end of trees");
+    // Found by `fuzz`: the leaf of the lowest number there is.
+    let child = lines.lines().find(|line| line.starts_with("left_child=")).unwrap();
+    let (_, others) = child.split_once(' ').unwrap();
+    let lowest = format!("left_child={} {others}", i64::MIN);
+    refused(&edited("lgb_credit.txt", child, &lowest), "child");
     refused(
         &edited("scorecard.pmml", "partialScore=\"9\"", "partialScore=\"many\""),
         "`partialScore` is not a finite number",
