@@ -67,8 +67,7 @@ pub(super) fn flow(
         keys.optional("deadline_ms").and_then(|node| deadline(shape, node)).unwrap_or(DEFAULT_DEADLINE_MS);
     *declared_lists = keys.optional("lists").map(|node| lists::declared(shape, node)).unwrap_or_default();
     let languages = keys.optional("languages").map(|node| languages(shape, node)).unwrap_or_default();
-    let is_market_required =
-        keys.optional("market").and_then(|node| shape.word(node, &[("required", true)])).unwrap_or_default();
+    let is_market_required = is_market_required(shape, &mut keys);
     let properties =
         keys.optional("properties").map(|node| properties::properties(shape, node)).unwrap_or_default();
     later_keys(shape, &mut keys);
@@ -106,6 +105,11 @@ pub(super) fn flow(
         properties,
         script,
     })
+}
+
+/// `market: required`
+fn is_market_required(shape: &mut Shape<'_>, keys: &mut Keys<'_>) -> bool {
+    keys.optional("market").and_then(|node| shape.word(node, &[("required", true)])).unwrap_or_default()
 }
 
 fn flow_name(shape: &mut Shape<'_>, keys: &mut Keys<'_>, folder: &str) -> Option<Located<String>> {

@@ -1,4 +1,9 @@
-//! `tollgate decide FLOW --facts FILE`: one decision, no server and no record. Absent on purpose: deciding.
+//! `tollgate decide FLOW --facts FILE`: one decision, no server and no record; with `--batch FILE` a file of them.
+//! Absent on purpose: deciding.
+
+mod batch;
+mod markdown;
+mod text;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -18,19 +23,24 @@ use crate::engine::{self, DecideError, DecideRequest, Decision, TraceLevel};
 use crate::gather::Remotes;
 use crate::http::{decision_json, problem::Problem};
 
-/// One decision, no server; nothing is recorded.
+/// One decision, or a file of them; no server, nothing is recorded.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   tollgate decide personal_loan --facts applicant.json
   jq .facts request.json | tollgate decide personal_loan --facts - --trace full --format json
   tollgate decide personal_loan --facts applicant.json --explain
-  tollgate decide personal_loan --facts applicant.json --picture way.svg")]
+  tollgate decide personal_loan --facts applicant.json --picture way.svg
+  tollgate decide personal_loan --batch applicants.csv --out decisions.csv
+  tollgate decide personal_loan --batch applicants.parquet --label outcome --bad bad --groups sex \\
+      --compare ../main --report report.html
+
+Exit codes of a file: 0 every row was decided, 1 some were refused or ask for more, 2 could not run")]
 pub(super) struct Decide {
     /// The flow that decides
     flow: String,
     /// The facts: a JSON object; `-` reads stdin
-    #[arg(long, value_name = "FILE")]
-    facts: String,
+    #[arg(long, value_name = "FILE", required_unless_present = "batch")]
+    facts: Option<String>,
     /// The market; base if left out
     #[arg(long)]
     market: Option<String>,
@@ -49,6 +59,8 @@ pub(super) struct Decide {
     /// Ask no other server: models that answer elsewhere fail, as their flow says
     #[arg(long)]
     offline: bool,
+    #[command(flatten)]
+    file: batch::BatchFlags,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -60,9 +72,14 @@ enum Trace {
 
 impl Decide {
     pub(super) fn run(self, settings: &Settings, say: &Say) -> Result<ExitCode, Trouble> {
+        if self.file.is_asked() {
+            let (flow, market) = (self.flow.as_str(), self.market.as_deref());
+            return self.file.run(flow, market, self.at, settings, say);
+        }
         let kind = self.picture.as_deref().map(Picture::of).transpose()?;
-        let (facts, offline) = (facts::read(&self.facts)?, self.offline);
-        let given_in = if self.facts == "-" { "stdin".to_owned() } else { format!("`{}`", self.facts) };
+        let from = self.facts.as_deref().unwrap_or("-");
+        let (facts, offline) = (facts::read(from)?, self.offline);
+        let given_in = if from == "-" { "stdin".to_owned() } else { format!("`{from}`") };
         let built = check::read(settings)?;
         let trace = match self.trace {
             Trace::None => TraceLevel::None,
@@ -101,7 +118,7 @@ impl Decide {
                         let tree = explained::text(explanation, &flow, Colour::for_stdout());
                         format!("{tree}\nrevision {}", decision.revision)
                     }
-                    None => text(&shown),
+                    None => shown_as_text(&shown),
                 };
                 say.result(&shown, || shown_text)?;
                 if let Some(need) = decision.needs.first() {
@@ -123,6 +140,11 @@ impl Decide {
                     .help("`tollgate check` says which flows there are and check"))
             }
         }
+    }
+
+    /// Whether a file of rows is decided.
+    pub(super) fn is_batch(&self) -> bool {
+        self.file.is_asked()
     }
 }
 
@@ -160,7 +182,7 @@ fn decided(
     })
 }
 
-fn text(decision: &serde_json::Value) -> String {
+fn shown_as_text(decision: &serde_json::Value) -> String {
     let word =
         |name: &str| decision.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
     let needs = decision.get("needs").and_then(serde_json::Value::as_array);

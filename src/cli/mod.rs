@@ -96,6 +96,8 @@ enum Format {
     Svg,
     /// Definitions for editors (`schema`)
     Rhai,
+    /// Tables for a merge request (`decide --batch`)
+    Markdown,
 }
 
 #[derive(Debug, Subcommand)]
@@ -106,7 +108,7 @@ enum Command {
     Check(check::Check),
     /// Run the cases
     Test(test::Test),
-    /// One decision, no server; nothing is recorded
+    /// One decision, or a file of them; no server, nothing is recorded
     Decide(decide::Decide),
     /// What would be decided if something were otherwise
     WhatIf(what_if::WhatIf),
@@ -136,7 +138,7 @@ enum Command {
     /// Bring the databases to this version's form
     Migrate,
     /// Print the description of the REST API
-    Openapi,
+    Openapi(openapi::Openapi),
 }
 
 /// The whole command line. The only place that knows the process's arguments, environment and exit code.
@@ -181,7 +183,7 @@ fn run(cli: Cli, say: &Say) -> Result<ExitCode, Trouble> {
         Command::Keys(command) => wait(command.run(&settings(&flags)?, say)),
         Command::Init(command) => command.run(say),
         Command::Migrate => wait(migrate::run(&settings(&flags)?, say)),
-        Command::Openapi => openapi::run(say),
+        Command::Openapi(command) => command.run(&flags, say),
     }
 }
 
@@ -193,6 +195,7 @@ impl Command {
             Self::Test(_) => ("test", &[Format::Junit]),
             Self::Show(_) => ("show", &[Format::Mermaid, Format::Svg]),
             Self::Schema(_) => ("schema", &[Format::Rhai]),
+            Self::Decide(decide) if decide.is_batch() => ("decide --batch", &[Format::Markdown]),
             _ => ("this command", &[]),
         };
         let takes = [Format::Text, Format::Json].iter().chain(more);
@@ -299,6 +302,7 @@ mod tests {
             "tollgate show personal_loan --facts f.json --format svg",
             "tollgate decide personal_loan --facts f.json --explain --picture way.svg",
             "tollgate openapi",
+            "tollgate openapi personal_loan --market mx",
             "tollgate proto personal_loan",
             "tollgate proto --write contracts",
         ] {

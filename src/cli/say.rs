@@ -133,6 +133,15 @@ impl Say {
         bar
     }
 
+    /// A bar for rows of a file, which are counted in its message and measured by how far the file was read.
+    pub(super) fn rows(&self, length: Option<u64>) -> ProgressBar {
+        let bar = self.progress(length);
+        match ProgressStyle::with_template("{msg} {wide_bar} {percent} % {eta}") {
+            Ok(style) if length.is_some() => bar.with_style(style),
+            _ => bar,
+        }
+    }
+
     /// Turns a spinner into a bar once the number of steps is known, and moves it.
     #[expect(clippy::unused_self, reason = "all words of a command go through one place")]
     pub(super) fn steps(&self, bar: &ProgressBar, done: u64, of: u64) {

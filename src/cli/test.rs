@@ -41,9 +41,9 @@ use crate::trial::properties::Trying;
   tollgate test --watch
   tollgate test --format junit > cases.xml
   tollgate test --coverage-html coverage.html --coverage-min 90
+  tollgate test personal_loan --mutate
   tollgate test personal_loan --facts applicants.csv
   tollgate test --generate --write
-  tollgate test personal_loan --mutate
 
 Properties of `flow.yaml` are held on the facts of all cases, on `--facts`, and on facts made up near the boundaries,
 the same ones in every run.
@@ -69,6 +69,8 @@ pub(super) struct Test {
     threads: Option<NonZeroUsize>,
     #[command(flatten)]
     coverage: CoverageArgs,
+    #[command(flatten)]
+    mutation: MutationArgs,
     /// Facts that properties are held on too, of the one flow named: CSV, or a JSON object a line
     #[arg(long, value_name = "FILE", requires = "flow")]
     facts: Option<PathBuf>,
@@ -76,13 +78,12 @@ pub(super) struct Test {
     #[arg(long, value_name = "N", default_value_t = 300)]
     tries: usize,
     /// Cases at the boundaries that nobody has written, with today's answers to be confirmed
-    #[arg(long, conflicts_with_all = ["watch", "filter"])]
+    #[arg(long, conflicts_with_all = ["watch", "filter"], group = "finds_cases")]
     generate: bool,
-    /// Add the cases that were found to FILE; left out, to cases/generated.yaml or cases/from_mutants.yaml of each flow
-    #[arg(long, value_name = "FILE")]
+    /// Add what was found to FILE instead of printing it; if left out, to cases/generated.yaml of each flow, and to
+    /// cases/from_mutants.yaml with `--mutate`
+    #[arg(long, value_name = "FILE", requires = "finds_cases")]
     write: Option<Option<PathBuf>>,
-    #[command(flatten)]
-    mutation: MutationArgs,
 }
 
 impl Test {
@@ -127,8 +128,23 @@ impl Test {
             let trying = Trying { now, made_up: self.tries, more: &more };
             found.properties = properties::run(&chosen, &trying, threads);
         }
-        found.covered = self.coverage.look(&chosen, &built.sources, now)?;
+        found.covered = self.coverage.look(&chosen, now)?;
         Ok(found)
+    }
+
+    /// What the cases would miss; only cases that hold can tell.
+    fn mutants(&self, built: &Built, settings: &Settings, say: &Say) -> Result<Option<Mutants>, Trouble> {
+        if !self.mutation.is_asked() {
+            return Ok(None);
+        }
+        if let Some(Some(file)) = &self.write {
+            let what = format!("`--mutate` does not write to `{}`", file.display());
+            let help = "`--write` alone adds the cases to cases/from_mutants.yaml of each flow";
+            return Err(Trouble::new(what).help(help));
+        }
+        let chosen = Chosen::of(built, self.flow.as_deref(), &self.filter)?;
+        let rules = self.write.as_ref().map(|_| settings.rules.as_path());
+        self.mutation.look(&chosen, (self.now(), self.threads()), rules, say).map(Some)
     }
 
     fn facts(&self, chosen: &Chosen<'_>, now: Timestamp, say: &Say) -> Result<Vec<Applicant>, Trouble> {
@@ -143,21 +159,6 @@ impl Test {
             ));
         }
         Ok(all)
-    }
-
-    /// What the cases would miss; only cases that hold can tell.
-    fn mutants(&self, built: &Built, settings: &Settings, say: &Say) -> Result<Option<Mutants>, Trouble> {
-        if !self.mutation.is_asked() {
-            return Ok(None);
-        }
-        let chosen = Chosen::of(built, self.flow.as_deref(), &self.filter)?;
-        let mutation = MutationArgs {
-            write: self.write.clone(),
-            mutate: self.mutation.mutate,
-            mutate_min: self.mutation.mutate_min,
-        };
-        let looked = mutation.look((&chosen, built), (self.now(), self.threads()), &settings.rules, say);
-        looked.map(Some)
     }
 
     fn now(&self) -> Timestamp {

@@ -24,8 +24,22 @@ use tokio::task::JoinHandle;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
+use crate::domain::facts::Given;
 use crate::http::Doors;
 use crate::http::access::Reach;
+use crate::http::problem::Fault;
+
+pub use values::json_struct as struct_of_json;
+
+/// The entries of a Struct as JSON would have given them.
+///
+/// # Errors
+/// What no JSON can say, at its place.
+pub fn facts_of_struct(fields: prost_types::Struct) -> Result<Given, Vec<Fault>> {
+    let mut faults = Vec::new();
+    let given = values::given_entries(fields, "", &mut faults);
+    if faults.is_empty() { Ok(given) } else { Err(faults) }
+}
 
 /// Streams that one connection may have open at a time; more wait.
 const STREAMS: u32 = 1_024;

@@ -11,7 +11,7 @@ use super::asked::Asked;
 use super::checking::turn;
 use super::decide_body::unknown_detail;
 use super::problem::{Code, Problem, quoted};
-use crate::bundle::{FlowDifference, Flows, flows_difference};
+use crate::bundle::{FlowDifference, FlowRevision, Flows, flows_difference};
 use crate::documents::outline;
 use crate::domain::outline::Outline;
 use crate::engine::{ReplayError, RevisionError};
@@ -38,23 +38,7 @@ pub(super) async fn outline_of(asked: Asked) -> Result<HttpResponse, Problem> {
     let market = filters.text("market");
     let picture = filters.picture().unwrap_or(Picture::Json);
     let market = filters.settle(market)?;
-    let name = asked.path_part("flow");
-    asked.asker.check_flow(name)?;
-    let bundle = asked.service()?.release.in_force();
-    let Some(flow) = bundle.flow(name) else {
-        let names = bundle.flows.keys().map(|name| &**name);
-        let known: Vec<&str> = names.filter(|name| asked.asker.may_use_flow(name)).collect();
-        let detail = format!("the flow {} {}", quoted(name), unknown_detail(name, &known));
-        return Err(Problem::new(Code::UnknownFlow, detail));
-    };
-    let flow = match market.as_deref() {
-        None => flow,
-        Some(market) => flow.in_market(market).ok_or_else(|| {
-            let detail =
-                format!("the market {} {}", quoted(market), unknown_detail(market, &flow.market_names()));
-            Problem::new(Code::UnknownMarket, detail)
-        })?,
-    };
+    let flow = flow_in_market(&asked, market.as_deref())?;
     let declaration = Arc::clone(&flow.declaration);
     let drawn = apart(move || {
         let outline = Outline::of(&declaration).ok()?;
@@ -67,6 +51,28 @@ pub(super) async fn outline_of(asked: Asked) -> Result<HttpResponse, Problem> {
     let drawn = drawn.await?.ok_or_else(|| Problem::new(Code::Internal, "the flow cannot be outlined"))?;
     let (media, text) = drawn;
     Ok(HttpResponse::Ok().content_type(media).insert_header((header::CACHE_CONTROL, "no-cache")).body(text))
+}
+
+/// The flow that an address names, in the market that was asked for: the flow itself, if none was.
+pub(super) fn flow_in_market(asked: &Asked, market: Option<&str>) -> Result<Arc<FlowRevision>, Problem> {
+    let name = asked.path_part("flow");
+    asked.asker.check_flow(name)?;
+    let bundle = asked.service()?.release.in_force();
+    let Some(flow) = bundle.flow(name) else {
+        let names = bundle.flows.keys().map(|name| &**name);
+        let known: Vec<&str> = names.filter(|name| asked.asker.may_use_flow(name)).collect();
+        let detail = format!("the flow {} {}", quoted(name), unknown_detail(name, &known));
+        return Err(Problem::new(Code::UnknownFlow, detail));
+    };
+    let found = match market {
+        None => flow,
+        Some(market) => flow.in_market(market).ok_or_else(|| {
+            let detail =
+                format!("the market {} {}", quoted(market), unknown_detail(market, &flow.market_names()));
+            Problem::new(Code::UnknownMarket, detail)
+        })?,
+    };
+    Ok(Arc::clone(found))
 }
 
 /// Runs what may take long away from the threads that answer decisions.

@@ -16,6 +16,7 @@ mod dispatch;
 mod door_tests;
 mod fault;
 pub mod flow_body;
+pub mod flow_openapi;
 mod flows;
 mod language;
 mod meanings;

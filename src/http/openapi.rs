@@ -15,7 +15,8 @@ use utoipa::{OpenApi, ToSchema};
 use super::problem::Code;
 use super::routes::{Family, ROUTES, Route};
 use super::{
-    checking, continuing, decision_body::Reason, decisions, flows, meanings, models, operations, records,
+    checking, continuing, decision_body::Reason, decisions, flow_openapi, flows, meanings, models,
+    operations, records,
 };
 use crate::store::Role;
 
@@ -41,6 +42,7 @@ use crate::store::Role;
         flows::read,
         models::listing::list,
         meanings::outline_of,
+        flow_openapi::of_flow,
         meanings::diff,
         checking::check,
         operations::livez,

@@ -14,7 +14,8 @@ use super::asked::Asked;
 use super::dispatch::dispatch;
 use super::problem::{Code, Problem};
 use super::{
-    Doors, Serving, checking, continuing, decisions, flows, meanings, models, operations, query, records,
+    Doors, Serving, checking, continuing, decisions, flow_openapi, flows, meanings, models, operations,
+    query, records,
 };
 use crate::store::Role;
 
@@ -68,6 +69,9 @@ const MODEL_READERS: Permission =
     Permission::Models(&[Role::Caller, Role::Analyst, Role::Auditor, Role::Approver, Role::Operator]);
 const MODEL_OPERATORS: Permission = Permission::Roles(&[Role::Operator]);
 const EXPLAIN: &str = "Why it answers rows as it does: what each input adds, and the reason codes.";
+/// Callers too: it is what they send and get.
+const CONTRACT_READERS: Permission =
+    Permission::Roles(&[Role::Caller, Role::Analyst, Role::Auditor, Role::Approver, Role::Operator]);
 const FLOW_READERS: Permission =
     Permission::Roles(&[Role::Analyst, Role::Auditor, Role::Approver, Role::Operator]);
 
@@ -160,6 +164,10 @@ pub static ROUTES: &[Route] = &[
     route(Method::GET, "/v1/flows", FLOW_READERS, |asked| Box::pin(flows::list(asked))),
     route(Method::GET, "/v1/flows/{flow}", FLOW_READERS, |asked| Box::pin(flows::read(asked)))
         .takes(&["market"]),
+    route(Method::GET, "/v1/flows/{flow}/openapi.json", CONTRACT_READERS, |asked| {
+        Box::pin(flow_openapi::of_flow(asked))
+    })
+    .takes(&["market"]),
     route(Method::GET, "/v1/flows/{flow}/outline", FLOW_READERS, |asked| {
         Box::pin(meanings::outline_of(asked))
     })

@@ -12,6 +12,7 @@ pub mod explain;
 mod marks;
 pub mod mutation;
 pub mod properties;
+pub mod report;
 pub mod what_if;
 pub mod written;
 

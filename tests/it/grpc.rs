@@ -14,7 +14,7 @@ use prost::Message as _;
 
 use crate::app::{FLOW, Home, Service, applicants, facts_with};
 
-async fn channel(service: &Service) -> Channel {
+pub async fn channel(service: &Service) -> Channel {
     let address = format!("http://{}", service.grpc.unwrap());
     Channel::from_shared(address).unwrap().connect().await.unwrap()
 }
@@ -34,7 +34,7 @@ fn wire(json: &Json) -> Wire {
     Wire { kind: Some(kind) }
 }
 
-fn wire_struct(json: &Json) -> Struct {
+pub fn wire_struct(json: &Json) -> Struct {
     let entries = json.as_object().unwrap().iter();
     Struct { fields: entries.map(|(name, value)| (name.clone(), wire(value))).collect() }
 }

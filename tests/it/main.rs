@@ -11,6 +11,7 @@
 
 mod access;
 mod app;
+mod batch;
 mod cases;
 mod central;
 mod checking;
@@ -19,6 +20,8 @@ mod crashes;
 mod decisions;
 mod explaining;
 mod grpc;
+mod grpc_flows;
+mod grpc_models;
 mod hostile;
 mod idempotency;
 mod inputs;

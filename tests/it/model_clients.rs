@@ -10,8 +10,12 @@ use crate::app::{Process, repository};
 use crate::model_doors::{expected, home, model, rows};
 
 /// The prepared Python; `None`, said loudly, where there is none. `TOLLGATE_TEST_CLIENTS=required` refuses that.
-fn python() -> Option<PathBuf> {
-    let python = repository().join("target/clients/bin/python");
+pub fn python() -> Option<PathBuf> {
+    python_of("clients")
+}
+
+fn python_of(folder: &str) -> Option<PathBuf> {
+    let python = repository().join("target").join(folder).join("bin/python");
     if python.exists() {
         return Some(python);
     }
@@ -31,7 +35,12 @@ fn run(python: &PathBuf, script: &str, address: &str, process: &Process) {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), given.to_string()).unwrap();
     let script = repository().join("tests/clients").join(script);
-    let ran = Command::new(python).arg(script).arg(address).arg(file.path()).output().unwrap();
+    let mut command = Command::new(python);
+    if script.ends_with("tensorflow_grpc.py") {
+        // Stubs of an old protoc need it.
+        command.env("PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION", "python");
+    }
+    let ran = command.arg(script).arg(address).arg(file.path()).output().unwrap();
     let (said, wrong) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
     assert!(ran.status.success(), "{said}{wrong}\n{}", process.said());
     assert!(said.contains("all calls answered"), "{said}");
@@ -43,4 +52,20 @@ fn nvidias_http_client_has_all_its_calls_answered() {
     let home = home();
     let process = home.spawn(&["--models-only", "--models", "models"]);
     run(&python, "triton_http.py", process.api.address(), &process);
+}
+
+#[test]
+fn nvidias_grpc_client_has_all_its_calls_answered() {
+    let Some(python) = python() else { return };
+    let home = home();
+    let process = home.spawn(&["--models-only", "--models", "models"]);
+    run(&python, "triton_grpc.py", &process.grpc, &process);
+}
+
+#[test]
+fn a_tensorflow_serving_client_has_all_its_calls_answered() {
+    let Some(python) = python_of("clients-tensorflow") else { return };
+    let home = home();
+    let process = home.spawn(&["--models-only", "--models", "models"]);
+    run(&python, "tensorflow_grpc.py", &process.grpc, &process);
 }

@@ -10,7 +10,6 @@ use jiff::Timestamp;
 use super::chosen::Chosen;
 use crate::bundle::cases;
 use crate::cli::say::Trouble;
-use crate::documents::Source;
 use crate::trial::coverage::{self, CoverageBody, FlowCoverage};
 
 /// What is asked about coverage.
@@ -46,15 +45,11 @@ impl CoverageArgs {
     }
 
     /// Counts, and writes the files that were asked for.
-    pub(super) fn look(
-        &self,
-        chosen: &Chosen<'_>,
-        sources: &[Source],
-        now: Timestamp,
-    ) -> Result<Option<Covered>, Trouble> {
+    pub(super) fn look(&self, chosen: &Chosen<'_>, now: Timestamp) -> Result<Option<Covered>, Trouble> {
         if !self.is_asked() {
             return Ok(None);
         }
+        let sources = &chosen.built.sources;
         let of_flow = |flow: &super::chosen::ChosenFlow<'_>| {
             let runs = cases::prepared(flow.revision, flow.cases.iter().copied(), now);
             FlowCoverage::of(flow.name, flow.revision, &runs)

@@ -42,9 +42,9 @@ pub(super) struct Body<'a> {
     generated: usize,
     failures: &'a [FailedCase],
     coverage: CoverageJson<'a>,
-    properties: Vec<PropertyBody<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mutants: Option<&'a MutantsBody>,
+    properties: Vec<PropertyBody<'a>>,
     broken: &'a [String],
     /// Microseconds that running the cases took, without reading the files.
     elapsed_us: u64,
@@ -65,8 +65,8 @@ impl Found {
         let is_covered = self.covered.as_ref().is_none_or(|covered| covered.is_enough);
         let properties_hold = self.properties.iter().all(PropertyResult::holds);
         let cases_hold = self.summary.failed == 0 && self.errors == 0 && self.broken.is_empty();
-        let are_mutants_caught = self.mutants.as_ref().is_none_or(|mutants| mutants.is_enough);
-        cases_hold && properties_hold && is_covered && are_mutants_caught
+        let is_noticed = self.mutants.as_ref().is_none_or(|mutants| mutants.is_enough);
+        cases_hold && properties_hold && is_covered && is_noticed
     }
 
     pub(super) fn body(&self, sources: &[Source]) -> Body<'_> {
@@ -78,8 +78,8 @@ impl Found {
             generated: *generated,
             failures,
             coverage: CoverageJson { rules: coverage, more },
-            properties: self.properties.iter().map(|result| properties::body(result, sources)).collect(),
             mutants: self.mutants.as_ref().map(|mutants| &mutants.body),
+            properties: self.properties.iter().map(|result| properties::body(result, sources)).collect(),
             broken: &self.broken,
             elapsed_us: u64::try_from(self.elapsed.as_micros()).unwrap_or(u64::MAX),
         }
@@ -88,13 +88,7 @@ impl Found {
     pub(super) fn text(&self, sources: &[Source]) -> String {
         let broken = self.properties.iter().filter(|result| !result.holds());
         let broken: String = broken.map(|result| properties::rendered(result, sources) + "\n").collect();
-        let mut text = format!("{}{broken}{}", cases::rendered(&self.results), self.totals());
-        let covered = self.covered.as_ref().map(|covered| &covered.text);
-        for more in covered.into_iter().chain(self.mutants.as_ref().map(|mutants| &mutants.text)) {
-            text.push_str("\n\n");
-            text.push_str(more);
-        }
-        text
+        format!("{}{broken}{}", cases::rendered(&self.results), self.totals())
     }
 
     /// `132 of 132 cases hold, in 8.1 ms; 38 of 38 rules were hit`
@@ -127,6 +121,12 @@ impl Found {
         }
         if !self.broken.is_empty() {
             text.push_str(&format!("\nnot run, because they do not check: {}", self.broken.join(", ")));
+        }
+        if let Some(covered) = &self.covered {
+            text.push_str(&format!("\n\n{}", covered.text));
+        }
+        if let Some(mutants) = &self.mutants {
+            text.push_str(&format!("\n\n{}", mutants.text));
         }
         text
     }

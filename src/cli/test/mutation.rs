@@ -5,14 +5,13 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::ErrorKind;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::Args;
 use jiff::Timestamp;
 
 use super::chosen::Chosen;
 use super::coverage::percent;
-use crate::bundle::Built;
 use crate::cli::say::{Say, Trouble};
 use crate::trial::mutation::{self, Cases, Found, MutantsBody, SurvivorBody};
 
@@ -20,14 +19,11 @@ use crate::trial::mutation::{self, Cases, Found, MutantsBody, SurvivorBody};
 #[derive(Debug, Args)]
 pub(super) struct MutationArgs {
     /// Change the flows one small step at a time, and list the changes that no case notices
-    #[arg(long, conflicts_with = "watch")]
-    pub(super) mutate: bool,
+    #[arg(long, conflicts_with = "watch", group = "finds_cases")]
+    mutate: bool,
     /// Exit with 1 where the cases notice less than this share of the changes
     #[arg(long, value_name = "PERCENT", value_parser = percent, conflicts_with = "watch")]
-    pub(super) mutate_min: Option<f64>,
-    /// Where cases that notice them are added, if they are.
-    #[arg(skip)]
-    pub(super) write: Option<Option<PathBuf>>,
+    mutate_min: Option<f64>,
 }
 
 /// What the cases would miss, and whether that is little enough.
@@ -42,39 +38,39 @@ impl MutationArgs {
         self.mutate || self.mutate_min.is_some()
     }
 
-    /// Tries the mutants of every chosen flow, and writes the cases if that was asked.
+    /// Tries the mutants of every chosen flow, and writes the cases below `rules` if that is there.
     pub(super) fn look(
         &self,
-        (chosen, built): (&Chosen<'_>, &Built),
+        chosen: &Chosen<'_>,
         (now, threads): (Timestamp, NonZeroUsize),
-        rules: &Path,
+        rules: Option<&Path>,
         say: &Say,
     ) -> Result<Mutants, Trouble> {
         let bar = say.progress(None);
         let mut flows: Vec<Found> = Vec::new();
         for flow in &chosen.flows {
-            let Some(report) = built.flows.get(flow.name) else { continue };
             bar.set_message(flow.name.to_string());
-            let cases = Cases { cases: &flow.cases, sets: &report.cases.sets, now, threads };
+            let cases = Cases { cases: &flow.cases, sets: &flow.files.sets, now, threads };
             let progress = |done: usize, of: usize| {
                 let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
                 say.steps(&bar, count(done), count(of));
             };
-            let found = mutation::mutate(flow.name, flow.revision, cases, &built.bundle.models, &progress);
+            let found =
+                mutation::mutate(flow.name, flow.revision, cases, &chosen.built.bundle.models, &progress);
             flows.push(found.map_err(|failing| {
                 Trouble::new(failing.to_string()).help("run `tollgate test` and make the cases hold first")
             })?);
         }
         bar.finish_and_clear();
-        if let Some(to) = &self.write {
+        if let Some(rules) = rules {
             for found in flows.iter().filter(|found| !found.cases.is_empty()) {
-                write((to.as_deref(), rules), found, say)?;
+                write(rules, found, say)?;
             }
         }
-        let body = mutation::body(&flows, &built.sources);
+        let body = mutation::body(&flows, &chosen.built.sources);
         let reached = mutation::percent(&flows);
         let is_enough = self.mutate_min.is_none_or(|least| reached >= least);
-        let mut text = text(&body, self.write.is_some());
+        let mut text = text(&body, rules.is_some());
         if let Some(least) = self.mutate_min.filter(|_| !is_enough) {
             let _ = write!(text, "\nthat is below the {least}% that `--mutate-min` asks for");
         }
@@ -83,10 +79,9 @@ impl MutationArgs {
 }
 
 /// Adds the cases of one flow to its file.
-fn write((to, rules): (Option<&Path>, &Path), found: &Found, say: &Say) -> Result<(), Trouble> {
+fn write(rules: &Path, found: &Found, say: &Say) -> Result<(), Trouble> {
     let path = mutation::file_of(&found.flow);
-    let own = || rules.join(path.strip_prefix("rules/").unwrap_or(&path));
-    let file = to.map_or_else(own, Path::to_owned);
+    let file = rules.join(path.strip_prefix("rules/").unwrap_or(&path));
     let there = match fs::read_to_string(&file) {
         Ok(text) => Some(text),
         Err(error) if error.kind() == ErrorKind::NotFound => None,

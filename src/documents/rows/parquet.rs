@@ -144,8 +144,14 @@ fn given(field: Field, times: Times) -> Given {
     }
 }
 
+/// A whole number is written as such: `6`, not `6.0`, so that a decimal has no digits that nobody wrote.
 fn number(value: f64) -> Given {
-    if value.is_nan() { Given::Null } else { Given::Number(format!("{value:?}")) }
+    let text = format!("{value:?}");
+    if value.is_nan() {
+        Given::Null
+    } else {
+        Given::Number(text.strip_suffix(".0").unwrap_or(&text).to_owned())
+    }
 }
 
 fn instant(at: Option<Timestamp>, is_utc: bool) -> Given {

@@ -253,9 +253,9 @@ mod tests {
         assert_eq!(count, rows as u64);
         let number = |text: &str| Given::Number(text.to_owned());
         let text = |text: &str| Given::Text(text.to_owned());
-        assert_eq!(first[0], [text("n0"), number("0"), number("0.0"), Given::Boolean(false)]);
+        assert_eq!(first[0], [text("n0"), number("0"), number("0"), Given::Boolean(false)]);
         assert_eq!(first[1], [Given::Null, number("1"), number("0.5"), Given::Boolean(false)]);
-        assert_eq!(first[2], [text("n2"), number("2"), number("1.0"), Given::Boolean(true)]);
+        assert_eq!(first[2], [text("n2"), number("2"), number("1"), Given::Boolean(true)]);
     }
 
     #[test]

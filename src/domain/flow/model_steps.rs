@@ -265,31 +265,6 @@ impl ModelAnswer {
     }
 }
 
-impl ModelPin {
-    /// As a case writes it: `0.7`, `fails`, `{ probability: 0.7, reasons: [R401] }`.
-    #[must_use]
-    pub fn written(&self) -> String {
-        let given = match self {
-            Self::Probability(probability) => return probability.to_string(),
-            Self::Fails => return "fails".to_owned(),
-            Self::Answer(given) => given,
-        };
-        let number = |name: &str, number: Option<f64>| number.map(|number| format!("{name}: {number}"));
-        let mut parts: Vec<String> = number("probability", given.probability)
-            .into_iter()
-            .chain(number("score", given.score))
-            .collect();
-        if !given.reasons.is_empty() {
-            parts.push(format!("reasons: [{}]", given.reasons.join(", ")));
-        }
-        if !given.contributions.is_empty() {
-            let each = given.contributions.iter().map(|(input, adds)| format!("{input}: {adds}"));
-            parts.push(format!("contributions: {{ {} }}", each.collect::<Vec<_>>().join(", ")));
-        }
-        format!("{{ {} }}", parts.join(", "))
-    }
-}
-
 impl ModelUse {
     /// A value for each input. What is not known of one stands there as missing, so that it can be asked for.
     fn by_input(&self, value: impl Fn(&Name) -> Value) -> Value {

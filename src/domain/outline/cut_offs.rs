@@ -120,8 +120,6 @@ mod tests {
             if risk > max_risk || fair_risk <= model("other").score { decline("R1"); }
             if card.points < min_points { review("R2"); }
             if risk > max_risk { review("R2"); }
-            let risk = 3;
-            if risk > fair_risk { review("R2"); }
         "#;
         let flow = FlowDeclaration {
             thresholds: vec![

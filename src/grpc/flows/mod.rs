@@ -18,7 +18,10 @@ pub use call::{FlowCall, call};
 pub use shape::{ShapeError, Shapes};
 
 use crate::bundle::{Bundle, FlowRevision};
+use crate::domain::facts::Given;
 use crate::domain::value::Name;
+use crate::http::problem::Fault;
+use transcode::Unknown;
 
 const BEFORE: &str = "tollgate.flows.";
 const AFTER: &str = ".v1";
@@ -31,6 +34,26 @@ pub struct Contract {
     pub shapes: Shapes,
     pub facts: MessageDescriptor,
     pub outputs: MessageDescriptor,
+}
+
+impl Contract {
+    /// Facts as JSON → the bytes of a `Facts` message, as a typed client would send them. What the flow does not
+    /// declare is left out.
+    #[must_use]
+    pub fn encode_facts(&self, facts: &serde_json::Value) -> Vec<u8> {
+        transcode::encoded(facts, self.facts.clone(), &self.shapes.facts)
+    }
+
+    /// The bytes of a `Facts` message → facts, as JSON would have brought them.
+    ///
+    /// # Errors
+    /// What is no fact of this flow.
+    pub fn decode_facts(&self, bytes: &[u8]) -> Result<Given, Vec<Fault>> {
+        let mut faults = Vec::new();
+        let shape = &self.shapes.facts;
+        let given = transcode::facts(bytes, self.facts.clone(), shape, Unknown::Refuse, &mut faults);
+        if faults.is_empty() { Ok(given) } else { Err(faults) }
+    }
 }
 
 /// Why a flow cannot be had as messages.

@@ -326,10 +326,9 @@ mod tests {
     #[test]
     fn numbers_depend_on_name_and_wire_type_alone() {
         // These are in the hands of clients: a change here breaks every one of them.
-        for (name, shape, expected) in [
-            ("age", Shape::Integer, number("age", &Shape::Integer)),
-            ("amount", Shape::Text, number("amount", &Shape::Text)),
-        ] {
+        for (name, shape, expected) in
+            [("age", Shape::Integer, 21_762_057), ("amount", Shape::Text, 7_768_801)]
+        {
             assert_eq!(number(name, &shape), expected);
         }
         assert_ne!(number("age", &Shape::Integer), number("age", &Shape::Text));

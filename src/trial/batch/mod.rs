@@ -123,12 +123,12 @@ pub fn run(
     let worker = Worker { asked, layout: &layout, columns: &columns, sample_below: total.sample_below() };
     let threads = asked.threads.max(1);
     thread::scope(|scope| {
-        let (mut to_workers, mut from_workers) = (Vec::new(), Vec::new());
+        let (mut to_workers, mut from_workers, mut workers) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..threads {
             let (give, take) = sync_channel::<Chunk>(WAITING);
             let (done, results) = sync_channel::<Done>(WAITING);
             let worker = &worker;
-            scope.spawn(move || work(worker, &take, &done));
+            workers.push(scope.spawn(move || work(worker, &take, &done)));
             to_workers.push(give);
             from_workers.push(results);
         }
@@ -136,7 +136,11 @@ pub fn run(
         let collected = collect(&from_workers, &mut total, sink);
         // Whoever still reads or decides finds nobody waiting, and ends.
         drop(from_workers);
-        let read = reader.join().map_err(|_| BatchError::Defect)?;
+        let read = reader.join();
+        for worker in workers {
+            worker.join().map_err(|_| BatchError::Defect)?;
+        }
+        let read = read.map_err(|_| BatchError::Defect)?;
         collected?;
         read.map_err(BatchError::from)
     })?;

@@ -131,7 +131,7 @@ fn everything_is_counted_by_the_cases_that_reach_it() {
              rule known_town in young@5:11: true 2, false 1\nrule known_town in young@5:30: true 1, false 1\n",
         ),
         (Kind::List, "towns in rule known_town in young@5:49: found 0, not found 1\n"),
-        (Kind::Return, "flow.rhai@3:51: reached 0\n"),
+        (Kind::Return, "flow.rhai@3:50: reached 0\n"),
         (Kind::Fallback, "on_error@14:22: used 0\n"),
         (Kind::Reason, "R1@11:3: given 1\nR2@12:3: given 1\nR9@13:3: given 0\n"),
         (Kind::Feature, "is_large@7:13: read 3\n"),

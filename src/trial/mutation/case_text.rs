@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::bundle::BASE;
 use crate::bundle::cases::{Expectation, ExpectedScore, Prepared};
 use crate::domain::facts::Given;
-use crate::domain::flow::{Flow, ModelPin};
+use crate::domain::flow::{Flow, GivenAnswer, ModelPin};
 use crate::domain::script::is_name;
 use crate::domain::value::{Name, Value};
 use crate::domain::verdict::{Score, Verdict};
@@ -176,7 +176,11 @@ pub(super) fn text(case: &Written<'_>, expect: &Expectation) -> String {
     }
     line("at", case.at.to_string());
     if !case.models.is_empty() {
-        let pin = |(name, pin): (&Name, &ModelPin)| format!("{}: {}", scalar(name), pin.written());
+        let pin = |(name, pin): (&Name, &ModelPin)| match pin {
+            ModelPin::Probability(probability) => format!("{}: {probability}", scalar(name)),
+            ModelPin::Answer(answer) => format!("{}: {}", scalar(name), pinned(answer)),
+            ModelPin::Fails => format!("{}: fails", scalar(name)),
+        };
         line("models", format!("{{ {} }}", case.models.iter().map(pin).collect::<Vec<_>>().join(", ")));
     }
     if case.market != BASE {
@@ -246,4 +250,20 @@ fn scalar(text: &str) -> String {
         return text.to_owned();
     }
     serde_json::to_string(text).unwrap_or_else(|_| format!("{text:?}"))
+}
+
+/// `{ probability: 0.7, reasons: [R205] }`, as a case pins a model's answer.
+fn pinned(answer: &GivenAnswer) -> String {
+    let mut parts = Vec::new();
+    parts.extend(answer.probability.map(|probability| format!("probability: {probability}")));
+    parts.extend(answer.score.map(|score| format!("score: {score}")));
+    if !answer.reasons.is_empty() {
+        let codes: Vec<String> = answer.reasons.iter().map(|code| scalar(code)).collect();
+        parts.push(format!("reasons: [{}]", codes.join(", ")));
+    }
+    if !answer.contributions.is_empty() {
+        let all = answer.contributions.iter().map(|(input, adds)| format!("{}: {adds}", scalar(input)));
+        parts.push(format!("contributions: {{ {} }}", all.collect::<Vec<_>>().join(", ")));
+    }
+    format!("{{ {} }}", parts.join(", "))
 }

@@ -4,8 +4,6 @@
 use jiff::ToSpan as _;
 use rust_decimal::Decimal;
 
-use crate::domain::declaration::{AnswerDeclaration, IfItFails};
-use crate::domain::place::Located;
 use crate::domain::value;
 
 /// Down and up, as texts in the spelling of the literal; nothing for what has no step.
@@ -44,22 +42,6 @@ pub(super) fn moved_with_comma(text: &str) -> Vec<String> {
     }
     let moved = moved(&text.replacen(',', ".", 1));
     moved.into_iter().map(|text| text.replacen('.', ",", 1)).collect()
-}
-
-/// The same answer with another probability, or another score.
-pub(super) fn near_answers(answer: &AnswerDeclaration) -> Vec<IfItFails> {
-    let near = |number: &Option<Located<f64>>| -> Vec<Located<f64>> {
-        let Some(number) = number else { return Vec::new() };
-        let texts = moved(&number.value.to_string()).into_iter();
-        texts.filter_map(|text| text.parse().ok()).map(|value| Located::new(value, number.place)).collect()
-    };
-    let is_probability = |probability: &Located<f64>| (0.0..=1.0).contains(&probability.value);
-    let probabilities = near(&answer.probability).into_iter().filter(is_probability);
-    let probabilities =
-        probabilities.map(|other| AnswerDeclaration { probability: Some(other), ..answer.clone() });
-    let scores = near(&answer.score).into_iter();
-    let scores = scores.map(|other| AnswerDeclaration { score: Some(other), ..answer.clone() });
-    probabilities.chain(scores).map(IfItFails::Answer).collect()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 
 mod axes;
 mod case_text;
+mod cells;
 mod change;
 mod literal;
 mod mutants;

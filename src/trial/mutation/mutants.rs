@@ -4,18 +4,17 @@
 use serde::Serialize;
 
 use super::change::{BinChange, Change, Recorded, RuleChange};
-use super::literal::{moved, moved_with_comma, near_answers};
+use super::literal::moved;
 use super::trees::{self, TreeChange, Words, another, beside};
 use crate::bundle::FlowRevision;
 use crate::domain::declaration::{
-    BinDeclaration, BinTest, ColumnDeclaration, FlowDeclaration, IfItFails, OnInvalid, RuleDeclaration,
-    TableDeclaration, ThresholdLiteral,
+    AnswerDeclaration, BinDeclaration, BinTest, FlowDeclaration, IfItFails, OnInvalid, RuleDeclaration,
+    ThresholdLiteral,
 };
 use crate::domain::flow::watch::Site;
 use crate::domain::place::{Located, Place, Span};
 use crate::domain::script::syntax::{Node, Syntax};
 use crate::domain::script::{Digits, Grammar, written, written_program};
-use crate::domain::table::cell::{Cell, End, Word};
 use crate::domain::value::Name;
 use crate::domain::verdict::RuleResult;
 use crate::learn::library::ModelLibrary;
@@ -128,15 +127,22 @@ pub(super) fn of(variant: &FlowRevision, library: &ModelLibrary) -> Vec<Mutant> 
     finder.found
 }
 
-struct Finder<'d> {
-    declaration: &'d FlowDeclaration,
-    words: Words,
+pub(super) struct Finder<'d> {
+    pub(super) declaration: &'d FlowDeclaration,
+    pub(super) words: Words,
     grammar: Grammar,
-    found: Vec<Mutant>,
+    pub(super) found: Vec<Mutant>,
 }
 
 impl Finder<'_> {
-    fn add(&mut self, operator: Operator, place: Place, shown: String, change: Change, reach: Vec<Reach>) {
+    pub(super) fn add(
+        &mut self,
+        operator: Operator,
+        place: Place,
+        shown: String,
+        change: Change,
+        reach: Vec<Reach>,
+    ) {
         self.found.push(Mutant { operator, place, shown, change, reach, reads: Vec::new() });
     }
 
@@ -305,72 +311,6 @@ impl Finder<'_> {
         }
     }
 
-    fn tables(&mut self) {
-        let declaration = self.declaration;
-        for (at, table) in declaration.tables.iter().enumerate() {
-            let name = Name::from(table.name.value.as_str());
-            let first = self.found.len();
-            for (row_at, row) in table.rows.iter().enumerate() {
-                let answered = || vec![Reach::Row(Name::clone(&name), row.number)];
-                let what = format!("row {} of {name}", row.number);
-                for (column, (cell, head)) in row.cells.iter().zip(&table.columns).enumerate() {
-                    let changes = match head.is_output {
-                        false => asked(cell, table),
-                        true => self.given(cell, head, table, column),
-                    };
-                    let reach =
-                        if head.is_output { answered() } else { vec![Reach::Table(Name::clone(&name))] };
-                    for (operator, text) in changes {
-                        let shown = format!("{what}: {} {} → {text}", head.name.value, cell.value.trim());
-                        let change = Change::Cell { table: at, row: row_at, column, text };
-                        self.add(operator, cell.place, shown, change, reach.clone());
-                    }
-                }
-                if let Some(cell) = row.cells.first() {
-                    let change = Change::DropRow { table: at, row: row_at };
-                    self.add(Operator::Dropped, cell.place, format!("drop {what}"), change, answered());
-                }
-            }
-            let columns = table.columns.iter().filter(|column| !column.is_output);
-            let reads: Vec<String> = columns.map(|column| column.name.value.clone()).collect();
-            for mutant in self.found.iter_mut().skip(first) {
-                mutant.reads.clone_from(&reads);
-            }
-        }
-    }
-
-    /// What else a cell of a row's answer might say.
-    fn given(
-        &self,
-        cell: &Located<String>,
-        head: &ColumnDeclaration,
-        table: &TableDeclaration,
-        column: usize,
-    ) -> Vec<(Operator, String)> {
-        let text = cell.value.trim();
-        if head.name.value == "outcome" {
-            let others = beside(&self.words.outcomes, text).into_iter();
-            return others.map(|other| (Operator::Outcome, other)).collect();
-        }
-        if head.name.value == "reason" {
-            let other = another(&self.words.reasons, text);
-            return other.into_iter().map(|other| (Operator::Reason, other)).collect();
-        }
-        let numbers = if table.is_decimal_comma { moved_with_comma(text) } else { moved(text) };
-        if !numbers.is_empty() {
-            return numbers.into_iter().map(|number| (Operator::Bound, number)).collect();
-        }
-        // A value of the same column, in the spelling of the table.
-        let mut values: Vec<String> = Vec::new();
-        for cell in table.rows.iter().filter_map(|row| row.cells.get(column)) {
-            let value = cell.value.trim().to_owned();
-            if !values.contains(&value) {
-                values.push(value);
-            }
-        }
-        another(&values, text).into_iter().map(|value| (Operator::Output, value)).collect()
-    }
-
     fn scorecards(&mut self) {
         let declaration = self.declaration;
         for (at, card) in declaration.scorecards.iter().enumerate() {
@@ -461,7 +401,22 @@ impl Finder<'_> {
     /// What else might stand in for an answer that does not come.
     fn stand_ins(&self, stands_in: &IfItFails) -> Vec<IfItFails> {
         match stands_in {
-            IfItFails::Answer(answer) => near_answers(answer),
+            IfItFails::Answer(answer) => {
+                let near = |of: &Option<Located<f64>>| {
+                    let of = of.as_ref();
+                    let texts = of.map(|number| moved(&number.value.to_string())).unwrap_or_default();
+                    let place = of.map(|number| number.place).unwrap_or_default();
+                    let numbers = texts.into_iter().filter_map(|text| text.parse().ok());
+                    numbers.map(move |value: f64| Located::new(value, place)).collect::<Vec<_>>()
+                };
+                let probabilities = near(&answer.probability).into_iter();
+                let probabilities = probabilities.filter(|near| (0.0..=1.0).contains(&near.value));
+                let probabilities =
+                    probabilities.map(|near| AnswerDeclaration { probability: Some(near), ..answer.clone() });
+                let scores = near(&answer.score).into_iter();
+                let scores = scores.map(|near| AnswerDeclaration { score: Some(near), ..answer.clone() });
+                probabilities.chain(scores).map(IfItFails::Answer).collect()
+            }
             IfItFails::Model(_) => Vec::new(),
             IfItFails::Refer { outcome, reason } => {
                 let outcomes = beside(&self.words.outcomes, &outcome.value).into_iter().map(|other| {
@@ -519,47 +474,6 @@ impl Finder<'_> {
             let reach = vec![Reach::Seen(place), Reach::Anything];
             self.add(change.operator, place, change.shown, made(new), reach);
         }
-    }
-}
-
-/// What else a cell might ask.
-fn asked(cell: &Located<String>, table: &TableDeclaration) -> Vec<(Operator, String)> {
-    let Ok(Cell::Range { low, high }) = Cell::read(&cell.value) else { return Vec::new() };
-    let mut found = Vec::new();
-    for (is_low, end) in [(true, &low), (false, &high)] {
-        let Some(end) = end else { continue };
-        let with = |end: End| match is_low {
-            true => range(Some(&end), high.as_ref()),
-            false => range(low.as_ref(), Some(&end)),
-        };
-        found.push((Operator::Comparison, with(End { is_inclusive: !end.is_inclusive, ..end.clone() })));
-        if end.word.is_quoted {
-            continue;
-        }
-        let text = &end.word.text;
-        for text in if table.is_decimal_comma { moved_with_comma(text) } else { moved(text) } {
-            let word = Word { text, ..end.word.clone() };
-            found.push((Operator::Bound, with(End { word, is_inclusive: end.is_inclusive })));
-        }
-    }
-    found
-}
-
-/// A range as a cell says it.
-fn range(low: Option<&End>, high: Option<&End>) -> String {
-    let word = |end: &End| match end.word.is_quoted {
-        true => format!("'{}'", end.word.text.replace('\'', "''")),
-        false => end.word.text.clone(),
-    };
-    match (low, high) {
-        (Some(low), Some(high)) => {
-            let (open, close) =
-                (if low.is_inclusive { '[' } else { '(' }, if high.is_inclusive { ']' } else { ')' });
-            format!("{open}{}..{}{close}", word(low), word(high))
-        }
-        (Some(low), None) => format!("{} {}", if low.is_inclusive { ">=" } else { ">" }, word(low)),
-        (None, Some(high)) => format!("{} {}", if high.is_inclusive { "<=" } else { "<" }, word(high)),
-        (None, None) => "-".to_owned(),
     }
 }
 

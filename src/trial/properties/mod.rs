@@ -137,17 +137,30 @@ struct Trial<'a> {
     baselines: Vec<Applicant>,
 }
 
+/// Somebody, and the answer.
+type Answered = Box<(Applicant, Verdict)>;
+
 /// Why one applicant, or a pair, breaks the property.
 #[derive(Debug, Clone)]
 enum Broken {
-    Alone(Applicant, Verdict),
+    Alone(Answered),
     /// The second differs from the first in this axis alone, and is what must not be.
     Pair {
         axis: usize,
-        first: (Applicant, Verdict),
-        second: (Applicant, Verdict),
+        first: Answered,
+        second: Answered,
     },
     Failed(String),
+}
+
+impl Broken {
+    /// Whom it is about; of a pair the one with less.
+    fn applicant(&self) -> Option<&Applicant> {
+        match self {
+            Self::Alone(first) | Self::Pair { first, .. } => Some(&first.0),
+            Self::Failed(_) => None,
+        }
+    }
 }
 
 impl Trial<'_> {
@@ -245,7 +258,7 @@ impl Trial<'_> {
             Judgement::Failed(why) => Some(Broken::Failed(why)),
             Judgement::Broken => {
                 self.tried += 1;
-                Some(Broken::Alone(applicant.clone(), verdict))
+                Some(Broken::Alone(Box::new((applicant.clone(), verdict))))
             }
         }
     }
@@ -262,8 +275,8 @@ impl Trial<'_> {
                     let Some((_, answer)) = decided(self.flow, &other) else { continue };
                     self.tried += 1;
                     if !is_same_answer(&verdict, &answer) {
-                        let first = (applicant.clone(), verdict);
-                        return Some(Broken::Pair { axis: place, first, second: (other, answer) });
+                        let first = Box::new((applicant.clone(), verdict));
+                        return Some(Broken::Pair { axis: place, first, second: Box::new((other, answer)) });
                     }
                 }
             }
@@ -279,7 +292,8 @@ impl Trial<'_> {
             if let Some(first) = last.take() {
                 self.tried += 1;
                 if self.is_forbidden(&first.1, &verdict) {
-                    return Some(Broken::Pair { axis, first, second: (next, verdict) });
+                    let (first, second) = (Box::new(first), Box::new((next, verdict)));
+                    return Some(Broken::Pair { axis, first, second });
                 }
             }
             last = Some((next, verdict));

@@ -16,7 +16,8 @@ impl Trial<'_> {
             Broken::Alone(..) | Broken::Pair { .. } => self.smallest(&broken),
         };
         match broken {
-            Broken::Alone(applicant, verdict) => {
+            Broken::Alone(answered) => {
+                let (applicant, verdict) = *answered;
                 let what = format!("the answer is {}", told(&verdict));
                 let cases = self.written(&self.text.clone(), &applicant, &verdict, None);
                 let origin = applicant.origin;
@@ -81,10 +82,7 @@ impl Trial<'_> {
     }
 
     fn distance(&self, broken: &Broken, goal: &Applicant) -> usize {
-        let applicant = match broken {
-            Broken::Alone(applicant, _) | Broken::Pair { first: (applicant, _), .. } => applicant,
-            Broken::Failed(_) => return usize::MAX,
-        };
+        let Some(applicant) = broken.applicant() else { return usize::MAX };
         self.axes.iter().filter(|axis| axis.of(applicant) != axis.of(goal)).count()
     }
 
@@ -98,10 +96,7 @@ impl Trial<'_> {
             for at in 0..self.axes.len() {
                 let Some(axis) = self.axes.get(at) else { continue };
                 let is_own = matches!(&best, Broken::Pair { axis, .. } if *axis == at);
-                let current = match &best {
-                    Broken::Alone(applicant, _) | Broken::Pair { first: (applicant, _), .. } => applicant,
-                    Broken::Failed(_) => return best,
-                };
+                let Some(current) = best.applicant() else { return best };
                 let wanted = axis.of(goal);
                 if is_own || axis.of(current) == wanted || axis.optional && wanted.is_none() && is_inner(axis)
                 {
@@ -122,12 +117,9 @@ impl Trial<'_> {
                 origin: goal.origin.clone(),
                 ..applicant.clone()
             };
-            let differs = match &best {
-                Broken::Alone(applicant, _) | Broken::Pair { first: (applicant, _), .. } => {
-                    applicant.at != goal.at || applicant.pins.lists != goal.pins.lists
-                }
-                Broken::Failed(_) => false,
-            };
+            let differs = best
+                .applicant()
+                .is_some_and(|applicant| applicant.at != goal.at || applicant.pins.lists != goal.pins.lists);
             if differs && let Some(smaller) = self.with(&best, &circumstances) {
                 (best, again) = (smaller, true);
             }
@@ -138,7 +130,7 @@ impl Trial<'_> {
     /// The violation after a change of all who take part in it, if it still is one.
     fn with(&mut self, broken: &Broken, change: &dyn Fn(&Applicant) -> Applicant) -> Option<Broken> {
         match broken {
-            Broken::Alone(applicant, _) => match self.alone(&change(applicant))? {
+            Broken::Alone(answered) => match self.alone(&change(&answered.0))? {
                 Broken::Failed(_) => None,
                 found => Some(found),
             },
@@ -149,8 +141,10 @@ impl Trial<'_> {
 
     fn paired(&self, axis: usize, first: Applicant, second: Applicant) -> Option<Broken> {
         let ((_, before), (_, after)) = (decided(self.flow, &first)?, decided(self.flow, &second)?);
-        let found = Broken::Pair { axis, first: (first, before.clone()), second: (second, after.clone()) };
-        self.is_forbidden(&before, &after).then_some(found)
+        if !self.is_forbidden(&before, &after) {
+            return None;
+        }
+        Some(Broken::Pair { axis, first: Box::new((first, before)), second: Box::new((second, after)) })
     }
 
     /// Moves the two values of a pair towards each other, to where the answer turns.

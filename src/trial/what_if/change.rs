@@ -211,7 +211,11 @@ impl Situation {
             )
         })?;
         let key = Name::from(name);
-        let before = self.pins.models.insert(key, pin).map(|before| before.written());
+        let before = self.pins.models.insert(key, pin).map(|before| match before {
+            ModelPin::Probability(probability) => probability.to_string(),
+            ModelPin::Answer(_) => "as it was pinned".to_owned(),
+            ModelPin::Fails => "fails".to_owned(),
+        });
         let before = before.or_else(|| Some("as the model says".to_owned()));
         Ok(Change { what: "model", name: name.to_owned(), before, after: Some(value.to_owned()) })
     }
