@@ -1,3 +1,5 @@
+//! Pools against servers that answer, are late, lie and go away: small ones of this process, on real sockets.
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
