@@ -281,7 +281,10 @@ mod tests {
         metrics::counter!("tollgate_problems_total", "code" => "unknown_flow").increment(2);
         metrics::histogram!("tollgate_http_request_seconds", "route" => "/livez").record(0.003);
         let text = render();
-        assert!(text.contains("# HELP tollgate_problems_total Requests that got a problem"), "{text}");
+        assert!(
+            text.contains("# HELP tollgate_problems_total Requests, over REST or gRPC, that got a problem"),
+            "{text}"
+        );
         assert!(text.contains("tollgate_problems_total{code=\"unknown_flow\"}"), "{text}");
         assert!(
             text.contains("tollgate_http_request_seconds_bucket{route=\"/livez\",le=\"0.005\"}"),

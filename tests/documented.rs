@@ -131,7 +131,8 @@ fn every_command_is_documented() {
     assert!(top.contains(&"serve".to_owned()) && top.contains(&"keys".to_owned()), "{top:?}");
     let mut missing = Vec::new();
     for command in top {
-        let own = fs::read_to_string(root().join(format!("src/cli/{command}.rs"))).unwrap();
+        let own =
+            fs::read_to_string(root().join(format!("src/cli/{}.rs", command.replace('-', "_")))).unwrap();
         let inner = subcommands(&own);
         let lines = match inner.as_slice() {
             [] => vec![format!("tollgate {command}")],

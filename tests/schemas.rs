@@ -227,6 +227,11 @@ fn known_to_the_reader(kind: DocumentKind, example: &Json, at: &str) -> Result<B
     Ok(keys.filter(|key| !LATER.contains(&key.as_str())).collect())
 }
 
+/// Where a document may take one of several forms.
+fn has_forms(at: &str) -> bool {
+    at.contains("/properties/") || at.ends_with("/if_it_fails")
+}
+
 #[test]
 fn readers_and_schemas_know_the_same_keys() {
     let (mut wrong, mut compared) = (Vec::new(), BTreeMap::new());
@@ -238,7 +243,12 @@ fn readers_and_schemas_know_the_same_keys() {
         for (at, of_schema) in places {
             let name = format!("{}{at}", kind.word());
             match known_to_the_reader(*kind, example, &at) {
-                Ok(of_reader) if of_reader == of_schema => *compared.entry(kind.word()).or_insert(0) += 1,
+                // The reader names the keys of every form there is; the schema says each form apart.
+                Ok(of_reader)
+                    if of_reader == of_schema || (has_forms(&at) && of_reader.is_superset(&of_schema)) =>
+                {
+                    *compared.entry(kind.word()).or_insert(0) += 1;
+                }
                 Ok(of_reader) => wrong.push(format!("{name}: reader {of_reader:?}\n  schema {of_schema:?}")),
                 Err(said) => wrong.push(format!("{name}: the reader does not refuse a foreign key: {said}")),
             }

@@ -33,6 +33,7 @@ pub(super) fn facts() -> Facts {
     Facts { values: values.into(), unread: Vec::new(), needs: Box::default(), invalid: Vec::new() }
 }
 
+#[expect(clippy::too_many_lines, reason = "one of each step there is")]
 pub(super) fn verdict() -> Verdict {
     let rule =
         |id: &str, result| (RuleLabel { id: name(id), reads: [name("burden"), name("age")].into() }, result);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::{Guard, pass};
+use super::passes::{Guard, pass};
 use crate::audit::RecordedAnswer;
 use crate::domain::facts::Facts;
 use crate::domain::flow::remote::{Answered, Known, ModelAsked, RemoteAnswer, RemoteFailure, RemoteFault};

@@ -6,11 +6,11 @@ mod gathering;
 mod journal;
 mod meters;
 mod parts;
+mod passes;
 mod replay;
 mod request;
 mod stored;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -36,13 +36,13 @@ use crate::audit::{
 };
 use crate::bundle::{BASE, Bundle, FlowRevision};
 use crate::domain::facts::{FactProblem, Facts, Given};
-use crate::domain::flow::remote::{Answered, Known, ModelAsked};
-use crate::domain::flow::watch::{Explaining, Watch};
-use crate::domain::flow::{Budget, Flow, Pins};
+use crate::domain::flow::Flow;
+use crate::domain::flow::remote::Answered;
 use crate::domain::nearest::nearest;
 use crate::domain::value::Name;
 use crate::domain::verdict::Verdict;
 use crate::engine::meters::Meters;
+use crate::engine::passes::{Guard, run};
 use crate::gather::Remotes;
 use crate::release::Release;
 
@@ -50,8 +50,6 @@ use crate::release::Release;
 pub const BUILD: &str = concat!("tollgate ", env!("CARGO_PKG_VERSION"));
 /// Version of the language in which flows are written. Grows when the meaning of a line changes.
 pub const LANGUAGE: u32 = 2;
-/// The last guard on one evaluation; ticks end it long before.
-const WALL_CLOCK_GUARD: Duration = Duration::from_secs(1);
 /// Flows of earlier revisions that replay keeps compiled.
 const REBUILT_FLOWS: u64 = 64;
 
@@ -431,55 +429,6 @@ fn told(
         origin: Origin::DryRun,
     };
     Evaluated { facts, verdict, decision, gathered }
-}
-
-/// What stops an evaluation before its ticks do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Guard {
-    Clock,
-    /// The clock, and models explain themselves in the trace.
-    Explaining,
-    /// A replay stops where the record says, or nowhere: not where this machine's clock would.
-    Recorded(Option<u64>),
-}
-
-impl Guard {
-    /// For a full trace models explain themselves.
-    fn of(trace: TraceLevel) -> Self {
-        match trace {
-            TraceLevel::Full => Self::Explaining,
-            TraceLevel::None | TraceLevel::Summary => Self::Clock,
-        }
-    }
-}
-
-/// Evaluates on this machine alone.
-fn run(flow: &Flow, facts: &Facts, decided_at: Timestamp, guard: Guard) -> Verdict {
-    pass(flow, facts, decided_at, guard, Known::Offline)
-        .unwrap_or_else(|_| flow.given_up(facts, decided_at, "the evaluation asked what nobody answers"))
-}
-
-/// Evaluates under the guards: the clock's, and one against defects of our own. An error is what has to be asked.
-fn pass(
-    flow: &Flow,
-    facts: &Facts,
-    decided_at: Timestamp,
-    guard: Guard,
-    known: Known<'_>,
-) -> Result<Verdict, Vec<ModelAsked>> {
-    let started = Instant::now();
-    let late = move || started.elapsed() > WALL_CLOCK_GUARD;
-    let budget = match guard {
-        Guard::Clock | Guard::Explaining => Budget { alarm: Some(&late), stop_at: None },
-        Guard::Recorded(stop_at) => Budget { alarm: None, stop_at },
-    };
-    let pins = Pins::default();
-    let watch: Option<&dyn Watch> = (guard == Guard::Explaining).then_some(&Explaining);
-    let decided = || flow.decide_knowing(facts, decided_at, (&budget, &pins), known, watch);
-    catch_unwind(AssertUnwindSafe(decided)).unwrap_or_else(|_| {
-        tracing::error!(flow = &*flow.name, "the evaluation panicked; on_error was recorded");
-        Ok(flow.given_up(facts, decided_at, "the evaluation could not be finished"))
-    })
 }
 
 /// The trace of a record, if it is to be shown.

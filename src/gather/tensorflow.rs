@@ -56,7 +56,7 @@ pub(super) fn read(output: &Output, bytes: &[u8]) -> Result<Reply, RemoteFailure
         flatten(data, &mut values);
         // The rows are the outermost list.
         let rows = data.as_array().map_or(1, Vec::len);
-        let rest = if rows == 0 { 0 } else { values.len() / rows };
+        let rest = values.len().checked_div(rows).unwrap_or(0);
         let size = |size: usize| i64::try_from(size).unwrap_or(i64::MAX);
         let shape = Some(vec![size(rows), size(rest)]);
         Said { name: name.cloned().or_else(|| output.tensor.clone()), shape, values }

@@ -1,3 +1,5 @@
+//! Pools against servers that answer, are late, lie and go away: small ones of this process, on real sockets.
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -93,14 +95,13 @@ async fn serve(mut stream: TcpStream, (manner, asked, last): Shared) {
             }
             Manner::Status(status) => say(&mut stream, status, "{\"error\":\"amount 2500 is bad\"}").await,
             Manner::Says(body) => say(&mut stream, 200, body).await,
-            Manner::Endless => loop {
+            Manner::Endless => {
                 let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
                 drop(stream.write_all(head.as_bytes()).await);
                 let chunk = format!("10000\r\n{}\r\n", "0".repeat(0x10000));
                 while stream.write_all(chunk.as_bytes()).await.is_ok() {}
-                return;
-            },
-            Manner::HangsUp => return,
+            }
+            Manner::HangsUp => {}
         }
     }
 }
@@ -113,7 +114,7 @@ async fn request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<String>
             let length: usize = length.trim().parse().unwrap();
             if rest.len() >= length {
                 buffer.drain(..head.len() + 4 + length);
-                return Some(format!("{head}\n\n{}", &rest[..length]));
+                return Some(format!("{head}\n\n{}", rest.get(..length).unwrap()));
             }
         }
         if stream.read_buf(buffer).await.ok()? == 0 {

@@ -148,7 +148,7 @@ impl Models {
                 return Err(PredictError::invalid(detail));
             };
             for (label, version) in &configured.labels {
-                if !found.versions.get(version).is_some_and(|version| version.model.is_ok()) {
+                if found.versions.get(version).is_none_or(|version| version.model.is_err()) {
                     return Err(PredictError::Precondition {
                         detail: format!(
                             "Request to assign label to version {version} of model {name}, which is not \

@@ -151,8 +151,8 @@ fn versions(table: &Table) -> Vec<u32> {
 fn what_somebody_asked_for_is_on_top_of_what_the_files_say() {
     let library = library();
     let start = plan::plan(&library, &Wishes::default(), &Table::default());
-    assert_eq!(versions(&start.next), [1, 2]);
-    assert_eq!(start.fresh.len(), 4, "two models of two versions");
+    assert_eq!(versions(&start.next), [2, 3], "the latest and the challenger");
+    assert_eq!(start.fresh.len(), 4, "two versions of two models serve");
     let again = plan::plan(&library, &Wishes::default(), &start.next);
     assert!(again.fresh.is_empty(), "nothing changed, nothing is loaded");
 

@@ -111,7 +111,12 @@ fn boundaries_are_found_to_the_step_and_written_as_cases_that_hold() {
     assert_eq!(cases::rendered(&results), "", "they carry today's answers");
     assert_eq!(results.iter().filter(|result| result.is_generated).count(), boundaries.len());
     assert!(coverage.never_hit().is_empty(), "every rule is hit by one of them");
-    assert_eq!(found(&second).0.len(), 0, "another run has nothing to add");
+    // A new case is somebody known too, and may have a boundary of its own; then there is nothing to add.
+    let (more, added) = found(&second);
+    let entries = added.split_once("cases:\n").unwrap().1;
+    let third = built(&[("cases/generated.yaml", &format!("{yaml}{entries}"))]);
+    assert!(more.len() <= 1, "{added}");
+    assert_eq!(found(&third).0.len(), 0, "another run has nothing to add");
 }
 
 fn held(property: &str) -> PropertyResult {

@@ -8,6 +8,7 @@ mod compile;
 pub mod constants;
 pub mod derive;
 mod ending;
+mod features;
 mod lists;
 mod machine;
 mod model_steps;

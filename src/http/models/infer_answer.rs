@@ -63,7 +63,7 @@ pub(super) fn respond(
         name: &servable.output.name,
         datatype: servable.output.datatype.open_inference(),
         shape: [answers.len()],
-        parameters: is_binary.then(|| json!({ "binary_data_size": answers.len() * size_of::<f64>() })),
+        parameters: is_binary.then(|| json!({ "binary_data_size": std::mem::size_of_val(answers) })),
         data: (!is_binary).then_some(answers),
     };
     let body = Answer {

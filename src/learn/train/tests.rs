@@ -411,7 +411,7 @@ features:
 
 fn rows_of_a_flow(income: &str) -> String {
     let row = |at: u32| {
-        let bad = if at % 3 == 0 { "yes" } else { "no" };
+        let bad = if at.is_multiple_of(3) { "yes" } else { "no" };
         format!(
             "{}.50,{},{bad}\n",
             100 + at * 7 % 40,
@@ -473,7 +473,7 @@ fn a_feature_that_depends_on_the_time_takes_it_from_the_column_that_the_recipe_n
         .replace("  amount: { type: decimal }\n", "");
     let data: String = (0..40)
         .map(|at: u32| {
-            let bad = if at % 3 == 0 { "yes" } else { "no" };
+            let bad = if at.is_multiple_of(3) { "yes" } else { "no" };
             format!("{}-06-01,20{:02}-06-0{},{bad}\n", 1950 + at, 10 + at % 9, 1 + at % 2)
         })
         .collect();

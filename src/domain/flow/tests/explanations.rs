@@ -114,12 +114,12 @@ fn what_was_settled_before_is_not_asked_and_what_fails_says_so() {
 
 #[test]
 fn each_round_of_a_recursion_is_told_apart() {
-    let script = "fn sum(n) { if n < 1 { 0 } else { n + sum(n - 1) } }\nif sum(age - 39) > 2 { review(\"R1\"); }\napprove();";
+    let script = "fn upto(n) { if n < 1 { 0 } else { n + upto(n - 1) } }\nif upto(age - 39) > 2 { review(\"R1\"); }\napprove();";
     let found = explained(&declaration(script), &[]);
     // The function is the script's own, so its conditions are told too: for 2, 1 and 0.
     assert_eq!(
         asked(&found),
-        ["1 n 2 < 1: false", "1 n 1 < 1: false", "1 n 0 < 1: true", "2 sum(age - 39) (3) > 2: true",]
+        ["1 n 2 < 1: false", "1 n 1 < 1: false", "1 n 0 < 1: true", "2 upto(age - 39) (3) > 2: true",]
     );
 }
 

@@ -194,7 +194,7 @@ fn what_stands_in_for_a_failed_model_has_what_it_declares() {
     let verdict = without(&declared);
     assert_eq!((&*verdict.outcome, verdict.degraded), ("decline", false), "{verdict:#?}");
     assert_eq!(verdict.reasons, ["R3".into(), Name::from("R1")]);
-    assert_eq!(verdict.scores[0].1.raw, 0.8);
+    assert_eq!(verdict.scores[0].1.raw.to_bits(), 0.8_f64.to_bits());
     let (explanation, _, fallback) = model_step(&verdict);
     assert!(fallback && explanation.is_none(), "what stands in is not explained");
     assert!(matches!(&verdict.trace[0], Step::Failed(failure) if failure.code == "missing_value"));

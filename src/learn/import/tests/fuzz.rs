@@ -100,7 +100,7 @@ fn change(bytes: &mut Vec<u8>, others: &[Vec<u8>], random: &mut Random) {
             bytes.splice(at..at, other[from..to].iter().copied());
         }
         5 => bytes.truncate(at),
-        6 | 7 | 8 => {
+        6..=8 => {
             let is_number = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
             if let Some((start, end)) = run_of(bytes, is_number, random) {
                 let number = NUMBERS[random.below(NUMBERS.len())];
@@ -187,6 +187,6 @@ fn files_that_were_changed_at_random_are_read_or_refused() {
         accepted += u64::from(matches!(result, Ok(Ok(()))));
         slowest = slowest.max(took);
     }
-    println!("{tried} files tried, {accepted} accepted, the slowest in {slowest:?}");
+    eprintln!("{tried} files tried, {accepted} accepted, the slowest in {slowest:?}");
     assert!(tried > 0);
 }

@@ -1,3 +1,5 @@
+//! `remote.yaml` as it is read, and what is wrong with it as it is told.
+
 use super::*;
 
 const WHOLE: &str = "\
