@@ -100,8 +100,9 @@ async fn serve(mut stream: TcpStream, (manner, asked, last): Shared) {
                 drop(stream.write_all(head.as_bytes()).await);
                 let chunk = format!("10000\r\n{}\r\n", "0".repeat(0x10000));
                 while stream.write_all(chunk.as_bytes()).await.is_ok() {}
+                return;
             }
-            Manner::HangsUp => {}
+            Manner::HangsUp => return,
         }
     }
 }

@@ -57,7 +57,8 @@ impl<'b> Chosen<'b> {
                 chosen.flows.push(ChosenFlow { name, revision, files: &report.cases, cases });
             }
         }
-        if is_part && chosen.flows.is_empty() && chosen.broken.is_empty() {
+        // A case with an error in it is none of `cases`: then the error is what there is to say.
+        if is_part && chosen.flows.is_empty() && chosen.broken.is_empty() && chosen.errors.is_empty() {
             return Err(nothing_fits(built, filters));
         }
         Ok(chosen)
