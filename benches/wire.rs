@@ -1,7 +1,11 @@
 //! What it costs to bring one applicant's facts to the flow: as JSON, as `google.protobuf.Struct` and as the flow's own
 //! message. Absent: HTTP and gRPC around them (`load.sh`).
 
-#![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on should stop")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a benchmark that cannot go on should stop, and its sizes are part of what it tells"
+)]
 
 use std::hint::black_box;
 use std::path::Path;

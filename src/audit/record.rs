@@ -396,7 +396,7 @@ fn models_that_answered(verdict: &Verdict) -> Option<Arc<str>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample;
+    use super::super::{sample, verify};
     use super::*;
 
     #[test]
@@ -431,6 +431,32 @@ mod tests {
             assert!(!record.row.public.contains("person-7"), "the public part has no fact");
             assert!(!record.row.public.contains("2500"));
         }
+    }
+
+    /// What a flow that was asked did stands inside its step: both must look there.
+    #[test]
+    fn what_verification_reads_from_the_trace_is_what_the_columns_say() {
+        let inner = sample::verdict();
+        let outer = Step::SubFlow {
+            name: "fraud_check".into(),
+            outcome: inner.outcome.clone(),
+            reasons: inner.reasons.clone(),
+            degraded: false,
+            trace: inner.trace.clone(),
+        };
+        let mut verdict = sample::verdict();
+        verdict.trace.insert(0, outer);
+        let mut text = Json::with_capacity(64);
+        crate::audit::verdict::trace(&mut text, &verdict.trace);
+        let trace: Vec<serde_json::Value> = serde_json::from_str(&text.into_text()).unwrap();
+        let rules = rules_that_hit(&verdict);
+        assert_eq!(verify::rules(&trace), rules);
+        let rules = rules.unwrap();
+        assert!(rules.contains("fraud_check.knockout.heavy"), "{rules}");
+        let digests = verdict.models.iter().map(|(name, digest)| (name.to_string(), digest.to_string()));
+        let models = verify::sorted(models_that_answered(&verdict).as_deref());
+        assert_eq!(verify::models(&trace, &digests.collect()), models);
+        assert_eq!(models.iter().filter(|model| *model == "german_credit@2").count(), 2);
     }
 
     #[test]

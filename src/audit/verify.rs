@@ -229,38 +229,58 @@ struct TraceOnly {
     trace: Vec<Value>,
 }
 
-fn rules(trace: &[Value]) -> Option<Arc<str>> {
-    let mut names = Vec::new();
-    for step in trace {
-        let (Some(set), Some(rules)) = (text(step, "rule_set"), step.get("rules").and_then(Value::as_array))
-        else {
-            continue;
-        };
-        for rule in rules.iter().filter(|rule| text(rule, "result") == Some("hit")) {
-            let id = text(rule, "id").unwrap_or_default();
-            names.push(id.to_owned());
-            names.push(format!("{set}.{id}"));
+/// `rule` and `set.rule` of every hit; those of a flow that was asked have its name in front.
+pub(super) fn rules(trace: &[Value]) -> Option<Arc<str>> {
+    fn add(trace: &[Value], below: &str, names: &mut Vec<String>) {
+        for step in trace {
+            if let Some((flow, inner)) = asked_flow(step) {
+                add(inner, &format!("{below}{flow}."), names);
+            }
+            let (Some(set), Some(rules)) =
+                (text(step, "rule_set"), step.get("rules").and_then(Value::as_array))
+            else {
+                continue;
+            };
+            for rule in rules.iter().filter(|rule| text(rule, "result") == Some("hit")) {
+                let id = text(rule, "id").unwrap_or_default();
+                names.push(id.to_owned());
+                names.push(format!("{below}{set}.{id}"));
+            }
         }
     }
+    let mut names = Vec::new();
+    add(trace, "", &mut names);
     list(names.iter().map(String::as_str))
 }
 
 /// Sorted, since the record keeps digests by name and the column in the order of use.
-fn models(trace: &[Value], digests: &BTreeMap<String, String>) -> Vec<String> {
-    let mut names: Vec<String> = digests.values().cloned().collect();
-    for step in trace {
-        if let (Some(model), Some(version)) =
-            (text(step, "model"), step.get("version").and_then(Value::as_u64))
-        {
-            names.push(model.to_owned());
-            names.push(format!("{model}@{version}"));
+pub(super) fn models(trace: &[Value], digests: &BTreeMap<String, String>) -> Vec<String> {
+    fn add(trace: &[Value], names: &mut Vec<String>) {
+        for step in trace {
+            if let Some((_, inner)) = asked_flow(step) {
+                add(inner, names);
+            }
+            if let (Some(model), Some(version)) =
+                (text(step, "model"), step.get("version").and_then(Value::as_u64))
+            {
+                names.push(model.to_owned());
+                names.push(format!("{model}@{version}"));
+            }
         }
     }
+    let mut names: Vec<String> = digests.values().cloned().collect();
+    add(trace, &mut names);
     names.sort();
     names
 }
 
-fn sorted(column: Option<&str>) -> Vec<String> {
+/// The flow that a step asked, and what that did.
+fn asked_flow(step: &Value) -> Option<(&str, &[Value])> {
+    let inner = step.get("trace").and_then(Value::as_array)?;
+    Some((text(step, "flow")?, inner.as_slice()))
+}
+
+pub(super) fn sorted(column: Option<&str>) -> Vec<String> {
     let mut names: Vec<String> = crate::store::elements(column).map(str::to_owned).collect();
     names.sort();
     names

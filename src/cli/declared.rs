@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use super::audit;
 use super::say::Trouble;
-use crate::bundle::{Built, FlowRevision};
+use crate::bundle::{Built, FlowRevision, Flows};
+use crate::config::Settings;
 use crate::domain::nearest::nearest;
+use crate::engine::{RevisionError, flows_of, revision_called};
 
 /// The flow of this name; trouble that says why there is none.
 pub(super) fn flow(built: &Built, name: &str) -> Result<Arc<FlowRevision>, Trouble> {
@@ -31,6 +34,21 @@ pub(super) fn in_market(
         None if name == "base" => Ok(Arc::clone(revision)),
         None => Err(unknown("market", name, &revision.market_names())),
     }
+}
+
+/// The flows of a revision of the log, by its digest or a unique beginning; all of them, or one.
+pub(super) async fn stored(name: &str, flow: Option<&str>, settings: &Settings) -> Result<Flows, Trouble> {
+    let audit = audit::open(settings).await?;
+    let wrong = |error: RevisionError| match error {
+        RevisionError::Unknown => Trouble::new(format!("there is no revision `{name}`"))
+            .help("`--data` or `--database-url` says where it was recorded"),
+        RevisionError::Ambiguous(count) => {
+            Trouble::new(format!("{count} revisions begin with `{name}`")).help("write more of it")
+        }
+        error => Trouble::because(&format!("the revision `{name}` cannot be compared"), &error),
+    };
+    let revision = revision_called(&audit, name).await.map_err(wrong)?;
+    flows_of(&audit, &revision, flow).await.map_err(wrong)
 }
 
 fn unknown(what: &str, name: &str, known: &[&str]) -> Trouble {

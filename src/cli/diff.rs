@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::{Value as Json, json};
 
 use super::say::{Say, Trouble};
-use super::{audit, check, declared};
+use super::{check, declared};
 use crate::bundle::{
     self, Built, FlowDifference, FlowRevision, Flows, flow_difference, flows_difference, market_difference,
 };
@@ -18,7 +18,6 @@ use crate::documents::findings::Colour;
 use crate::domain::difference::ChangeKind;
 use crate::domain::nearest::nearest;
 use crate::domain::value::Name;
-use crate::engine::{RevisionError, flows_of, revision_called};
 
 /// What differs in meaning: thresholds, rules, rows, bins, reasons, models, statements; not lines of text.
 #[derive(Debug, Args)]
@@ -125,7 +124,7 @@ impl Diff {
                 }
                 self.checked(bundle::build(&bundle::read_folder(&rules, &models)), folder)
             }
-            Side::Revision(name) => self.stored(name, settings).await,
+            Side::Revision(name) => declared::stored(name, self.flow.as_deref(), settings).await,
             Side::Market { .. } => Ok(Flows::new()),
         }
     }
@@ -138,20 +137,6 @@ impl Diff {
             return Err(Trouble::new(what).help("`tollgate check` says what is wrong with it"));
         }
         Ok(built.bundle.flows)
-    }
-
-    async fn stored(&self, name: &str, settings: &Settings) -> Result<Flows, Trouble> {
-        let audit = audit::open(settings).await?;
-        let wrong = |error: RevisionError| match error {
-            RevisionError::Unknown => Trouble::new(format!("there is no revision `{name}`"))
-                .help("`--data` or `--database-url` says where it was recorded"),
-            RevisionError::Ambiguous(count) => {
-                Trouble::new(format!("{count} revisions begin with `{name}`")).help("write more of it")
-            }
-            error => Trouble::because(&format!("the revision `{name}` cannot be compared"), &error),
-        };
-        let revision = revision_called(&audit, name).await.map_err(wrong)?;
-        flows_of(&audit, &revision, self.flow.as_deref()).await.map_err(wrong)
     }
 
     fn wants(&self, name: &str) -> bool {

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::passes::{Guard, pass};
 use crate::audit::RecordedAnswer;
 use crate::domain::facts::Facts;
-use crate::domain::flow::remote::{Answered, Known, ModelAsked, RemoteAnswer, RemoteFailure, RemoteFault};
+use crate::domain::flow::remote::{Answered, Known, ModelAsked, RemoteAnswer, RemoteFault};
 use crate::domain::flow::{Budget, Flow};
 use crate::domain::verdict::Verdict;
 use crate::gather::Remotes;
@@ -126,15 +126,10 @@ fn recorded(before: &[RecordedAnswer], asked: &ModelAsked) -> Option<RemoteAnswe
     before.iter().find(|recorded| recorded.is_to(asked)).map(|recorded| recorded.answer.clone())
 }
 
-fn none(code: RemoteFault, detail: &str) -> RemoteAnswer {
-    let result = Err(RemoteFailure { code, detail: detail.into() });
-    RemoteAnswer { result, endpoint: None, version: None, attempts: 0, latency_us: 0 }
-}
-
 fn too_many() -> RemoteAnswer {
-    none(RemoteFault::Full, "one decision asks other servers at most 64 times")
+    RemoteAnswer::none(RemoteFault::Full, "one decision asks other servers at most 64 times")
 }
 
 fn not_recorded() -> RemoteAnswer {
-    none(RemoteFault::NotGathered, "the record has no answer to this question")
+    RemoteAnswer::none(RemoteFault::NotGathered, "the record has no answer to this question")
 }

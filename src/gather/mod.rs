@@ -54,7 +54,9 @@ impl Remotes {
         let all = asked.into_iter().map(|asked| async move {
             let answer = match self.pool(&asked.model) {
                 Some(pool) => pool.ask(&asked, deadline).await,
-                None => unanswered(RemoteFault::NoServer, "the model does not answer on other servers"),
+                None => {
+                    RemoteAnswer::none(RemoteFault::NoServer, "the model does not answer on other servers")
+                }
             };
             Answered { asked, answer }
         });
@@ -85,10 +87,4 @@ impl Remotes {
 
 fn failure(code: RemoteFault, detail: impl Into<String>) -> RemoteFailure {
     RemoteFailure { code, detail: Arc::from(detail.into()) }
-}
-
-/// An answer that nobody was asked for.
-fn unanswered(code: RemoteFault, detail: &str) -> RemoteAnswer {
-    let result = Err(failure(code, detail));
-    RemoteAnswer { result, endpoint: None, version: None, attempts: 0, latency_us: 0 }
 }

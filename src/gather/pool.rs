@@ -21,9 +21,9 @@ use tower::retry::budget::{Budget as _, TpsBudget};
 use tower::{BoxError, ServiceExt as _};
 
 use super::breaker::{Breaker, Turn};
+use super::failure;
 use super::keeper::{self, Count, Keeping};
 use super::server::{Ask, Progress, Tried, Weighed};
-use super::{failure, unanswered};
 use crate::domain::flow::remote::{ModelAsked, RemoteAnswer, RemoteFailure, RemoteFault};
 use crate::domain::model::remote::Remote;
 use crate::domain::value::Name;
@@ -102,13 +102,16 @@ impl Pool {
 
     async fn answer(&self, asked: &ModelAsked, until: Instant) -> RemoteAnswer {
         if Instant::now() >= until {
-            return unanswered(RemoteFault::Late, "the deadline had passed before it was asked");
+            return RemoteAnswer::none(RemoteFault::Late, "the deadline had passed before it was asked");
         }
         if self.count.is_none() {
-            return unanswered(RemoteFault::NoServer, "no server is known");
+            return RemoteAnswer::none(RemoteFault::NoServer, "no server is known");
         }
         if !self.breaker.admits(Instant::now()) {
-            return unanswered(RemoteFault::BreakerOpen, "most answers fail, so none is awaited for a while");
+            return RemoteAnswer::none(
+                RemoteFault::BreakerOpen,
+                "most answers fail, so none is awaited for a while",
+            );
         }
         let mut permit = Permit { breaker: &self.breaker, is_used: false };
         let progress = Arc::new(Progress::default());

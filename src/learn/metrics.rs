@@ -22,6 +22,18 @@ pub struct Metrics {
     pub calibration: Vec<CalibrationBin>,
 }
 
+/// A measure's name for people, and the measure.
+pub(super) type Measure = (&'static str, fn(&Metrics) -> f64);
+
+/// What pages show of how good a model is, in this order.
+pub(super) const SHOWN: [Measure; 5] = [
+    ("AUC", |m| m.auc),
+    ("Gini", |m| m.gini),
+    ("KS", |m| m.ks),
+    ("log loss", |m| m.log_loss),
+    ("Brier", |m| m.brier),
+];
+
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CalibrationBin {
     pub rows: usize,

@@ -25,7 +25,7 @@ pub use error::{Canonical, PredictError};
 pub use meters::{Meters, Statistics};
 pub use plan::{Configured, Wishes};
 pub use servable::{Explanation, PROBABILITY, SCORE, Servable};
-pub use table::{ServedModel, ServedVersion, State, Table, VersionStatus, Which};
+pub use table::{IndexLine, ServedModel, ServedVersion, State, Table, VersionStatus, Which};
 pub use tensor::{Datatype, Element, Tensor, TensorData, TensorSpec, Text, half, rows_of};
 
 use crate::domain::value::Name;

@@ -79,7 +79,44 @@ pub enum Which<'a> {
     Label(&'a str),
 }
 
+/// One version, or one model without any, as the Open Inference Protocol's repository index tells of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IndexLine<'t> {
+    pub name: &'t str,
+    pub version: Option<u32>,
+    pub state: &'static str,
+    pub reason: &'t str,
+}
+
 impl Table {
+    /// Every version that is told of; a model without any has a line of its own. `only_ready`: those that serve.
+    #[must_use]
+    pub fn index(&self, only_ready: bool) -> Vec<IndexLine<'_>> {
+        let mut lines = Vec::new();
+        for (name, model) in &self.models {
+            if model.versions.is_empty() && !only_ready {
+                let reason = "it has no version";
+                lines.push(IndexLine { name, version: None, state: "UNAVAILABLE", reason });
+            }
+            for (number, version) in &model.versions {
+                let state = match version.status.state {
+                    State::Available => "READY",
+                    State::Start | State::Loading => "LOADING",
+                    State::Unloading => "UNLOADING",
+                    State::End => "UNAVAILABLE",
+                };
+                let reason = match &*version.status.message {
+                    "" if version.status.state == State::End => "unloaded",
+                    message => message,
+                };
+                if !only_ready || version.servable.is_some() {
+                    lines.push(IndexLine { name, version: Some(*number), state, reason });
+                }
+            }
+        }
+        lines
+    }
+
     /// What answers for a model.
     ///
     /// # Errors

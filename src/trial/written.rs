@@ -2,14 +2,13 @@
 //! Absent on purpose: files, and reading.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
 use super::applicant::Applicant;
 use crate::bundle::BASE;
 use crate::domain::facts::Given;
-use crate::domain::flow::ModelPin;
+use crate::domain::flow::{GivenAnswer, ModelPin};
 use crate::domain::value::{Name, Value};
 use crate::domain::verdict::Verdict;
 
@@ -40,7 +39,7 @@ impl NewCase<'_> {
     /// Its lines, as an entry of `cases:`.
     #[must_use]
     pub fn yaml(&self, sets: &Sets) -> String {
-        let mut lines = vec![format!("  - case: {}", text(&self.name))];
+        let mut lines = vec![format!("  - case: {}", scalar(&self.name))];
         if self.is_generated {
             lines.push("generated: true".to_owned());
         }
@@ -54,7 +53,7 @@ impl NewCase<'_> {
             Some((difference, like)) => (difference, Some(like)),
             None => ((given.iter().collect(), Vec::new()), None),
         };
-        lines.extend(like.map(|like| format!("like: {}", text(like))));
+        lines.extend(like.map(|like| format!("like: {}", scalar(like))));
         if self.at != Some(self.applicant.at) {
             lines.push(format!("at: {}", self.applicant.at));
         }
@@ -66,11 +65,7 @@ impl NewCase<'_> {
             lines.push(format!("without: [{}]", without.join(", ")));
         }
         if !self.applicant.pins.models.is_empty() {
-            let pins = self.applicant.pins.models.iter().map(|(name, pin)| match pin {
-                ModelPin::Probability(number) => format!("{name}: {number}"),
-                _ => format!("{name}: fails"),
-            });
-            lines.push(format!("models: {{ {} }}", pins.collect::<Vec<_>>().join(", ")));
+            lines.push(format!("models: {}", pins(&self.applicant.pins.models)));
         }
         if self.market != BASE {
             lines.push(format!("market: {}", self.market));
@@ -100,11 +95,11 @@ fn entries(given: &Given) -> &[(String, Given)] {
 
 /// On one line where it fits, else one line for each.
 fn block(key: &str, entries: &[(String, Given)]) -> Vec<String> {
-    let flat = format!("{key}: {}", flow(&Given::Map(entries.to_vec())));
+    let flat = format!("{key}: {}", flow_map(entries));
     if flat.chars().count() + 4 <= WIDTH {
         return vec![flat];
     }
-    let lines = entries.iter().map(|(name, value)| format!("  {}: {}", text(name), flow(value)));
+    let lines = entries.iter().map(|(name, value)| format!("  {}: {}", scalar(name), flow(value)));
     std::iter::once(format!("{key}:")).chain(lines).collect()
 }
 
@@ -114,12 +109,12 @@ fn expectation(verdict: &Verdict, cards: &[Name]) -> String {
         let needs: Vec<&str> = verdict.needs.iter().map(|asked| &*asked.name).collect();
         return format!("{{ needs: [{}] }}", needs.join(", "));
     }
-    let mut parts = vec![format!("outcome: {}", text(&verdict.outcome))];
-    let reasons: Vec<String> = verdict.reasons.iter().map(|reason| text(reason)).collect();
+    let mut parts = vec![format!("outcome: {}", scalar(&verdict.outcome))];
+    let reasons: Vec<String> = verdict.reasons.iter().map(|reason| scalar(reason)).collect();
     parts.push(format!("reasons: [{}]", reasons.join(", ")));
     if !verdict.output.is_empty() {
         let output = verdict.output.iter().map(|(name, value)| (name.to_string(), given(value)));
-        parts.push(format!("output: {}", flow(&Given::Map(output.collect()))));
+        parts.push(format!("output: {}", flow_map(&output.collect::<Vec<_>>())));
     }
     let points = verdict.scores.iter().filter(|(name, _)| cards.contains(name));
     let points: Vec<String> = points.map(|(name, score)| format!("{name}: {}", score.rounded)).collect();
@@ -127,7 +122,7 @@ fn expectation(verdict: &Verdict, cards: &[Name]) -> String {
         parts.push(format!("scores: {{ {} }}", points.join(", ")));
     }
     if !verdict.failures.is_empty() {
-        let mut steps: Vec<String> = verdict.failures.iter().map(|failure| text(&failure.step)).collect();
+        let mut steps: Vec<String> = verdict.failures.iter().map(|failure| scalar(&failure.step)).collect();
         steps.sort();
         steps.dedup();
         parts.push(format!("failed: [{}]", steps.join(", ")));
@@ -160,23 +155,49 @@ fn flow(given: &Given) -> String {
         Given::Null => "null".to_owned(),
         Given::Boolean(value) => value.to_string(),
         Given::Number(number) => number.clone(),
-        Given::Text(value) => text(value),
+        Given::Text(value) => scalar(value),
         Given::List(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
-        Given::Map(entries) if entries.is_empty() => "{}".to_owned(),
-        Given::Map(entries) => {
-            let mut line = "{ ".to_owned();
-            for (at, (name, value)) in entries.iter().enumerate() {
-                let comma = if at == 0 { "" } else { ", " };
-                // Writing to a string cannot fail.
-                let _ = write!(line, "{comma}{}: {}", text(name), flow(value));
-            }
-            line + " }"
-        }
+        Given::Map(entries) => flow_map(entries),
     }
 }
 
+pub(super) fn flow_map(entries: &[(String, Given)]) -> String {
+    if entries.is_empty() {
+        return "{}".to_owned();
+    }
+    let entries: Vec<String> =
+        entries.iter().map(|(name, value)| format!("{}: {}", scalar(name), flow(value))).collect();
+    format!("{{ {} }}", entries.join(", "))
+}
+
+/// What a case pins instead of asking models: `{ risk: 0.7, other: fails }`.
+pub(super) fn pins(models: &BTreeMap<Name, ModelPin>) -> String {
+    let all = models.iter().map(|(name, pin)| match pin {
+        ModelPin::Probability(probability) => format!("{}: {probability}", scalar(name)),
+        ModelPin::Answer(answer) => format!("{}: {}", scalar(name), pinned_answer(answer)),
+        ModelPin::Fails => format!("{}: fails", scalar(name)),
+    });
+    format!("{{ {} }}", all.collect::<Vec<_>>().join(", "))
+}
+
+/// `{ probability: 0.7, reasons: [R205] }`
+fn pinned_answer(answer: &GivenAnswer) -> String {
+    let mut parts = Vec::new();
+    parts.extend(answer.probability.map(|probability| format!("probability: {probability}")));
+    parts.extend(answer.score.map(|score| format!("score: {score}")));
+    if !answer.reasons.is_empty() {
+        let codes: Vec<String> = answer.reasons.iter().map(|code| scalar(code)).collect();
+        parts.push(format!("reasons: [{}]", codes.join(", ")));
+    }
+    if !answer.contributions.is_empty() {
+        let all = answer.contributions.iter().map(|(input, adds)| format!("{}: {adds}", scalar(input)));
+        parts.push(format!("contributions: {{ {} }}", all.collect::<Vec<_>>().join(", ")));
+    }
+    format!("{{ {} }}", parts.join(", "))
+}
+
 /// A text: plain where every YAML reader takes it as that text, else in double quotes.
-fn text(value: &str) -> String {
+pub(super) fn scalar(value: &str) -> String {
     let is_word = value.starts_with(|c: char| c.is_alphabetic() || c == '_')
         && value.chars().all(|c| c.is_alphanumeric() || "_-./@+= ".contains(c))
         && !value.ends_with(' ');
@@ -209,6 +230,25 @@ mod tests {
     use crate::documents::Source;
     use crate::documents::yaml::read;
     use crate::documents::yaml::shape::Shape;
+
+    #[test]
+    fn a_whole_answer_is_pinned_as_a_whole() {
+        let answer = GivenAnswer {
+            probability: Some(0.7),
+            reasons: vec!["R205".into()],
+            contributions: [("amount".into(), 0.4)].into(),
+            ..GivenAnswer::default()
+        };
+        let all = [
+            ("other".into(), ModelPin::Fails),
+            ("plain".into(), ModelPin::Probability(0.25)),
+            ("risk".into(), ModelPin::Answer(answer.into())),
+        ];
+        assert_eq!(
+            pins(&all.into()),
+            "{ other: fails, plain: 0.25, risk: { probability: 0.7, reasons: [R205], contributions: { amount: 0.4 } } }"
+        );
+    }
 
     #[test]
     fn what_is_written_is_read_as_the_same() {

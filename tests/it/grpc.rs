@@ -89,7 +89,8 @@ async fn a_decision_is_the_same_over_both_doors_and_its_record_too() {
         let expected: Vec<_> =
             rest["reasons"].as_array().unwrap().iter().map(|r| r["code"].clone()).collect();
         assert_eq!(codes, expected);
-        assert_eq!(grpc.scores["default_risk"], rest["scores"]["default_risk"].as_f64().unwrap());
+        let risk = rest["scores"]["default_risk"].as_f64().unwrap();
+        assert_eq!(grpc.scores["default_risk"].to_bits(), risk.to_bits());
         assert_eq!(grpc.output.clone().unwrap(), wire_struct(&rest["output"]));
         assert_eq!((grpc.state(), grpc.durable()), (v1::State::Decided, v1::Durable::Local));
         assert!(!grpc.trace.unwrap().values.is_empty());

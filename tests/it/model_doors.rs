@@ -137,11 +137,7 @@ async fn errors_are_tensorflow_servings_own_and_echo_no_value() {
     let service = home.serve().await;
     let api = &service.api;
     let row = rows(&model(1), 1).remove(0);
-    let with = |name: &str, value: Json| {
-        let mut row = row.clone();
-        row[name] = value;
-        json!({ "instances": [row] }).to_string()
-    };
+    let with = |name: &str, value: Json| instance(&row, name, value);
     let names = "amount,checking_status,credit_history,duration_months,employed_since,existing_credits,housing,\
                  instalment_rate_pct,other_parties,other_plans,property,purpose,residence_since,savings";
     let predict = format!("/v1/models/{MODEL}:predict");
@@ -201,9 +197,24 @@ async fn errors_are_tensorflow_servings_own_and_echo_no_value() {
         let answer = api.get(path).await;
         assert_eq!((answer.status, answer.word("error")), (404, says));
     }
-    let encoded = with("purpose", json!({ "b64": "Y2FyX25ldw==" }));
-    let answer = api.post_bytes(&predict, encoded.clone()).await;
-    let plain = api.post_bytes(&predict, with("purpose", json!("car_new"))).await;
+    service.stop().await;
+}
+
+/// A body with one row, in which one input is something else.
+fn instance(row: &Json, name: &str, value: Json) -> String {
+    let mut row = row.clone();
+    row[name] = value;
+    json!({ "instances": [row] }).to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_may_be_sent_in_base64() {
+    let service = Home::new().serve().await;
+    let row = rows(&model(1), 1).remove(0);
+    let predict = format!("/v1/models/{MODEL}:predict");
+    let encoded = instance(&row, "purpose", json!({ "b64": "Y2FyX25ldw==" }));
+    let answer = service.api.post_bytes(&predict, encoded.clone()).await;
+    let plain = service.api.post_bytes(&predict, instance(&row, "purpose", json!("car_new"))).await;
     assert_eq!((answer.status, &answer.text), (200, &plain.text), "{encoded}");
     service.stop().await;
 }

@@ -15,11 +15,10 @@ use jiff::Timestamp;
 use super::{markdown, text};
 use crate::bundle::{self, FlowRevision};
 use crate::cli::say::{Say, Trouble};
-use crate::cli::{Format, audit, check, declared};
+use crate::cli::{Format, check, declared};
 use crate::config::Settings;
 use crate::documents::rows::write::{Cell, ParquetWriter, WriteError, csv_lines};
 use crate::documents::rows::{Rows, RowsFormat};
-use crate::engine::{RevisionError, flows_of, revision_called};
 use crate::trial::batch::{
     self, Asked, BatchError, ColumnsError, Form, Kept, Market, Named, Part, Rendered, Side, Summary,
 };
@@ -265,17 +264,7 @@ fn other(with: &str, flow: &str, settings: &Settings) -> Result<Side, Trouble> {
 }
 
 async fn stored(name: &str, flow: &str, settings: &Settings) -> Result<Arc<FlowRevision>, Trouble> {
-    let audit = audit::open(settings).await?;
-    let wrong = |error: RevisionError| match error {
-        RevisionError::Unknown => Trouble::new(format!("there is no revision `{name}`"))
-            .help("`--data` or `--database-url` says where it was recorded"),
-        RevisionError::Ambiguous(count) => {
-            Trouble::new(format!("{count} revisions begin with `{name}`")).help("write more of it")
-        }
-        error => Trouble::because(&format!("the revision `{name}` cannot be compared"), &error),
-    };
-    let revision = revision_called(&audit, name).await.map_err(wrong)?;
-    let flows = flows_of(&audit, &revision, Some(flow)).await.map_err(wrong)?;
+    let flows = declared::stored(name, Some(flow), settings).await?;
     let found = flows.get(flow).cloned();
     found.ok_or_else(|| Trouble::new(format!("the revision `{name}` has no flow `{flow}`")))
 }

@@ -45,10 +45,7 @@ impl Answered {
     /// A question that nobody may answer here.
     #[must_use]
     pub fn unknown(asked: ModelAsked) -> Self {
-        let detail = Arc::from("no answer to this question is known");
-        let failure = RemoteFailure { code: RemoteFault::NotGathered, detail };
-        let answer =
-            RemoteAnswer { result: Err(failure), endpoint: None, version: None, attempts: 0, latency_us: 0 };
+        let answer = RemoteAnswer::none(RemoteFault::NotGathered, "no answer to this question is known");
         Self { asked, answer }
     }
 }
@@ -64,6 +61,15 @@ pub struct RemoteAnswer {
     pub version: Option<Arc<str>>,
     pub attempts: u32,
     pub latency_us: u64,
+}
+
+impl RemoteAnswer {
+    /// No answer, and nobody was asked.
+    #[must_use]
+    pub fn none(code: RemoteFault, detail: &str) -> Self {
+        let result = Err(RemoteFailure { code, detail: Arc::from(detail) });
+        Self { result, endpoint: None, version: None, attempts: 0, latency_us: 0 }
+    }
 }
 
 /// Why there is no answer.

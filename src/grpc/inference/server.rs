@@ -2,7 +2,7 @@
 //! purpose: tensors.
 
 use crate::learn::library::VersionPolicy;
-use crate::predict::{Datatype, Servable, ServedModel, State, Statistics, Table, TensorSpec};
+use crate::predict::{Datatype, IndexLine, Servable, ServedModel, Statistics, Table, TensorSpec};
 use crate::wire::inference as wire;
 use crate::wire::inference::model_metadata_response::TensorMetadata;
 use crate::wire::inference::model_version_policy::{All, Latest, PolicyChoice, Specific};
@@ -105,36 +105,11 @@ pub fn statistics(servable: &Servable) -> wire::ModelStatistics {
 
 /// Every version that is told of; a model without any has a line of its own.
 pub fn index(table: &Table, only_ready: bool) -> Vec<ModelIndex> {
-    let mut lines = Vec::new();
-    for (name, model) in table.models() {
-        if model.versions.is_empty() && !only_ready {
-            lines.push(ModelIndex {
-                name: name.to_string(),
-                state: "UNAVAILABLE".to_owned(),
-                reason: "it has no version".to_owned(),
-                ..Default::default()
-            });
-        }
-        for (number, version) in &model.versions {
-            let state = match version.status.state {
-                State::Available => "READY",
-                State::Start | State::Loading => "LOADING",
-                State::Unloading => "UNLOADING",
-                State::End => "UNAVAILABLE",
-            };
-            let reason = match &*version.status.message {
-                "" if version.status.state == State::End => "unloaded",
-                message => message,
-            };
-            if !only_ready || version.servable.is_some() {
-                lines.push(ModelIndex {
-                    name: name.to_string(),
-                    version: number.to_string(),
-                    state: state.to_owned(),
-                    reason: reason.to_owned(),
-                });
-            }
-        }
-    }
-    lines
+    let line = |line: IndexLine<'_>| ModelIndex {
+        name: line.name.to_owned(),
+        version: line.version.map(|version| version.to_string()).unwrap_or_default(),
+        state: line.state.to_owned(),
+        reason: line.reason.to_owned(),
+    };
+    table.index(only_ready).into_iter().map(line).collect()
 }

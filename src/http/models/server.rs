@@ -4,7 +4,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::learn::library::VersionPolicy;
-use crate::predict::{Datatype, Servable, ServedModel, State, Statistics, Table, TensorSpec};
+use crate::predict::{Datatype, IndexLine, Servable, ServedModel, Statistics, Table, TensorSpec};
 
 pub(super) fn server() -> Json {
     json!({
@@ -92,27 +92,11 @@ pub(super) fn statistics<'a>(servables: impl Iterator<Item = &'a Servable>) -> J
 
 /// Every version that is told of; a model without any has a line of its own.
 pub(super) fn index(table: &Table, only_ready: bool) -> Json {
-    let mut lines = Vec::new();
-    for (name, model) in table.models() {
-        if model.versions.is_empty() && !only_ready {
-            lines.push(json!({ "name": &**name, "state": "UNAVAILABLE", "reason": "it has no version" }));
-        }
-        for (number, version) in &model.versions {
-            let state = match version.status.state {
-                State::Available => "READY",
-                State::Start | State::Loading => "LOADING",
-                State::Unloading => "UNLOADING",
-                State::End => "UNAVAILABLE",
-            };
-            let reason = match &*version.status.message {
-                "" if version.status.state == State::End => "unloaded",
-                message => message,
-            };
-            if !only_ready || version.servable.is_some() {
-                let version = number.to_string();
-                lines.push(json!({ "name": &**name, "version": version, "state": state, "reason": reason }));
-            }
-        }
-    }
-    Json::Array(lines)
+    let line = |line: IndexLine<'_>| match line.version {
+        None => json!({ "name": line.name, "state": line.state, "reason": line.reason }),
+        Some(version) => json!({
+            "name": line.name, "version": version.to_string(), "state": line.state, "reason": line.reason,
+        }),
+    };
+    Json::Array(table.index(only_ready).into_iter().map(line).collect())
 }

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 
 use super::{Card, charts};
 use crate::documents::html::whole;
-use crate::learn::metrics::Metrics;
+use crate::learn::metrics;
 
 pub(in crate::learn) fn page(card: &Card) -> String {
     let body = html! {
@@ -29,21 +29,13 @@ fn percent(share: f64) -> String {
 }
 
 fn quality(card: &Card) -> Markup {
-    type Measure = (&'static str, fn(&Metrics) -> f64);
-    let measures: [Measure; 5] = [
-        ("AUC", |m| m.auc),
-        ("Gini", |m| m.gini),
-        ("KS", |m| m.ks),
-        ("log loss", |m| m.log_loss),
-        ("Brier", |m| m.brier),
-    ];
     html! {
         h2 { "How good it is" }
         table {
             tr { th {} th.n { "held out" } th.n { "fitted on" } }
             tr { td { "rows" } td.n { (card.held_out.rows) } td.n { (card.training.rows) } }
             tr { td { "bad" } td.n { (card.held_out.bad) } td.n { (card.training.bad) } }
-            @for (name, measure) in measures {
+            @for (name, measure) in metrics::SHOWN {
                 tr { td { (name) } td.n { (number(measure(&card.held_out))) } td.n { (number(measure(&card.training))) } }
             }
         }

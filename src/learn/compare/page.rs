@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use super::{Cell, Comparison, Side};
 use crate::documents::html::chart::{Axis, Chart, Mark, Part, Point, Row, Size, Tone, Unit, rows};
 use crate::documents::html::whole;
-use crate::learn::metrics::{CalibrationBin, Metrics};
+use crate::learn::metrics::{self, CalibrationBin};
 
 /// The page, for people; `data` is how they name the rows.
 #[must_use]
@@ -73,14 +73,6 @@ fn swapped(comparison: &Comparison) -> f64 {
 }
 
 fn quality(first: &Side, second: &Side) -> Markup {
-    type Measure = (&'static str, fn(&Metrics) -> f64);
-    let measures: [Measure; 5] = [
-        ("AUC", |m| m.auc),
-        ("Gini", |m| m.gini),
-        ("KS", |m| m.ks),
-        ("log loss", |m| m.log_loss),
-        ("Brier", |m| m.brier),
-    ];
     html! {
         h2 { "How good each is" }
         table {
@@ -89,7 +81,7 @@ fn quality(first: &Side, second: &Side) -> Markup {
             tr { td { "mean probability" } td.n { (number(first.mean_probability)) }
                 td.n { (number(second.mean_probability)) } }
             @if let (Some(one), Some(other)) = (&first.metrics, &second.metrics) {
-                @for (name, measure) in measures {
+                @for (name, measure) in metrics::SHOWN {
                     tr { td { (name) } td.n { (number(measure(one))) } td.n { (number(measure(other))) } }
                 }
             }

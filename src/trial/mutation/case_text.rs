@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use crate::bundle::BASE;
 use crate::bundle::cases::{Expectation, ExpectedScore, Prepared};
 use crate::domain::facts::Given;
-use crate::domain::flow::{Flow, GivenAnswer, ModelPin};
-use crate::domain::script::is_name;
+use crate::domain::flow::{Flow, ModelPin};
 use crate::domain::value::{Name, Value};
 use crate::domain::verdict::{Score, Verdict};
+use crate::trial::written::{flow_map, given, pins, scalar};
 
 /// What is written at the head of a new file.
 const HEAD: &str = "\
@@ -19,9 +19,6 @@ const HEAD: &str = "\
 # answers are those that the flow gave; change what should be otherwise, and keep what is right.
 cases:
 ";
-
-/// Words that YAML reads as something else than themselves.
-const YAML_WORDS: &[&str] = &["true", "false", "null", "yes", "no", "on", "off", "y", "n"];
 
 /// A case that tells a flow from a mutant of it.
 #[derive(Debug, Clone)]
@@ -129,24 +126,6 @@ pub(super) fn expectation(original: &Verdict, mutant: &Verdict) -> Expectation {
     }
 }
 
-/// A value as facts and cases write it.
-fn given(value: &Value) -> Given {
-    match value {
-        Value::Missing | Value::Step(_) => Given::Null,
-        Value::Boolean(truth) => Given::Boolean(*truth),
-        Value::Integer(number) => Given::Number(number.to_string()),
-        Value::Decimal(number) => Given::Number(number.to_string()),
-        Value::Number(number) => Given::Number(number.to_string()),
-        Value::Text(text) => Given::Text(text.to_string()),
-        Value::Date(date) => Given::Text(date.to_string()),
-        Value::Time(time) => Given::Text(time.to_string()),
-        Value::List(items) => Given::List(items.iter().map(given).collect()),
-        Value::Map(entries) => {
-            Given::Map(entries.iter().map(|(name, value)| (name.to_string(), given(value))).collect())
-        }
-    }
-}
-
 /// How the facts are written: on a named set, or from nothing.
 pub(super) struct Written<'f> {
     pub name: &'f str,
@@ -168,7 +147,7 @@ pub(super) fn text(case: &Written<'_>, expect: &Expectation) -> String {
         line("like", scalar(like));
     }
     if !case.given.is_empty() {
-        line("given", map(&case.given));
+        line("given", flow_map(&case.given));
     }
     if !case.without.is_empty() {
         let names: Vec<String> = case.without.iter().map(|name| scalar(name)).collect();
@@ -176,12 +155,7 @@ pub(super) fn text(case: &Written<'_>, expect: &Expectation) -> String {
     }
     line("at", case.at.to_string());
     if !case.models.is_empty() {
-        let pin = |(name, pin): (&Name, &ModelPin)| match pin {
-            ModelPin::Probability(probability) => format!("{}: {probability}", scalar(name)),
-            ModelPin::Answer(answer) => format!("{}: {}", scalar(name), pinned(answer)),
-            ModelPin::Fails => format!("{}: fails", scalar(name)),
-        };
-        line("models", format!("{{ {} }}", case.models.iter().map(pin).collect::<Vec<_>>().join(", ")));
+        line("models", pins(case.models));
     }
     if case.market != BASE {
         line("market", scalar(case.market));
@@ -210,7 +184,7 @@ fn parts_of(expect: &Expectation) -> Vec<(&'static str, String)> {
         parts.push(("reasons", codes(reasons)));
     }
     if !expect.output.is_empty() {
-        parts.push(("output", map(&expect.output)));
+        parts.push(("output", flow_map(&expect.output)));
     }
     if !expect.scores.is_empty() {
         let score = |(name, score): &(String, ExpectedScore)| format!("{}: {}", scalar(name), score.is);
@@ -221,49 +195,4 @@ fn parts_of(expect: &Expectation) -> Vec<(&'static str, String)> {
         parts.push(("degraded", degraded.to_string()));
     }
     parts
-}
-
-fn map(entries: &[(String, Given)]) -> String {
-    if entries.is_empty() {
-        return "{}".to_owned();
-    }
-    let entry = |(name, value): &(String, Given)| format!("{}: {}", scalar(name), flow_style(value));
-    format!("{{ {} }}", entries.iter().map(entry).collect::<Vec<_>>().join(", "))
-}
-
-fn flow_style(value: &Given) -> String {
-    match value {
-        Given::Null => "null".to_owned(),
-        Given::Boolean(truth) => truth.to_string(),
-        Given::Number(text) => text.clone(),
-        Given::Text(text) => scalar(text),
-        Given::List(items) => {
-            format!("[{}]", items.iter().map(flow_style).collect::<Vec<_>>().join(", "))
-        }
-        Given::Map(entries) => map(entries),
-    }
-}
-
-/// A text, in quotes wherever YAML could read something else.
-fn scalar(text: &str) -> String {
-    if is_name(text) && !YAML_WORDS.contains(&text.to_ascii_lowercase().as_str()) {
-        return text.to_owned();
-    }
-    serde_json::to_string(text).unwrap_or_else(|_| format!("{text:?}"))
-}
-
-/// `{ probability: 0.7, reasons: [R205] }`, as a case pins a model's answer.
-fn pinned(answer: &GivenAnswer) -> String {
-    let mut parts = Vec::new();
-    parts.extend(answer.probability.map(|probability| format!("probability: {probability}")));
-    parts.extend(answer.score.map(|score| format!("score: {score}")));
-    if !answer.reasons.is_empty() {
-        let codes: Vec<String> = answer.reasons.iter().map(|code| scalar(code)).collect();
-        parts.push(format!("reasons: [{}]", codes.join(", ")));
-    }
-    if !answer.contributions.is_empty() {
-        let all = answer.contributions.iter().map(|(input, adds)| format!("{}: {adds}", scalar(input)));
-        parts.push(format!("contributions: {{ {} }}", all.collect::<Vec<_>>().join(", ")));
-    }
-    format!("{{ {} }}", parts.join(", "))
 }

@@ -156,13 +156,15 @@ pub(super) fn frontier(score: &ScoreSummary, approved: Option<(f64, Option<f64>)
     chart.draw()
 }
 
+/// The outcomes, mildest first, in the colours that all charts give them.
+pub(super) fn tones(summary: &Summary) -> Vec<(&str, Tone)> {
+    let outcomes = &summary.outcomes;
+    let tone = |rank| Tone::of_rank(rank, outcomes.len());
+    outcomes.iter().enumerate().map(|(rank, of)| (&*of.outcome, tone(rank))).collect()
+}
+
 pub(super) fn markets(summary: &Summary) -> Markup {
-    let tones: Vec<(&str, Tone)> = summary
-        .outcomes
-        .iter()
-        .enumerate()
-        .map(|(rank, of)| (&*of.outcome, Tone::of_rank(rank, summary.outcomes.len())))
-        .collect();
+    let tones = tones(summary);
     let row = |market: &crate::trial::batch::MarketSummary| Row {
         label: market.market.clone(),
         parts: market

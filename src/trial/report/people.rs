@@ -23,12 +23,7 @@ fn one(attribute: &Attribute, summary: &Summary) -> Markup {
     if attribute.groups.is_empty() {
         return html! { h3 { (attribute.column) } p { "It has too many values to be groups." } };
     }
-    let tones: Vec<(&str, Tone)> = summary
-        .outcomes
-        .iter()
-        .enumerate()
-        .map(|(rank, of)| (&*of.outcome, Tone::of_rank(rank, summary.outcomes.len())))
-        .collect();
+    let tones = super::charts::tones(summary);
     let row = |group: &Group| Row {
         label: group.group.clone(),
         parts: tones.iter().map(|(name, tone)| part(group, name, *tone)).collect(),
