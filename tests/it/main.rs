@@ -12,9 +12,11 @@
 mod access;
 mod app;
 mod batch;
+mod batches;
 mod cases;
 mod central;
 mod checking;
+mod ci;
 mod commands;
 mod crashes;
 mod decisions;
