@@ -33,6 +33,8 @@ const AT_A_TIME: usize = 64;
 const WAITING: usize = 16;
 /// How long the next bytes of a body may take.
 const LINE_TIME: Duration = Duration::from_secs(30);
+/// How long an answer may wait to be read.
+const READ_TIME: Duration = Duration::from_secs(120);
 /// How often a body that waits for more looks whether the service stops.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -92,8 +94,13 @@ pub(super) async fn decide_all(asked: Asked) -> Result<HttpResponse, Problem> {
     let (give, take) = mpsc::channel(WAITING);
     actix_web::rt::spawn(answer_all(desk, lines, give));
     let answers = stream::unfold(take, |mut take| async {
-        let answer: Option<Bytes> = take.recv().await;
-        Some((Ok::<_, actix_web::Error>(answer?), take))
+        let answer = match take.recv().await {
+            Some(Word::Answer(answer)) => Ok(answer),
+            Some(Word::End) => return None,
+            // Not an end: whoever reads must not take what there is for the whole.
+            None => Err(BrokenOff),
+        };
+        Some((answer, take))
     });
     Ok(HttpResponse::Ok()
         .content_type("application/x-ndjson")
@@ -101,9 +108,23 @@ pub(super) async fn decide_all(asked: Asked) -> Result<HttpResponse, Problem> {
         .streaming(answers))
 }
 
+/// What goes to whoever sends the answers.
+enum Word {
+    Answer(Bytes),
+    /// That was all.
+    End,
+}
+
+/// More answers were due.
+#[derive(Debug, thiserror::Error)]
+#[error("the answers break off")]
+struct BrokenOff;
+
+impl actix_web::ResponseError for BrokenOff {}
+
 /// Takes lines while there is room, and gives their answers in order. Ends when nobody takes them any more; what was
 /// begun is still decided and recorded.
-async fn answer_all(desk: Rc<Desk>, mut lines: Lines, give: Sender<Bytes>) {
+async fn answer_all(desk: Rc<Desk>, mut lines: Lines, give: Sender<Word>) {
     let mut begun: VecDeque<(u64, JoinHandle<Bytes>)> = VecDeque::with_capacity(AT_A_TIME);
     let mut is_open = true;
     while is_open || !begun.is_empty() {
@@ -111,7 +132,8 @@ async fn answer_all(desk: Rc<Desk>, mut lines: Lines, give: Sender<Bytes>) {
             biased;
             Some(answer) = first(&mut begun) => {
                 begun.pop_front();
-                if give.send(answer).await.is_err() {
+                let given = give.send_timeout(Word::Answer(answer), READ_TIME).await;
+                if given.is_err() {
                     return;
                 }
             }
@@ -128,6 +150,7 @@ async fn answer_all(desk: Rc<Desk>, mut lines: Lines, give: Sender<Bytes>) {
             () = give.closed() => return,
         }
     }
+    let _nobody_reads = give.send(Word::End).await;
 }
 
 /// The answer that is due next; nothing when none is.

@@ -43,3 +43,4 @@ mod sample_flows;
 mod samples;
 mod shipping;
 mod store;
+mod testing;
