@@ -9,6 +9,7 @@ command -v /usr/bin/time >/dev/null || { echo "GNU time is missing: apt-get inst
 [ -n "${SKIP_BUILD:-}" ] || cargo build --release --locked --quiet
 binary=${CARGO_TARGET_DIR:-target}/release/tollgate
 work=${WORK:-$(mktemp -d)}
+rm -rf "$work/models"
 [ -n "${WORK:-}" ] || trap 'rm -rf "$work"' EXIT
 write() { # rows, name
   [ -d "$work/$2" ] && return
@@ -39,5 +40,8 @@ for out in ndjson csv parquet; do
   measure "csv, --out $out, a tenth of the rows" "$work/tenth/rows.csv" --threads 2 --out "$work/out.$out"
   rm "$work/out.$out"
 done
+cp -r models "$work/models"
+sed -i 's/champion: 3/champion: 2/' "$work/models/german_credit/model.yaml"
+measure "csv, the forest of 100 trees as the champion" "$work/all/rows.csv" --threads 2 --models "$work/models"
 measure "csv, --groups, --report" "$work/all/rows.csv" --threads 2 --groups foreign_worker --report "$work/report.html"
 measure "csv, --compare" "$work/all/rows.csv" --threads 2 --compare .
