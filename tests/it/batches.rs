@@ -186,13 +186,14 @@ async fn what_is_wrong_with_the_whole_is_said_before_any_line_is_read() {
 }
 
 /// Lines as they are asked for, and how many were.
-fn endless(most: usize) -> (reqwest::Body, Arc<AtomicUsize>) {
+fn endless(most: usize, is_dry: bool) -> (reqwest::Body, Arc<AtomicUsize>) {
     let taken = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&taken);
     let note = "x".repeat(400);
     let all = stream::iter(0..most).map(move |n| {
         count.store(n + 1, Ordering::Relaxed);
-        let line = json!({"flow": "gate", "facts": {"amount": n % 1000, "note": note}});
+        let facts = json!({"amount": n % 1000, "note": note});
+        let line = json!({"flow": "gate", "facts": facts, "dry_run": is_dry, "reference": "r".repeat(250)});
         Ok::<_, std::io::Error>(format!("{line}\n"))
     });
     (reqwest::Body::wrap_stream(all), taken)
@@ -216,9 +217,9 @@ async fn who_does_not_read_is_not_read_from_and_gets_everything_once_it_reads() 
     let home = small_home();
     let service = home.serve().await;
     let most = 60_000;
-    let (body, taken) = endless(most);
+    let (body, taken) = endless(most, true);
     let request = service.api.request("POST", PATH).header("content-type", "application/x-ndjson").body(body);
-    let response = request.send().await.unwrap();
+    let response = request.timeout(Duration::from_secs(300)).send().await.unwrap();
     assert_eq!(response.status(), 200);
     // The answers fill the connection; then no more lines are taken.
     let stuck = settled(|| taken.load(Ordering::Relaxed)).await;
@@ -331,7 +332,7 @@ async fn a_hundred_thousand_lines_take_the_memory_of_a_thousand() {
     let home = small_home();
     let process = home.spawn(&["--durable", "memory"]);
     let decide = async |count: usize| {
-        let (body, _) = endless(count);
+        let (body, _) = endless(count, false);
         let request = process.api.request("POST", PATH).header("content-type", "application/x-ndjson");
         let response = request.timeout(Duration::from_secs(300)).body(body).send().await.unwrap();
         let mut bytes = response.bytes_stream();
