@@ -135,7 +135,7 @@ impl Application {
         let (listener, address) = bind(settings.http)?;
         let grpc_listener = settings.grpc.map(bind).transpose()?;
         let doors = Arc::new(Doors::new(settings.http_settings(), metrics.render()));
-        let reach = if address.ip().is_loopback() { Reach::Loopback } else { Reach::Beyond };
+        let reach = if beyond.is_none() { Reach::Loopback } else { Reach::Beyond };
         doors.admit_keys(Guard { ring: ring.clone(), reach, model_doors: settings.model_doors });
         let failed = |address| move |source| StartError::Bind { address, source };
         let server = http::serve(listener, Arc::clone(&doors)).map_err(failed(address))?;
@@ -157,7 +157,12 @@ impl Application {
                 return Err(error);
             }
         };
-        if is_unguarded {
+        if is_unguarded && reach == Reach::Beyond {
+            tracing::warn!(
+                "there is no API key: whoever can reach this service may ask its models, and nobody may load or \
+                 unload them; `tollgate keys create` makes a key"
+            );
+        } else if is_unguarded {
             tracing::warn!(
                 "there is no API key: whoever can reach {address} on this machine may do everything, as `local`; \
                  `tollgate keys create` closes it"

@@ -18,6 +18,7 @@ mod checking;
 mod commands;
 mod crashes;
 mod decisions;
+mod deploying;
 mod explaining;
 mod grpc;
 mod grpc_flows;

@@ -184,7 +184,10 @@ impl Machine<'_> {
             }
             // `check` has warned of it; an older version that is promoted again must not stop the flow.
             ("reasons", AnswerSource::Row(_)) if !used.model.has_reasons() => Ok(texts([].iter())),
-            ("reasons" | "contributions", AnswerSource::Row(_)) => {
+            // Of another server's model only the answer comes over the wire.
+            ("reasons", AnswerSource::Elsewhere) => Ok(texts([].iter())),
+            ("reasons", AnswerSource::Row(_))
+            | ("contributions", AnswerSource::Row(_) | AnswerSource::Elsewhere) => {
                 let explanation =
                     self.explained(at).map_err(|(code, detail)| Fault::new(code, detail, span))?;
                 Ok(match &**name {
