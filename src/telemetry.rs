@@ -72,6 +72,7 @@ pub const METRICS: &[Metric] = &[
     histogram("tollgate_evaluation_seconds", "Time of one evaluation, without recording it, by flow."),
     counter("tollgate_http_requests_total", "Requests answered, by route and status."),
     histogram("tollgate_http_request_seconds", "Time from a request's head to its answer, by route."),
+    counter("tollgate_batch_lines_total", "Lines of `POST /v1/decisions/batch`, by result."),
     counter("tollgate_grpc_requests_total", "gRPC calls answered, by method and status."),
     histogram("tollgate_grpc_request_seconds", "Time from a call's head to its answer's, by method."),
     counter(

@@ -93,6 +93,14 @@ impl Asked {
         self.bytes(limit).await
     }
 
+    /// Whether the body comes as lines of JSON.
+    ///
+    /// # Errors
+    /// `unsupported_media_type`.
+    pub(super) fn check_lines(&self) -> Result<(), Problem> {
+        check_media_type(self.http.headers(), Media::Lines)
+    }
+
     async fn bytes(&mut self, limit: usize) -> Result<Bytes, Problem> {
         self.bytes_within(limit, BODY_TIME).await
     }
@@ -135,6 +143,8 @@ impl Asked {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Media {
     Json,
+    /// One JSON value a line.
+    Lines,
     Tar,
 }
 
@@ -159,6 +169,16 @@ fn check_media_type(headers: &HeaderMap, media: Media) -> Result<(), Problem> {
                 || charset.trim_start_matches("charset=").trim_matches('"') == "utf-8";
             (json && unicode, "send the body as `Content-Type: application/json`, in UTF-8")
         }
+        Media::Lines => (
+            matches!(
+                essence.as_str(),
+                "application/x-ndjson"
+                    | "application/ndjson"
+                    | "application/jsonl"
+                    | "application/x-jsonlines"
+            ),
+            "send one JSON object a line, as `Content-Type: application/x-ndjson`",
+        ),
         Media::Tar => (
             matches!(essence.as_str(), "application/x-tar" | "application/tar"),
             "send the tar as `Content-Type: application/x-tar`",

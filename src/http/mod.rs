@@ -5,6 +5,7 @@
 pub mod access;
 mod asked;
 pub mod asking;
+mod batch;
 mod checking;
 mod continuing;
 mod decide_body;

@@ -14,8 +14,8 @@ use super::asked::Asked;
 use super::dispatch::dispatch;
 use super::problem::{Code, Problem};
 use super::{
-    Doors, Serving, checking, continuing, decisions, flow_openapi, flows, meanings, models, operations,
-    query, records,
+    Doors, Serving, batch, checking, continuing, decisions, flow_openapi, flows, meanings, models,
+    operations, query, records,
 };
 use crate::store::Role;
 
@@ -138,6 +138,16 @@ pub static ROUTES: &[Route] = &[
         family: Family::Decisions,
         about: "",
         run: |asked| Box::pin(decisions::decide(asked)),
+    },
+    Route {
+        method: Method::POST,
+        path: "/v1/decisions/batch",
+        permission: ASKERS,
+        query: &[],
+        refusals: Refusals::Recorded,
+        family: Family::Decisions,
+        about: "",
+        run: |asked| Box::pin(batch::decide_all(asked)),
     },
     Route {
         method: Method::POST,

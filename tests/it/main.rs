@@ -12,9 +12,11 @@
 mod access;
 mod app;
 mod batch;
+mod batches;
 mod cases;
 mod central;
 mod checking;
+mod ci;
 mod commands;
 mod crashes;
 mod decisions;
@@ -43,3 +45,4 @@ mod sample_flows;
 mod samples;
 mod shipping;
 mod store;
+mod testing;
