@@ -41,6 +41,7 @@ use crate::domain::flow::remote::Answered;
 use crate::domain::nearest::nearest;
 use crate::domain::value::Name;
 use crate::domain::verdict::Verdict;
+use crate::drift::Drift;
 use crate::engine::meters::Meters;
 use crate::engine::passes::{Guard, run};
 use crate::gather::Remotes;
@@ -66,6 +67,8 @@ pub struct Engine {
     rebuilt: Cache<Arc<str>, Arc<FlowRevision>>,
     /// `None`: models on other servers have failed, all of them.
     remotes: Option<Arc<Remotes>>,
+    /// `None`: what models are asked is not counted.
+    drift: Option<Arc<Drift>>,
 }
 
 /// What one evaluation gave, before it is recorded.
@@ -90,6 +93,7 @@ impl Engine {
             meters: Meters::default(),
             rebuilt: Cache::new(REBUILT_FLOWS),
             remotes: None,
+            drift: None,
         }
     }
 
@@ -97,6 +101,13 @@ impl Engine {
     #[must_use]
     pub fn asking(mut self, remotes: Arc<Remotes>) -> Self {
         self.remotes = Some(remotes);
+        self
+    }
+
+    /// One that counts what models are asked in decisions that are recorded.
+    #[must_use]
+    pub fn watching(mut self, drift: Arc<Drift>) -> Self {
+        self.drift = Some(drift);
         self
     }
 
@@ -177,6 +188,9 @@ impl Engine {
             None => self.audit.append(self.audit.record(&provenance, given, &facts, &verdict)).await?,
         };
         self.meters.count(&decision);
+        if let Some(drift) = self.drift.as_ref().filter(|_| verdict.needs.is_empty()) {
+            drift.decided(&verdict.answered, decision.decided_at);
+        }
         decision.durable = Some(recorded.durable);
         decision.origin = Origin::Decided;
         Ok(decision)
