@@ -12,7 +12,9 @@ use crate::domain::value::{Kind, Name, Value};
 /// Most bins of one input, so that one with thousands of categories fills neither memory nor metrics: the rarest ones
 /// share a bin.
 const MOST_BINS: usize = 64;
-/// Digits with which edges are named, where that tells them apart.
+/// Characters up to which an edge is named as it is; a longer one is rounded, as far as that tells edges apart.
+const SHORT: usize = 8;
+/// Digits behind the first one that it has then, at least.
 const FEW_DIGITS: usize = 3;
 
 pub const MISSING: &str = "(missing)";
@@ -251,7 +253,8 @@ impl Bin {
 fn labels(edges: &[f64]) -> Vec<String> {
     let short = |digits: usize| -> Vec<String> {
         let round = |edge: &f64| format!("{edge:.digits$e}").parse::<f64>().unwrap_or(*edge).to_string();
-        edges.iter().map(round).collect()
+        let name = |edge: &f64| Some(edge.to_string()).filter(|name| name.len() <= SHORT);
+        edges.iter().map(|edge| name(edge).unwrap_or_else(|| round(edge))).collect()
     };
     let is_apart =
         |names: &[String]| names.windows(2).all(|pair| matches!(pair, [one, other] if one != other));

@@ -44,7 +44,7 @@ use crate::domain::verdict::Verdict;
 use crate::drift::Drift;
 use crate::engine::meters::Meters;
 use crate::engine::passes::{Guard, run};
-use crate::gather::Remotes;
+use crate::gather::{Remotes, TraceContext};
 use crate::release::Release;
 
 /// This build, as records name it.
@@ -335,7 +335,9 @@ async fn evaluate_first(
     let question = Question::first(bundle, revision, request, now);
     let own = Duration::from_millis(revision.flow.deadline_ms);
     let deadline = started + request.deadline.map_or(own, |asked| asked.min(own));
-    Ok(evaluate(&question, facts, remotes.map(|remotes| Elsewhere { remotes, before: &[], deadline })).await)
+    let trace = request.trace_context.as_ref();
+    Ok(evaluate(&question, facts, remotes.map(|remotes| Elsewhere { remotes, before: &[], deadline, trace }))
+        .await)
 }
 
 /// Where models on other servers are asked, and until when.
@@ -344,6 +346,8 @@ struct Elsewhere<'e> {
     /// What they answered when the decision stopped on its way: it stays so.
     before: &'e [RecordedAnswer],
     deadline: Instant,
+    /// The caller's, if it sent one.
+    trace: Option<&'e TraceContext>,
 }
 
 /// What is decided, on which revision, as of when.
@@ -383,9 +387,9 @@ async fn evaluate(question: &Question<'_>, facts: Facts, elsewhere: Option<Elsew
     let decided_at = question.stamp.1;
     let started = Instant::now();
     let (verdict, gathered) = match elsewhere.filter(|_| flow.asks_elsewhere()) {
-        Some(Elsewhere { remotes, before, deadline }) => {
+        Some(Elsewhere { remotes, before, deadline, trace }) => {
             let case = gathering::Case { flow, facts: &facts, decided_at };
-            gathering::gathered(case, Guard::of(question.trace), remotes, before, deadline).await
+            gathering::gathered(case, Guard::of(question.trace), remotes, before, (deadline, trace)).await
         }
         None => (run(flow, &facts, decided_at, Guard::of(question.trace)), Vec::new()),
     };

@@ -90,12 +90,17 @@ fn threads_that_count_while_hours_turn_lose_nothing() {
     let layout = layout();
     let start = at("01T00:00:00");
     let windows = Windows::new(&layout, start);
-    let (windows, layout) = (&windows, &layout);
+    // All begin each hour together, and whoever is first switches it.
+    let together = std::sync::Barrier::new(4);
+    let (windows, layout, together) = (&windows, &layout, &together);
     std::thread::scope(|threads| {
         for _ in 0..4 {
             threads.spawn(move || {
                 for step in 0..20_000 {
-                    let now = start + jiff::SignedDuration::from_mins(step / 8);
+                    if step % 40 == 0 {
+                        together.wait();
+                    }
+                    let now = start + jiff::SignedDuration::from_hours(step / 40);
                     windows.hour(layout, now).tally.row(layout, &[Value::Missing], 0.5);
                 }
             });
