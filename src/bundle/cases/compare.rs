@@ -204,6 +204,7 @@ mod tests {
             degraded: true,
             models: Vec::new(),
             trace: Vec::new(),
+            answered: Vec::new(),
             ticks: 1,
             stopped_at: None,
         }

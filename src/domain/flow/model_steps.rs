@@ -12,7 +12,7 @@ use crate::domain::expression::predicate::Source;
 use crate::domain::model::{ExplainWhen, InputNote, MOST_REASONS};
 use crate::domain::place::Span;
 use crate::domain::value::{Name, Value};
-use crate::domain::verdict::{Explanation, Failure, Score, Step};
+use crate::domain::verdict::{Explanation, Failure, ModelAnswered, Score, Step};
 
 /// What a model answered.
 #[derive(Debug, Clone)]
@@ -233,6 +233,18 @@ impl Machine<'_> {
             *shown = Some(Arc::clone(&explanation));
         }
         Ok(explanation)
+    }
+
+    /// The rows that models on this machine were asked, with their answers; they are asked nothing more.
+    pub(super) fn models_answered(&mut self) -> Vec<ModelAnswered> {
+        let asked = std::mem::take(&mut self.models);
+        let answered = asked.into_iter().zip(&self.flow.models).filter_map(|(result, used)| match result? {
+            ModelResult { score: Some(score), source: AnswerSource::Row(row), .. } => {
+                Some(ModelAnswered { model: Arc::clone(&used.model), row, answer: score.raw })
+            }
+            _ => None,
+        });
+        answered.collect()
     }
 
     /// Explains what the script did not ask to be explained, where the model's recipe or the caller wants it.
