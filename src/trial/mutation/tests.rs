@@ -47,7 +47,7 @@ fn tried_with(built: &Built, flow: &str) -> Found {
         now: "2026-11-22T12:00:00Z".parse().unwrap(),
         threads: NonZeroUsize::new(2).unwrap(),
     };
-    mutate(name, report.revision.as_ref().unwrap(), cases, &built.bundle.models, &|_, _| {}).unwrap()
+    mutate(name, report.revision.as_ref().unwrap(), cases, &built.bundle.models, &|_| {}).unwrap()
 }
 
 fn tried(files: &[(&str, &str)]) -> Found {
@@ -293,7 +293,7 @@ fn cases_that_do_not_hold_tell_nothing() {
     let now = "2026-11-22T12:00:00Z".parse().unwrap();
     let cases = Cases { cases: &all, sets: &report.cases.sets, now, threads: NonZeroUsize::MIN };
     let revision = report.revision.as_ref().unwrap();
-    let failing = mutate(name, revision, cases, &ModelLibrary::default(), &|_, _| {}).unwrap_err();
+    let failing = mutate(name, revision, cases, &ModelLibrary::default(), &|_| {}).unwrap_err();
     assert_eq!(failing.cases, 1);
 }
 
