@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::formula::{Constant, constants};
+use super::region::Union;
+use super::space::{Base, Space};
 use crate::domain::declaration::HitPolicy;
 use crate::domain::expression::{Code, Expression};
 use crate::domain::flow::{Flow, RuleSet};
@@ -109,6 +111,32 @@ impl Held {
         held
     }
 
+    /// Leaves out what cannot be handed over where a step is asked, for what was asked before: the statements that are
+    /// reached, each with the points of the space at which they are.
+    #[must_use]
+    pub fn narrowed(mut self, space: &Space, reached: &[(&Expression, Union)]) -> Self {
+        let mut met: BTreeMap<(Step, u16), BTreeSet<i64>> = BTreeMap::new();
+        for (statement, points) in reached {
+            statement.each(&mut |node| {
+                let (Some(step), Some(takes)) = (asked(&node.code), takes(&node.code)) else { return };
+                for (at, value) in takes {
+                    let Some(totals) = self.giver(value, true).and_then(|giver| self.totals.get(&giver))
+                    else {
+                        continue;
+                    };
+                    let can_be = |total: &&i64| can_be(value, **total, space, points);
+                    met.entry((step, *at)).or_default().extend(totals.iter().filter(can_be));
+                }
+            });
+        }
+        for (place, met) in met {
+            if let Some(Some(known)) = self.handed.get_mut(&place) {
+                *known = Arc::new(met);
+            }
+        }
+        self
+    }
+
     /// What becomes of a step's results; nothing does where the script never asks it.
     #[must_use]
     pub fn used(&self, step: Step) -> Use {
@@ -143,6 +171,23 @@ impl Held {
             _ => None,
         }
     }
+}
+
+/// Whether what is handed over, a variable's points, can be this number at one of these points.
+fn can_be(value: &Expression, total: i64, space: &Space, points: &Union) -> bool {
+    let mut value = value;
+    while let Code::Exact(of) = &value.code {
+        value = of;
+    }
+    let Code::Property { of, name } = &value.code else { return true };
+    let Code::Local(local) = of.code else { return true };
+    let key = (Base::Local(local), vec![Name::clone(name)]);
+    let Some((at, axis)) = space.axes.iter().enumerate().find(|(_, axis)| axis.key == key) else {
+        return true;
+    };
+    let Some(spans) = axis.line.satisfying(Operator::Equal, &Value::Integer(total)) else { return true };
+    let atoms = axis.atoms_of_value(&spans);
+    points.0.iter().any(|area| area.on(at).is_none_or(|own| !own.intersection(&atoms).is_empty()))
 }
 
 fn asked(code: &Code) -> Option<Step> {

@@ -38,7 +38,10 @@ pub struct Original<'a> {
 impl<'a> Original<'a> {
     #[must_use]
     pub fn new(of: Compiled<'a>) -> Self {
-        Self { of, held: Held::of(of.flow) }
+        let Compiled { flow, declaration } = of;
+        let mut analysis = Analysis { flow, declaration, found: Vec::new(), coverage: Coverage::default() };
+        let (space, reached) = analysis.reached();
+        Self { of, held: Held::of(flow).narrowed(&space, &reached) }
     }
 
     /// Whether both give the same answer to all facts. What callers may send, what else is asked and what approvals

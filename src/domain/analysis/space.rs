@@ -124,6 +124,15 @@ impl Axis {
         Atoms::of(ranges.filter(|(from, to)| from < to).collect())
     }
 
+    /// The atoms that hold some of these values, whole: what lies beside the values in them counts too.
+    #[must_use]
+    pub fn atoms_of_value(&self, spans: &Spans) -> Atoms {
+        let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        let meets = |from: &Cut, to: &Cut| spans.0.iter().any(|(start, end)| start < to && from < end);
+        let all = self.atoms.iter().enumerate().filter(|(_, (from, to))| meets(from, to));
+        Atoms::of(all.map(|(at, _)| (place(at), place(at + 1))).collect())
+    }
+
     /// All that is given.
     #[must_use]
     pub fn any(&self) -> Atoms {

@@ -31,7 +31,7 @@ const ROUND: usize = 16;
 /// Decisions that all searches of a flow together may take, about, and one of them at least and at most.
 const BUDGET_OF_ALL: u32 = 1_500_000;
 const LEAST_BUDGET: u32 = 6_000;
-const MOST_BUDGET: u32 = 40_000;
+const MOST_BUDGET: u32 = 20_000;
 
 /// Cases of the flow do not hold as it is: what they would notice cannot be told.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

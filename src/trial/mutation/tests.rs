@@ -1,5 +1,7 @@
 //! Known changes of small flows: which are noticed, which are not and by what they would be, which cannot matter.
 
+mod of_points;
+
 use std::num::NonZeroUsize;
 
 use rust_decimal::Decimal;
