@@ -2,6 +2,7 @@
 # How many cases `tollgate test` runs in a second: the samples, with the boundary cases that `--generate` finds, all
 # their files copied until there are 10,000 cases. Says what deciding and comparing took (`elapsed_us` of the report) and
 # what the whole process took: start, reading and checking rules, models and the YAML of all cases, and the report.
+# Then what `--mutate` takes: with the samples' cases, and with none but a few of them, so that most changes survive.
 #   benches/cases.sh [CASES]
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -10,8 +11,9 @@ wanted=${1:-10000}
 binary=$PWD/${CARGO_TARGET_DIR:-target}/release/tollgate
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-cp -r rules models "$work/"
-cd "$work"
+mkdir "$work/many" "$work/own" "$work/few"
+for into in many own few; do cp -r rules models "$work/$into/"; done
+cd "$work/many"
 
 "$binary" test --generate --write >/dev/null
 count() { "$binary" test --tries 0 --format json | sed -n 's/^  "cases": \([0-9]*\),/\1/p'; }
@@ -48,3 +50,20 @@ run() { # name arguments...
 run "cases only" --filter cases/
 run "cases only, one thread" --filter cases/ --threads 1
 run "cases and properties"
+
+mutate() { # name folder
+  local start end
+  cd "$work/$2"
+  start=$(date +%s%N)
+  "$binary" test --mutate --format json >out.json
+  end=$(date +%s%N)
+  # The first number counts those that can never matter too.
+  awk -v name="$1" -v ms=$(((end - start) / 1000000)) '
+    /^    "total":/ { total = $2 + 0 } /^    "caught":/ { caught = $2 + 0 } /^    "equivalent":/ { same = $2 + 0 }
+    /^    "percent":/ { percent = $2 + 0 }
+    END { printf "%-34s %d mutants, %d of %d noticed (%.2f %%), in %.1f s\n", name, total + same, caught, total, percent, ms / 1000 }
+  ' out.json
+}
+mutate "mutants, the cases of the samples" own
+rm -f "$work"/few/rules/*/cases/{limits,points,offers,oddities,beside,affordability,bureau}.yaml
+mutate "mutants, a few cases" few

@@ -51,23 +51,24 @@ fn sums(a: &RuleSet, b: &RuleSet) -> Option<Vec<(i64, i64)>> {
     Some(all.into_iter().filter(|(one, other)| one != other).collect())
 }
 
-/// Reasons are ranked by outcome and points: within the set, and with an outcome among all records of the flow, those
-/// of verbs with no points at all.
+/// Reasons are ranked by outcome and points: within the set, where the first of equals stands first; and with an
+/// outcome among all records of the flow, those of verbs with no points at all.
 fn are_ranked_alike(flow: &Flow, a: &RuleSet, b: &RuleSet) -> bool {
     let others = || flow.rule_sets.iter().filter(|set| set.name != a.name).flat_map(|set| &set.rules);
     let pairs: Vec<(&Rule, &Rule)> = a.rules.iter().zip(&b.rules).collect();
-    pairs.iter().filter(|(x, y)| x.points != y.points).all(|(x, y)| {
-        let among_own = pairs
-            .iter()
-            .filter(|(other, _)| other.outcome == x.outcome)
-            .all(|(other, same)| x.points.cmp(&other.points) == y.points.cmp(&same.points));
-        let among_all = x.outcome.is_none()
-            || others()
-                .map(|rule| rule.points)
-                .chain([0])
-                .all(|points| x.points.cmp(&points) == y.points.cmp(&points));
-        among_own && among_all
-    })
+    // Whether the earlier of two rules stands first.
+    let stands = |earlier: &Rule, later: &Rule| earlier.points >= later.points;
+    let among_own = pairs.iter().enumerate().all(|(at, (x, y))| {
+        let later = pairs.iter().skip(at + 1).filter(|(other, _)| other.outcome == x.outcome);
+        later.into_iter().all(|(other, same)| stands(x, other) == stands(y, same))
+    });
+    // When the rules of another set are recorded is not looked at: a tie has to stay one.
+    let moved = pairs.iter().filter(|(x, y)| x.points != y.points && x.outcome.is_some());
+    let among_all = moved.into_iter().all(|(x, y)| {
+        let all = others().map(|rule| rule.points).chain([0]);
+        all.into_iter().all(|points| x.points.cmp(&points) == y.points.cmp(&points))
+    });
+    among_own && among_all
 }
 
 fn is_compared_alike(compared: &Compared, pairs: &[(i64, i64)]) -> bool {

@@ -31,7 +31,7 @@ const ROUND: usize = 16;
 /// Decisions that all searches of a flow together may take, about, and one of them at least and at most.
 const BUDGET_OF_ALL: u32 = 1_500_000;
 const LEAST_BUDGET: u32 = 6_000;
-const MOST_BUDGET: u32 = 20_000;
+const MOST_BUDGET: u32 = 12_000;
 
 /// Cases of the flow do not hold as it is: what they would notice cannot be told.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -392,6 +392,8 @@ fn searched(
     search: &Search<'_>,
 ) -> Option<(usize, NewCase)> {
     let group = groups.get(one.group)?;
+    let markets = u32::try_from(one.mutants.len().max(1)).unwrap_or(u32::MAX);
+    let search = Search { budget: search.budget.div_ceil(markets).max(LEAST_BUDGET / 2), ..*search };
     one.mutants.iter().find_map(|(at, member, flow)| {
         let variant = variants.get(*at)?;
         let (_, mutant) = group.members.get(*member)?;

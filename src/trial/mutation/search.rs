@@ -21,6 +21,8 @@ use crate::domain::verdict::Verdict;
 const MOST_STARTS: usize = 8;
 /// Decisions that may be taken to make a case simpler.
 const BUDGET_FOR_SIMPLER: u32 = 9_000;
+/// Cases that are mixed.
+const MOST_MIXED: usize = 256;
 /// Facts that are moved in a mixture of two cases, at most.
 const MOST_MOVES: usize = 3;
 /// Halvings between two values.
@@ -151,10 +153,11 @@ fn starts(cases: &[&Seen<'_>]) -> Vec<Point> {
     points
 }
 
-/// Every case as it is, each once.
+/// The nearest cases as they are, each once.
 fn points(cases: &[&Seen<'_>]) -> Vec<Point> {
     let mut all: Vec<Point> = Vec::new();
-    for run in cases.iter().map(|seen| seen.run).filter(|run| run.pins.lists.is_empty()) {
+    let written = cases.iter().map(|seen| seen.run).filter(|run| run.pins.lists.is_empty());
+    for run in written.take(MOST_MIXED) {
         if !all.iter().any(|point| point.given == run.given && point.models == run.pins.models) {
             let (given, models) = (run.given.clone(), run.pins.models.clone());
             all.push(Point { given, at: run.decided_at, models });

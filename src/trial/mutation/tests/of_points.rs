@@ -78,6 +78,7 @@ fn sums_of_points_that_cannot_be_are_no_bounds_to_miss() {
         ("rule young: points 20 → 19", false),
         ("rule little: points 30 → 31", false),
         ("rule rents: points 30 → 31", false),
+        ("rule shares: points 10 → 11", false),
         ("rule shares: points 10 → 9", false),
         // Nobody reads the note, nor the reason; the rate only where the outcome is neither of two.
         ("row 1 of bands: note a → b", true),
