@@ -35,6 +35,7 @@ mod models;
 mod mutants;
 mod needs;
 mod needs_log;
+mod nginx;
 mod postgres;
 mod reloads;
 mod remote_models;
