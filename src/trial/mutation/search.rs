@@ -16,6 +16,7 @@ use crate::domain::facts::Given;
 use crate::domain::flow::{Budget, Flow, ModelPin, Pins};
 use crate::domain::value::Name;
 use crate::domain::verdict::Verdict;
+use crate::trial::applicant::Dice;
 
 /// Cases that are started from.
 const MOST_STARTS: usize = 8;
@@ -166,23 +167,6 @@ fn points(cases: &[&Seen<'_>]) -> Vec<Point> {
     all
 }
 
-/// The same throws in every search.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        let end = u64::try_from(end.max(1)).unwrap_or(u64::MAX);
-        usize::try_from(self.0 % end).unwrap_or_default()
-    }
-
-    fn one<'t, T>(&mut self, of: &'t [T]) -> Option<&'t T> {
-        of.get(self.below(of.len()))
-    }
-}
-
 /// Facts, pins and moment of the one, some of them of the other.
 fn mixed(one: &Point, other: &Point, dice: &mut Dice) -> Point {
     let mut point = one.clone();
@@ -207,16 +191,16 @@ fn mixed(one: &Point, other: &Point, dice: &mut Dice) -> Point {
 impl Hunt<'_, '_> {
     /// What two cases give, mixed, with some facts moved: what takes several things at once.
     fn mixtures(&self, all: &[Point], axes: &[Axis], tries: u32) -> Option<Point> {
-        let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+        let mut dice = Dice::of(self.suspect.shown);
         for _ in 0..tries {
-            let mut point = mixed(dice.one(all)?, dice.one(all)?, &mut dice);
+            let mut point = mixed(dice.pick(all)?, dice.pick(all)?, &mut dice);
             for _ in 0..dice.below(MOST_MOVES + 1) {
-                let Some(axis) = dice.one(axes) else { break };
+                let Some(axis) = dice.pick(axes) else { break };
                 let values: Vec<&Given> = match dice.below(2) {
                     0 => axis.values.few().collect(),
                     _ => axis.values.all().collect(),
                 };
-                let Some(value) = dice.one(&values) else { continue };
+                let Some(value) = dice.pick(&values) else { continue };
                 point = axis.moved(&point, value);
             }
             if self.left.get() == 0 {

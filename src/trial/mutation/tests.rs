@@ -16,6 +16,7 @@ use crate::domain::flow::constants::constants;
 use crate::domain::flow::{Budget, Flow, Input};
 use crate::domain::value::Kind;
 use crate::learn::library::ModelLibrary;
+use crate::trial::applicant::Dice;
 
 const HEAD: &str = "\
 flow: small
@@ -299,18 +300,6 @@ fn cases_that_do_not_hold_tell_nothing() {
     assert_eq!(failing.cases, 1);
 }
 
-/// The same throws in every run.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % u64::try_from(end.max(1)).unwrap()).unwrap()
-    }
-}
-
 /// Facts at random, near the constants of the flow.
 fn random_facts(flow: &Flow, rng: &mut Dice) -> Given {
     let numbers: Vec<Decimal> = constants(flow).numbers.into_iter().collect();
@@ -349,7 +338,7 @@ fn equivalents_differ_nowhere(
     library: &ModelLibrary,
     tries: usize,
 ) -> (usize, usize) {
-    let mut rng = Dice(0x9e37_79b9_7f4a_7c15);
+    let mut rng = Dice::of(&revision.flow.name);
     let at = "2026-11-22T12:00:00Z".parse().unwrap();
     let (mut changes, mut admitted) = (0, 0);
     for mutant in mutants::of(revision, library) {
