@@ -37,6 +37,7 @@ mod model_clients;
 mod model_doors;
 mod model_switches;
 mod models;
+mod mutants;
 mod needs;
 mod needs_log;
 mod nginx;
