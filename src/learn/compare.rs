@@ -22,6 +22,8 @@ use crate::domain::value::Value;
 pub struct Asked<'a> {
     /// As people name them, and the models.
     pub models: [(String, Arc<Model>); 2],
+    /// Of each, whether the data is the file that it was fitted on, as its card says.
+    pub fitted_on: [bool; 2],
     pub data: &'a [u8],
     pub separator: u8,
     /// The column with the outcome, and its bad value.
@@ -56,6 +58,8 @@ pub struct Comparison {
     pub models: [Side; 2],
     pub agreement: Agreement,
     pub swap_set: SwapSet,
+    /// What speaks against reading the figures as they stand.
+    pub notes: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -172,7 +176,19 @@ pub fn compare(asked: &Asked<'_>) -> Result<Comparison, CompareError> {
         ],
         agreement: agreement(&pairs, asked.cut_off),
         swap_set: swap_set(&pairs, asked.cut_off),
+        notes: asked
+            .models
+            .iter()
+            .zip(asked.fitted_on)
+            .filter_map(|((name, _), is)| is.then(|| flatters(name)))
+            .collect(),
     })
+}
+
+fn flatters(name: &str) -> String {
+    format!(
+        "{name} was fitted on this very file, most of it: its figures here flatter it, and its card has those of rows held out"
+    )
 }
 
 /// Whether the header of a table names a column.

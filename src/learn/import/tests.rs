@@ -183,10 +183,9 @@ fn each_objective_is_linked_as_its_library_links_it() {
         // Sums and signs are to the last bit; in what goes through an exponential it may be the C library's own.
         let (exact, within) = match ends_with(&["_logistic", "entropy", "poisson", "gamma", "tweedie"]) {
             false => (1.0, 0.0),
-            true if name.starts_with("xgb") => (EXACT_XGBOOST, 1.2e-7),
+            true if name.starts_with("xgb") => (0.9, 1.2e-7),
             true => (0.8, 5e-16),
         };
-        eprintln!("{name}");
         agrees(&model, &Answers::read("credit_rows.csv", &format!("objective_{name}.csv")), exact, within);
         tried.push(name);
     }
