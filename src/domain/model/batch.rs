@@ -22,6 +22,7 @@ impl Model {
         let trees: &dyn Fn(&[f64], &mut [f64]) = match &self.predictor {
             Predictor::Boosted(trees) => &|cells, into| trees.answers(cells, into),
             Predictor::Forest(forest) => &|cells, into| forest.probabilities(cells, into),
+            Predictor::Graph(graph) => &|cells, into| graph.answers(cells, into),
             _ => return rows.iter().map(|row| self.predict(row)).collect(),
         };
         let width = self.columns.max(1);
@@ -99,7 +100,7 @@ impl Model {
             Predictor::Forest(forest) => forest.probabilities(cells, into),
             Predictor::Logistic(logistic) => each(cells, width, into, |of| Ok(logistic.probability(of)))?,
             Predictor::Scorecard(scorecard) => each(cells, width, into, |of| Ok(scorecard.probability(of)))?,
-            Predictor::Graph(graph) => each(cells, width, into, |of| Ok(graph.answer(of)))?,
+            Predictor::Graph(graph) => graph.answers(cells, into),
             Predictor::Characteristics(card) => {
                 each(cells, width, into, |of| card.points(of).ok_or_else(no_attribute))?;
             }
