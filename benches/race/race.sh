@@ -2,7 +2,9 @@
 # The race: one model, one row, one machine, one run. The old architecture (nginx, uWSGI and Flask, with scikit-learn
 # and with ONNX Runtime), MLServer, and Tollgate as a model service, asked by 1 and by 20 connections.
 #
-#   benches/race/race.sh [SECONDS-PER-MEASUREMENT]
+#   benches/race/race.sh [SECONDS-PER-MEASUREMENT] [old] [mlserver] [tollgate]
+#
+# Without names all of them run.
 #
 # Needs python3 with venv and pip, nginx, wrk and h2load (Debian: apt-get install nginx-light wrk nghttp2-client), a C
 # compiler for uWSGI, and takes about ten minutes. The environments are kept in target/race for the next time. The
@@ -11,6 +13,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 here=benches/race
 seconds=${1:-8}
+parts=" ${*:2} "
+[ -n "${2:-}" ] || parts=' old mlserver tollgate '
 for program in python3 nginx wrk h2load; do
     command -v $program >/dev/null || { echo "$program is missing: apt-get install nginx-light wrk nghttp2-client" >&2; exit 2; }
 done
@@ -21,7 +25,15 @@ work=$(mktemp -d)
 chmod 755 "$work" # started by root, nginx serves as another user
 servers=()
 stop() {
-    [ ${#servers[@]} -eq 0 ] || { kill "${servers[@]}" 2>/dev/null; wait "${servers[@]}" 2>/dev/null; } || true
+    local pid
+    for pid in "${servers[@]}"; do kill "$pid" 2>/dev/null || true; done
+    for pid in "${servers[@]}"; do
+        # MLServer's workers may outlive what told them to end.
+        for _ in $(seq 50); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
+        pkill -KILL -P "$pid" 2>/dev/null || true
+        kill -KILL "$pid" 2>/dev/null || true
+        wait "$pid" 2>/dev/null || true
+    done
     servers=()
 }
 trap 'stop; rm -rf "$work"' EXIT
@@ -104,6 +116,43 @@ old() { # engine
     rest "nginx + uWSGI + Flask, $2" "http://127.0.0.1:$port/predict" "$work/old.lua"
 }
 
+mlserver() {
+    stop
+    mkdir -p "$work/mlserver/race"
+    cp "$work/old.joblib" "$work/mlserver/race/"
+    cp $here/mlserver.json "$work/mlserver/race/model-settings.json"
+    port=$(free_port)
+    cat >"$work/mlserver/settings.json" <<JSON
+{"host": "127.0.0.1", "http_port": $port, "grpc_port": $(free_port), "metrics_port": $(free_port), "parallel_workers": 2, "debug": false}
+JSON
+    PATH="$kept/mlserver/bin:$PATH" "$kept/mlserver/bin/mlserver" start "$work/mlserver" >"$work/mlserver.log" 2>&1 &
+    servers=($!)
+    answers "http://127.0.0.1:$port/v2/models/race/infer" "$work/mlserver.json"
+    echo "MLServer: $(head -c 300 "$work/answer")" >&2
+    rest "MLServer, scikit-learn" "http://127.0.0.1:$port/v2/models/race/infer" "$work/mlserver.lua"
+}
+
+tollgate() {
+    stop
+    "$binary" serve --models-only --models "$work/models" --http 127.0.0.1:0 --grpc 127.0.0.1:0 2>"$work/tollgate.log" &
+    servers=($!)
+    for _ in $(seq 100); do
+        port=$(sed -n 's/.*listening http=127.0.0.1:\([0-9]*\).*/\1/p' "$work/tollgate.log" | head -1)
+        grpc_port=$(sed -n 's/.*grpc=127.0.0.1:\([0-9]*\).*/\1/p' "$work/tollgate.log" | head -1)
+        [ -n "$port" ] && break
+        sleep 0.05
+    done
+    answers "http://127.0.0.1:$port/v1/models/race:predict" "$work/tensorflow.json"
+    echo "Tollgate: $(cat "$work/answer")" >&2
+    printf 'wrk.method = "GET"\n' >"$work/get.lua"
+    rest "Tollgate, /livez" "http://127.0.0.1:$port/livez" "$work/get.lua"
+    rest "Tollgate, TensorFlow Serving REST" "http://127.0.0.1:$port/v1/models/race:predict" "$work/tensorflow.lua"
+    rest "Tollgate, Open Inference Protocol REST" "http://127.0.0.1:$port/v2/models/race/infer" "$work/infer.lua"
+    "$kept/old/bin/python" $here/frame.py "$work"
+    grpc "Tollgate, TensorFlow Serving gRPC" "http://127.0.0.1:$grpc_port/tensorflow.serving.PredictionService/Predict" "$work/predict.bin"
+    grpc "Tollgate, Open Inference Protocol gRPC" "http://127.0.0.1:$grpc_port/inference.GRPCInferenceService/ModelInfer" "$work/infer.bin"
+}
+
 "$kept/old/bin/python" $here/fit.py "$work" >&2
 mkdir -p "$work/models"
 "$binary" models import "$work/race.onnx" --as race --columns "$work/columns.yaml" --rows "$work/rows.csv" \
@@ -111,38 +160,11 @@ mkdir -p "$work/models"
 
 echo "| what | connections | requests/s | p50 | p99 | errors | memory |"
 echo "|---|---|---|---|---|---|---|"
-old sklearn "scikit-learn"
-old onnx "ONNX Runtime"
+case $parts in *" old "*)
+    old sklearn "scikit-learn"
+    old onnx "ONNX Runtime"
+    ;;
+esac
 
-stop
-mkdir -p "$work/mlserver/race"
-cp "$work/old.joblib" "$work/mlserver/race/"
-cp $here/mlserver.json "$work/mlserver/race/model-settings.json"
-port=$(free_port)
-cat >"$work/mlserver/settings.json" <<JSON
-{"host": "127.0.0.1", "http_port": $port, "grpc_port": $(free_port), "metrics_port": $(free_port), "parallel_workers": 2, "debug": false}
-JSON
-PATH="$kept/mlserver/bin:$PATH" "$kept/mlserver/bin/mlserver" start "$work/mlserver" >"$work/mlserver.log" 2>&1 &
-servers=($!)
-answers "http://127.0.0.1:$port/v2/models/race/infer" "$work/mlserver.json"
-echo "MLServer: $(head -c 300 "$work/answer")" >&2
-rest "MLServer, scikit-learn" "http://127.0.0.1:$port/v2/models/race/infer" "$work/mlserver.lua"
-
-stop
-"$binary" serve --models-only --models "$work/models" --http 127.0.0.1:0 --grpc 127.0.0.1:0 2>"$work/tollgate.log" &
-servers=($!)
-for _ in $(seq 100); do
-    port=$(sed -n 's/.*listening http=127.0.0.1:\([0-9]*\).*/\1/p' "$work/tollgate.log" | head -1)
-    grpc_port=$(sed -n 's/.*grpc=127.0.0.1:\([0-9]*\).*/\1/p' "$work/tollgate.log" | head -1)
-    [ -n "$port" ] && break
-    sleep 0.05
-done
-answers "http://127.0.0.1:$port/v1/models/race:predict" "$work/tensorflow.json"
-echo "Tollgate: $(cat "$work/answer")" >&2
-printf 'wrk.method = "GET"\n' >"$work/get.lua"
-rest "Tollgate, /livez" "http://127.0.0.1:$port/livez" "$work/get.lua"
-rest "Tollgate, TensorFlow Serving REST" "http://127.0.0.1:$port/v1/models/race:predict" "$work/tensorflow.lua"
-rest "Tollgate, Open Inference Protocol REST" "http://127.0.0.1:$port/v2/models/race/infer" "$work/infer.lua"
-"$kept/old/bin/python" $here/frame.py "$work"
-grpc "Tollgate, TensorFlow Serving gRPC" "http://127.0.0.1:$grpc_port/tensorflow.serving.PredictionService/Predict" "$work/predict.bin"
-grpc "Tollgate, Open Inference Protocol gRPC" "http://127.0.0.1:$grpc_port/inference.GRPCInferenceService/ModelInfer" "$work/infer.bin"
+case $parts in *" mlserver "*) mlserver ;; esac
+case $parts in *" tollgate "*) tollgate ;; esac

@@ -1,7 +1,8 @@
 """Every HTTP call of NVIDIA's own client for the Open Inference Protocol, against a running service.
 
-Usage: triton_http.py HOST:PORT ROWS.json
+Usage: triton_http.py HOST:PORT ROWS.json [balanced]
 ROWS.json: {"rows": [{input: value}], "expected": {"1": [probability], "2": […]}} for the model german_credit.
+`balanced`: several services stand behind the address; what counts or changes one of them alone is left out.
 Prints one line for each call; any surprise ends it with an exit code other than 0.
 """
 
@@ -41,8 +42,23 @@ def check(name, holds):
     print("ok", name)
 
 
+def of_one_service(client):
+    counts = client.get_inference_statistics(MODEL, "1")["model_stats"][0]
+    check("get_inference_statistics", counts["inference_stats"]["success"]["count"] >= 14)
+    check("get_inference_statistics of all", len(client.get_inference_statistics()["model_stats"]) == 2)
+    index = client.get_model_repository_index()
+    check("get_model_repository_index", [line["state"] for line in index] == ["READY", "READY"])
+    client.unload_model(MODEL)
+    check("unload_model", not client.is_model_ready(MODEL))
+    check("index after it", {line["state"] for line in client.get_model_repository_index()} == {"UNAVAILABLE"})
+    client.load_model(MODEL)
+    check("load_model", client.is_model_ready(MODEL))
+    refused(lambda: client.load_model("nope"), "failed to poll from model repository")
+    refused(lambda: client.load_model(MODEL, config="{}"), "no configuration or file can be sent")
+
+
 def main():
-    address, path = sys.argv[1:]
+    address, path, *several = sys.argv[1:]
     with open(path, encoding="utf-8") as file:
         given = json.load(file)
     rows, expected = given["rows"], {version: np.array(v) for version, v in given["expected"].items()}
@@ -91,18 +107,8 @@ def main():
     refused(lambda: client.get_model_metadata(MODEL, "9"), "version 9 is not found")
     check("errors", True)
 
-    counts = client.get_inference_statistics(MODEL, "1")["model_stats"][0]
-    check("get_inference_statistics", counts["inference_stats"]["success"]["count"] >= 14)
-    check("get_inference_statistics of all", len(client.get_inference_statistics()["model_stats"]) == 2)
-    index = client.get_model_repository_index()
-    check("get_model_repository_index", [line["state"] for line in index] == ["READY", "READY"])
-    client.unload_model(MODEL)
-    check("unload_model", not client.is_model_ready(MODEL))
-    check("index after it", {line["state"] for line in client.get_model_repository_index()} == {"UNAVAILABLE"})
-    client.load_model(MODEL)
-    check("load_model", client.is_model_ready(MODEL))
-    refused(lambda: client.load_model("nope"), "failed to poll from model repository")
-    refused(lambda: client.load_model(MODEL, config="{}"), "no configuration or file can be sent")
+    if several != ["balanced"]:
+        of_one_service(client)
 
     check("shared memory status", client.get_system_shared_memory_status() == [])
     check("cuda shared memory status", client.get_cuda_shared_memory_status() == [])

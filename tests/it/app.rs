@@ -275,7 +275,7 @@ pub struct Api {
 }
 
 impl Api {
-    fn new(base: String) -> Self {
+    pub fn new(base: String) -> Self {
         let client = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build().unwrap();
         Self { base, client, key: None }
     }

@@ -46,7 +46,7 @@ fn tensor(kind: &Kind, values: Vec<&Json>) -> tf::TensorProto {
     tensor
 }
 
-fn question(model: &Model, rows: &[Json]) -> tfs::PredictRequest {
+pub fn question(model: &Model, rows: &[Json]) -> tfs::PredictRequest {
     let column = |name: &str| rows.iter().map(|row| &row[name]).collect();
     let inputs = model.inputs.iter().map(|i| (i.name.to_string(), tensor(&i.kind, column(&i.name))));
     let model_spec = Some(spec(Some(i64::from(model.version))));

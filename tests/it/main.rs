@@ -35,6 +35,7 @@ mod model_switches;
 mod models;
 mod needs;
 mod needs_log;
+mod nginx;
 mod postgres;
 mod reloads;
 mod remote_models;

@@ -26,8 +26,9 @@ fn python_of(folder: &str) -> Option<PathBuf> {
     None
 }
 
-/// Runs a script of `tests/clients/` against a process, with rows and the answers that they must get.
-fn run(python: &PathBuf, script: &str, address: &str, process: &Process) {
+/// Runs a script of `tests/clients/` with rows and the answers that they must get. `at`: the address and, after it, what
+/// else the script is told.
+pub fn run(python: &PathBuf, script: &str, at: &[&str], process: &Process) {
     let (one, two) = (model(1), model(2));
     let rows = rows(&one, 20);
     let given =
@@ -40,7 +41,7 @@ fn run(python: &PathBuf, script: &str, address: &str, process: &Process) {
         // Stubs of an old protoc need it.
         command.env("PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION", "python");
     }
-    let ran = command.arg(script).arg(address).arg(file.path()).output().unwrap();
+    let ran = command.arg(script).arg(at[0]).arg(file.path()).args(&at[1..]).output().unwrap();
     let (said, wrong) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
     assert!(ran.status.success(), "{said}{wrong}\n{}", process.said());
     assert!(said.contains("all calls answered"), "{said}");
@@ -51,7 +52,7 @@ fn nvidias_http_client_has_all_its_calls_answered() {
     let Some(python) = python() else { return };
     let home = home();
     let process = home.spawn(&["--models-only", "--models", "models"]);
-    run(&python, "triton_http.py", process.api.address(), &process);
+    run(&python, "triton_http.py", &[process.api.address()], &process);
 }
 
 #[test]
@@ -59,7 +60,7 @@ fn nvidias_grpc_client_has_all_its_calls_answered() {
     let Some(python) = python() else { return };
     let home = home();
     let process = home.spawn(&["--models-only", "--models", "models"]);
-    run(&python, "triton_grpc.py", &process.grpc, &process);
+    run(&python, "triton_grpc.py", &[&process.grpc], &process);
 }
 
 #[test]
@@ -67,5 +68,5 @@ fn a_tensorflow_serving_client_has_all_its_calls_answered() {
     let Some(python) = python_of("clients-tensorflow") else { return };
     let home = home();
     let process = home.spawn(&["--models-only", "--models", "models"]);
-    run(&python, "tensorflow_grpc.py", &process.grpc, &process);
+    run(&python, "tensorflow_grpc.py", &[&process.grpc], &process);
 }
