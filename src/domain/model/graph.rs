@@ -250,9 +250,12 @@ impl Graph {
                 }
                 Step::Dense { of, .. } | Step::Trees { of, .. } => {
                     if let Step::Trees { trees, .. } = step {
-                        space = match trees.link() {
-                            Link::Identity if self.parts.is_probability => Space::Probability,
-                            link => Space::before(link),
+                        space = match (space, trees.link()) {
+                            // What a step after the trees makes of their sum has said it already.
+                            (Space::LogOdds, Link::Identity) => Space::LogOdds,
+                            (Space::LogOdds, _) => return None,
+                            (_, Link::Identity) if self.parts.is_probability => Space::Probability,
+                            (_, link) => Space::before(link),
                         };
                     }
                     let origins = self.origins();
