@@ -149,6 +149,16 @@ fn xgboost_of_other_objectives_and_boosters() {
 }
 
 #[test]
+fn xgboost_that_stopped_early_answers_up_to_its_best_iteration() {
+    let (early, draft) = import("xgb_early.json", None, None);
+    agrees(&early, &Answers::read("credit_rows.csv", "xgb_early.csv"), EXACT_XGBOOST, 6e-8);
+    assert!(draft.notes[0].starts_with("it stopped early: the "), "{:?}", draft.notes);
+    let (forest, draft) = import("xgb_forest.json", None, None);
+    agrees(&forest, &Answers::read("credit_rows.csv", "xgb_forest.csv"), EXACT_XGBOOST, 6e-8);
+    assert!(draft.notes.is_empty());
+}
+
+#[test]
 fn lightgbm_answers_and_is_explained_alike() {
     for name in [
         "lgb_credit",
