@@ -294,6 +294,7 @@ mod tests {
         let named = |name: &str| (name.to_owned(), library.resolve(name).unwrap());
         compare(&Asked {
             models: [named(one), named(other)],
+            fitted_on: [true, false],
             data: data.as_bytes(),
             separator: b',',
             label: Some(("outcome".to_owned(), "bad".to_owned())),
@@ -310,6 +311,7 @@ mod tests {
     fn a_model_agrees_with_itself_and_swaps_nobody() {
         let same = compared("german_credit@1", "german_credit@1", &sample()).unwrap();
         assert_eq!((same.rows, same.compared), (1000, 1000));
+        assert_eq!(same.notes.len(), 1, "{:?}", same.notes);
         assert!((same.agreement.same_side - 1.0).abs() < 1e-15);
         assert!((same.agreement.rank_correlation.unwrap() - 1.0).abs() < 1e-12);
         assert!(same.agreement.largest_absolute_difference < 1e-300);
