@@ -10,6 +10,7 @@ use serde_json::{Value as Json, json};
 
 use super::say::{Say, Trouble, table};
 use crate::config::Settings;
+use crate::domain::model::Model;
 use crate::learn::artefact;
 use crate::learn::compare::{self, Asked, Cell, Comparison};
 use crate::learn::library::{CHAMPION, LibraryModel, ModelLibrary};
@@ -220,7 +221,8 @@ impl Compare {
         let version = library.models().get(&first.name).and_then(|model| model.versions.get(&first.version));
         let target = version.and_then(|version| artefact::target(&version.artefact));
         let label = self.label(target, &data, separator)?;
-        let asked = Asked { models, data: &data, separator, label, cut_off: self.cut };
+        let fitted_on = models.each_ref().map(|(_, model)| is_fitted_on(library, model, &data));
+        let asked = Asked { models, fitted_on, data: &data, separator, label, cut_off: self.cut };
         let comparison =
             compare::compare(&asked).map_err(|error| Trouble::because("nothing was compared", &error))?;
         if let Some(path) = &self.html {
@@ -253,6 +255,13 @@ impl Compare {
             (None, _, _) => Ok(None),
         }
     }
+}
+
+/// Whether the card says that these bytes are what the version was fitted on.
+fn is_fitted_on(library: &ModelLibrary, model: &Model, data: &[u8]) -> bool {
+    let version = library.models().get(&model.name).and_then(|known| known.versions.get(&model.version));
+    let said = version.and_then(|version| version.card.pointer("/data/digest")).and_then(Json::as_str);
+    said.is_some_and(|said| said == &*artefact::digest(data))
 }
 
 fn percent(share: f64) -> String {
@@ -310,10 +319,11 @@ fn text(comparison: &Comparison) -> String {
         ],
     );
     let agreement = &comparison.agreement;
+    let notes: String = comparison.notes.iter().map(|note| format!("\nnote: {note}")).collect();
     let rank = agreement.rank_correlation.map_or_else(|| "none".to_owned(), |rank| format!("{rank:.4}"));
     format!(
         "{} of {} rows are answered by both\n\n{sides}\n{swaps}\nsame side of the cut {}, rank correlation {rank}, mean \
-         absolute difference {:.4}, largest {:.4}",
+         absolute difference {:.4}, largest {:.4}{notes}",
         comparison.compared,
         comparison.rows,
         percent(agreement.same_side),

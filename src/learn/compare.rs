@@ -20,6 +20,8 @@ use crate::domain::model::Model;
 pub struct Asked<'a> {
     /// As people name them, and the models.
     pub models: [(String, Arc<Model>); 2],
+    /// Of each, whether the data is the file that it was fitted on, as its card says.
+    pub fitted_on: [bool; 2],
     pub data: &'a [u8],
     pub separator: u8,
     /// The column with the outcome, and its bad value.
@@ -54,6 +56,8 @@ pub struct Comparison {
     pub models: [Side; 2],
     pub agreement: Agreement,
     pub swap_set: SwapSet,
+    /// What speaks against reading the figures as they stand.
+    pub notes: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -160,7 +164,19 @@ pub fn compare(asked: &Asked<'_>) -> Result<Comparison, CompareError> {
         ],
         agreement: agreement(&pairs, asked.cut_off),
         swap_set: swap_set(&pairs, asked.cut_off),
+        notes: asked
+            .models
+            .iter()
+            .zip(asked.fitted_on)
+            .filter_map(|((name, _), is)| is.then(|| flatters(name)))
+            .collect(),
     })
+}
+
+fn flatters(name: &str) -> String {
+    format!(
+        "{name} was fitted on this very file, most of it: its figures here flatter it, and its card has those of rows held out"
+    )
 }
 
 /// Whether the header of a table names a column.
@@ -266,6 +282,7 @@ mod tests {
         let named = |name: &str| (name.to_owned(), library.resolve(name).unwrap());
         compare(&Asked {
             models: [named(one), named(other)],
+            fitted_on: [true, false],
             data: data.as_bytes(),
             separator: b',',
             label: Some(("outcome".to_owned(), "bad".to_owned())),
@@ -282,6 +299,7 @@ mod tests {
     fn a_model_agrees_with_itself_and_swaps_nobody() {
         let same = compared("german_credit@1", "german_credit@1", &sample()).unwrap();
         assert_eq!((same.rows, same.compared), (1000, 1000));
+        assert_eq!(same.notes.len(), 1, "{:?}", same.notes);
         assert!((same.agreement.same_side - 1.0).abs() < 1e-15);
         assert!((same.agreement.rank_correlation.unwrap() - 1.0).abs() < 1e-12);
         assert!(same.agreement.largest_absolute_difference < 1e-300);

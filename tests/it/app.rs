@@ -114,6 +114,34 @@ impl Home {
         command
     }
 
+    /// Runs every `$ …` line of a page of the docs in order, in this folder, and holds what stands below it to what it
+    /// prints, with what it says of a failure. Gives the number of commands.
+    #[track_caller]
+    pub fn walk(&self, page: &str) -> usize {
+        let page = std::fs::read_to_string(repository().join(page)).unwrap();
+        let program = Path::new(env!("CARGO_BIN_EXE_tollgate")).parent().unwrap();
+        let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+        let mut commands = 0;
+        for block in page.split("\n```\n").filter(|block| block.starts_with("$ ")) {
+            for step in block.split("\n$ ") {
+                let step = step.trim_start_matches("$ ");
+                let (command, shown) = step.split_once('\n').unwrap_or((step, ""));
+                let mut shell = Command::new("sh");
+                shell
+                    .args(["-c", command])
+                    .current_dir(self.path(""))
+                    .env("PATH", &path)
+                    .env("NO_COLOR", "1");
+                let ran = shell.output().unwrap();
+                let said = if ran.status.success() { Vec::new() } else { ran.stderr };
+                let text = String::from_utf8([ran.stdout, said].concat()).unwrap();
+                assert_eq!(text.trim_end(), shown.trim_end(), "{command}");
+                commands += 1;
+            }
+        }
+        commands
+    }
+
     /// Runs a command of the program to its end.
     pub fn run(&self, arguments: &[&str]) -> Output {
         self.program().args(arguments).stdin(Stdio::null()).output().unwrap()

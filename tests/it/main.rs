@@ -35,6 +35,7 @@ mod masking;
 mod meanings;
 mod model_clients;
 mod model_doors;
+mod model_pages;
 mod model_switches;
 mod models;
 mod mutants;
