@@ -83,6 +83,7 @@ fn show(version: &ImportedVersion, say: &Say) -> Result<(), Trouble> {
         "version": version.version,
         "folder": version.folder,
         "digest": &*draft.digest,
+        "algorithm": draft.algorithm,
         "fitted_with": draft.fitted_with,
         "inputs": draft.inputs,
         "explanations": draft.explains.as_ref().ok(),
@@ -92,18 +93,16 @@ fn show(version: &ImportedVersion, say: &Say) -> Result<(), Trouble> {
     });
     say.result(&result, || {
         let mut text = format!(
-            "{} version {}: {}, {} inputs\n{}\n",
+            "{} version {}: {}, {}, {} inputs\n{}\n",
             version.model,
             version.version,
+            draft.algorithm,
             draft.fitted_with,
             draft.inputs.len(),
             version.folder.display()
         );
-        if let Some(Agreement { rows, equal_to_the_last_bit, largest_difference }) = draft.agreement {
-            text.push_str(&format!(
-                "agrees on {rows} rows: {equal_to_the_last_bit} equal to the last bit, the rest within \
-                 {largest_difference:.1e}\n"
-            ));
+        if let Some(agreement) = draft.agreement {
+            text.push_str(&agreement_text(agreement));
         }
         match &draft.explains {
             Ok(space) => text.push_str(&format!("explains its answers, in {}\n", space.replace('_', "-"))),
@@ -114,4 +113,14 @@ fn show(version: &ImportedVersion, say: &Say) -> Result<(), Trouble> {
         }
         text
     })
+}
+
+fn agreement_text(agreement: Agreement) -> String {
+    let Agreement { rows, equal_to_the_last_bit: equal, largest_difference: off } = agreement;
+    let how = match equal {
+        0 => format!("each within {off:.1e}"),
+        _ if equal == rows => "each to the last bit".to_owned(),
+        _ => format!("{equal} to the last bit, the rest within {off:.1e}"),
+    };
+    format!("agrees with the expected answers on {rows} rows: {how}\n")
 }

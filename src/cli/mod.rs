@@ -7,6 +7,7 @@ mod check;
 mod decide;
 mod declared;
 mod diff;
+mod drift;
 mod explained;
 mod facts;
 mod import;

@@ -2,7 +2,7 @@
 //! two side by side. Absent on purpose: the work itself (learn's).
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -10,6 +10,7 @@ use serde_json::{Value as Json, json};
 
 use super::say::{Say, Trouble, table};
 use crate::config::Settings;
+use crate::domain::model::Model;
 use crate::learn::artefact;
 use crate::learn::compare::{self, Asked, Cell, Comparison};
 use crate::learn::library::{CHAMPION, LibraryModel, ModelLibrary};
@@ -82,6 +83,23 @@ fn named<'l>(library: &'l ModelLibrary, name: &str) -> Result<&'l LibraryModel, 
     found.ok_or_else(|| {
         Trouble::new(format!("there is no model `{name}`")).help("`tollgate models list` shows all")
     })
+}
+
+/// The file with the rows. Every command takes `--data`, and these keep no records: a file there can only be the rows.
+pub(super) fn rows_file(rows: Option<&PathBuf>, settings: &Settings) -> Result<PathBuf, Trouble> {
+    let given = rows.cloned().or_else(|| settings.data.is_file().then(|| settings.data.clone()));
+    given.ok_or_else(|| {
+        Trouble::new("no rows to compare on").help("`--data FILE` names a CSV with a column for each input")
+    })
+}
+
+pub(super) fn ascii(separator: char) -> Result<u8, Trouble> {
+    let separator = u8::try_from(separator).ok().filter(u8::is_ascii);
+    separator.ok_or_else(|| Trouble::new("`--separator` is not an ASCII character"))
+}
+
+pub(super) fn read(rows: &Path) -> Result<Vec<u8>, Trouble> {
+    fs::read(rows).map_err(|error| Trouble::because(&format!("`{}` cannot be read", rows.display()), &error))
 }
 
 impl Promote {
@@ -187,30 +205,24 @@ impl Compare {
         library: &ModelLibrary,
         say: &Say,
     ) -> Result<ExitCode, Trouble> {
-        // Every command takes `--data`, and this one keeps no records: a file there can only be the rows.
-        let given = self.rows.clone().or_else(|| settings.data.is_file().then(|| settings.data.clone()));
-        let rows = given.ok_or_else(|| {
-            Trouble::new("no rows to compare on")
-                .help("`--data FILE` names a CSV with a column for each input")
-        })?;
+        let rows = rows_file(self.rows.as_ref(), settings)?;
         if !(0.0..=1.0).contains(&self.cut) {
             return Err(Trouble::new("`--cut` is not from 0 to 1").help("a probability, such as 0.45"));
         }
-        let separator = u8::try_from(self.separator).ok().filter(u8::is_ascii);
-        let separator = separator.ok_or_else(|| Trouble::new("`--separator` is not an ASCII character"))?;
+        let separator = ascii(self.separator)?;
         let resolve = |name: &String| {
             let model =
                 library.resolve(name).map_err(|error| Trouble::because("nothing to compare", &error))?;
             Ok::<_, Trouble>((name.clone(), model))
         };
         let models = [resolve(&self.first)?, resolve(&self.second)?];
-        let data = fs::read(&rows)
-            .map_err(|error| Trouble::because(&format!("`{}` cannot be read", rows.display()), &error))?;
+        let data = read(&rows)?;
         let [(_, first), _] = &models;
         let version = library.models().get(&first.name).and_then(|model| model.versions.get(&first.version));
         let target = version.and_then(|version| artefact::target(&version.artefact));
         let label = self.label(target, &data, separator)?;
-        let asked = Asked { models, data: &data, separator, label, cut_off: self.cut };
+        let fitted_on = models.each_ref().map(|(_, model)| is_fitted_on(library, model, &data));
+        let asked = Asked { models, fitted_on, data: &data, separator, label, cut_off: self.cut };
         let comparison =
             compare::compare(&asked).map_err(|error| Trouble::because("nothing was compared", &error))?;
         if let Some(path) = &self.html {
@@ -243,6 +255,13 @@ impl Compare {
             (None, _, _) => Ok(None),
         }
     }
+}
+
+/// Whether the card says that these bytes are what the version was fitted on.
+fn is_fitted_on(library: &ModelLibrary, model: &Model, data: &[u8]) -> bool {
+    let version = library.models().get(&model.name).and_then(|known| known.versions.get(&model.version));
+    let said = version.and_then(|version| version.card.pointer("/data/digest")).and_then(Json::as_str);
+    said.is_some_and(|said| said == &*artefact::digest(data))
 }
 
 fn percent(share: f64) -> String {
@@ -300,10 +319,11 @@ fn text(comparison: &Comparison) -> String {
         ],
     );
     let agreement = &comparison.agreement;
+    let notes: String = comparison.notes.iter().map(|note| format!("\nnote: {note}")).collect();
     let rank = agreement.rank_correlation.map_or_else(|| "none".to_owned(), |rank| format!("{rank:.4}"));
     format!(
         "{} of {} rows are answered by both\n\n{sides}\n{swaps}\nsame side of the cut {}, rank correlation {rank}, mean \
-         absolute difference {:.4}, largest {:.4}",
+         absolute difference {:.4}, largest {:.4}{notes}",
         comparison.compared,
         comparison.rows,
         percent(agreement.same_side),

@@ -19,6 +19,7 @@ use super::routes::Route;
 use super::{Doors, Service};
 use crate::documents::json::{self, JsonLimits};
 use crate::domain::facts::Given;
+use crate::gather::{TRACEPARENT, TraceContext};
 
 /// The longest that a body may take to arrive.
 const BODY_TIME: Duration = Duration::from_secs(10);
@@ -192,6 +193,8 @@ fn check_media_type(headers: &HeaderMap, media: Media) -> Result<(), Problem> {
 pub struct DecideHeaders {
     pub idempotency_key: Option<String>,
     pub deadline: Option<Duration>,
+    /// What it is part of; one that is no trace is as none.
+    pub trace: Option<TraceContext>,
 }
 
 impl DecideHeaders {
@@ -217,7 +220,8 @@ impl DecideHeaders {
             let ms = text.parse().ok().filter(|ms| (1..=LONGEST_DEADLINE_MS).contains(ms));
             ms.map(Duration::from_millis).ok_or("must be a whole number of milliseconds, 1 to 600000")
         });
-        settle(Self { idempotency_key, deadline }, faults)
+        let trace = lines(TRACEPARENT).first().and_then(|sent| TraceContext::parse(sent));
+        settle(Self { idempotency_key, deadline, trace }, faults)
     }
 }
 
@@ -289,8 +293,11 @@ mod tests {
     fn the_headers_of_a_decision_are_read() {
         let read =
             DecideHeaders::read(&headers(&[("Idempotency-Key", "a-1"), ("Deadline-Ms", "250")])).unwrap();
-        let expected =
-            DecideHeaders { idempotency_key: Some("a-1".into()), deadline: Some(Duration::from_millis(250)) };
+        let expected = DecideHeaders {
+            idempotency_key: Some("a-1".into()),
+            deadline: Some(Duration::from_millis(250)),
+            trace: None,
+        };
         assert_eq!(read, expected);
         assert_eq!(DecideHeaders::read(&headers(&[])).unwrap(), DecideHeaders::default());
     }

@@ -42,6 +42,7 @@ use crate::store::Role;
         flows::list,
         flows::read,
         models::listing::list,
+        models::drift::drift,
         meanings::outline_of,
         flow_openapi::of_flow,
         meanings::diff,

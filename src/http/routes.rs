@@ -187,6 +187,9 @@ pub static ROUTES: &[Route] = &[
     route(Method::POST, "/v1/check", CHECKERS, |asked| Box::pin(checking::check(asked))),
     route(Method::GET, "/v1/models", MODEL_READERS, |asked| Box::pin(models::list(asked)))
         .belongs(Family::Process, ""),
+    route(Method::GET, "/v1/models/{model}/drift", MODEL_READERS, |asked| Box::pin(models::drift(asked)))
+        .takes(&["version", "window"])
+        .belongs(Family::Process, ""),
     tensorflow(
         Method::POST,
         "/v1/models/{model}/labels/{label}:predict",

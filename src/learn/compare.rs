@@ -11,17 +11,17 @@ use serde::Serialize;
 pub use page::page;
 
 use super::metrics::{self, Metrics, Scored};
-use super::recipe::read_cell;
-use super::sample::{SampleError, place};
+use super::sample::{self, SampleError, place};
 use crate::documents::table::Reader;
 use crate::domain::model::Model;
-use crate::domain::value::Value;
 
 /// What is compared.
 #[derive(Debug)]
 pub struct Asked<'a> {
     /// As people name them, and the models.
     pub models: [(String, Arc<Model>); 2],
+    /// Of each, whether the data is the file that it was fitted on, as its card says.
+    pub fitted_on: [bool; 2],
     pub data: &'a [u8],
     pub separator: u8,
     /// The column with the outcome, and its bad value.
@@ -56,6 +56,8 @@ pub struct Comparison {
     pub models: [Side; 2],
     pub agreement: Agreement,
     pub swap_set: SwapSet,
+    /// What speaks against reading the figures as they stand.
+    pub notes: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -118,8 +120,7 @@ pub fn compare(asked: &Asked<'_>) -> Result<Comparison, CompareError> {
     let mut table = Reader::new(asked.data, asked.separator).map_err(SampleError::from)?;
     let mut places = Vec::with_capacity(2);
     for (_, model) in &asked.models {
-        let of = model.inputs.iter().map(|input| place(&table.columns, &input.name));
-        places.push(of.collect::<Result<Vec<_>, _>>()?);
+        places.push(sample::places(model, &table.columns)?);
     }
     let label = match &asked.label {
         Some((column, bad)) => Some((place(&table.columns, column)?, bad)),
@@ -136,16 +137,7 @@ pub fn compare(asked: &Asked<'_>) -> Result<Comparison, CompareError> {
         let mut answers = [None; 2];
         let sides = asked.models.iter().zip(&places).zip(&mut refused).zip(&mut answers);
         for ((((_, model), places), refused), answer) in sides {
-            let value = |(input, at): (&crate::domain::model::ModelInput, &usize)| {
-                let wrong = || SampleError::WrongType {
-                    line,
-                    column: input.name.to_string(),
-                    kind: input.kind.word(),
-                };
-                read_cell(&input.kind, cells.trimmed(*at)).ok_or_else(wrong)
-            };
-            let row: Vec<Value> = model.inputs.iter().zip(places).map(value).collect::<Result<_, _>>()?;
-            match model.predict(&row) {
+            match model.predict(&sample::row(model, places, line, &cells)?) {
                 Ok(probability) => *answer = Some(probability),
                 Err(failure) => *refused.entry(failure.code).or_default() += 1,
             }
@@ -172,7 +164,19 @@ pub fn compare(asked: &Asked<'_>) -> Result<Comparison, CompareError> {
         ],
         agreement: agreement(&pairs, asked.cut_off),
         swap_set: swap_set(&pairs, asked.cut_off),
+        notes: asked
+            .models
+            .iter()
+            .zip(asked.fitted_on)
+            .filter_map(|((name, _), is)| is.then(|| flatters(name)))
+            .collect(),
     })
+}
+
+fn flatters(name: &str) -> String {
+    format!(
+        "{name} was fitted on this very file, most of it: its figures here flatter it, and its card has those of rows held out"
+    )
 }
 
 /// Whether the header of a table names a column.
@@ -278,6 +282,7 @@ mod tests {
         let named = |name: &str| (name.to_owned(), library.resolve(name).unwrap());
         compare(&Asked {
             models: [named(one), named(other)],
+            fitted_on: [true, false],
             data: data.as_bytes(),
             separator: b',',
             label: Some(("outcome".to_owned(), "bad".to_owned())),
@@ -294,6 +299,7 @@ mod tests {
     fn a_model_agrees_with_itself_and_swaps_nobody() {
         let same = compared("german_credit@1", "german_credit@1", &sample()).unwrap();
         assert_eq!((same.rows, same.compared), (1000, 1000));
+        assert_eq!(same.notes.len(), 1, "{:?}", same.notes);
         assert!((same.agreement.same_side - 1.0).abs() < 1e-15);
         assert!((same.agreement.rank_correlation.unwrap() - 1.0).abs() < 1e-12);
         assert!(same.agreement.largest_absolute_difference < 1e-300);

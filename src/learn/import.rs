@@ -66,6 +66,8 @@ pub struct Draft {
     pub card: Vec<u8>,
     /// `sha256:…` of the artefact.
     pub digest: Arc<str>,
+    /// `gbtree`; of ONNX what wrote it.
+    pub algorithm: String,
     /// `xgboost 3.2.0`.
     pub fitted_with: String,
     pub inputs: Vec<String>,
@@ -345,7 +347,9 @@ fn draft(
     })?;
     let inputs = features.iter().map(|feature| feature.name.to_string()).collect();
     let digest = model.digest.clone();
-    Ok(Draft { artefact, card, digest, fitted_with, inputs, explains, agreement, notes: read.notes })
+    let algorithm = read.algorithm.name;
+    let notes = read.notes;
+    Ok(Draft { artefact, card, digest, algorithm, fitted_with, inputs, explains, agreement, notes })
 }
 
 struct Writing<'a> {

@@ -114,6 +114,34 @@ impl Home {
         command
     }
 
+    /// Runs every `$ …` line of a page of the docs in order, in this folder, and holds what stands below it to what it
+    /// prints, with what it says of a failure. Gives the number of commands.
+    #[track_caller]
+    pub fn walk(&self, page: &str) -> usize {
+        let page = std::fs::read_to_string(repository().join(page)).unwrap();
+        let program = Path::new(env!("CARGO_BIN_EXE_tollgate")).parent().unwrap();
+        let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+        let mut commands = 0;
+        for block in page.split("\n```\n").filter(|block| block.starts_with("$ ")) {
+            for step in block.split("\n$ ") {
+                let step = step.trim_start_matches("$ ");
+                let (command, shown) = step.split_once('\n').unwrap_or((step, ""));
+                let mut shell = Command::new("sh");
+                shell
+                    .args(["-c", command])
+                    .current_dir(self.path(""))
+                    .env("PATH", &path)
+                    .env("NO_COLOR", "1");
+                let ran = shell.output().unwrap();
+                let said = if ran.status.success() { Vec::new() } else { ran.stderr };
+                let text = String::from_utf8([ran.stdout, said].concat()).unwrap();
+                assert_eq!(text.trim_end(), shown.trim_end(), "{command}");
+                commands += 1;
+            }
+        }
+        commands
+    }
+
     /// Runs a command of the program to its end.
     pub fn run(&self, arguments: &[&str]) -> Output {
         self.program().args(arguments).stdin(Stdio::null()).output().unwrap()
@@ -121,11 +149,15 @@ impl Home {
 
     /// Starts `tollgate serve` and waits for its ready line.
     pub fn spawn(&self, arguments: &[&str]) -> Process {
+        let mut command = self.program();
+        command.args(["serve", "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"]).args(arguments);
+        self.spawn_as(command)
+    }
+
+    /// Starts the program as this says, and waits for its ready line.
+    pub fn spawn_as(&self, mut command: Command) -> Process {
         let said = self.path("stderr.log");
-        let child = self
-            .program()
-            .args(["serve", "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"])
-            .args(arguments)
+        let child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(File::create(&said).unwrap())
@@ -137,8 +169,10 @@ impl Home {
             let text = process.said();
             let ready = text.lines().find_map(|line| line.strip_prefix("listening http="));
             if let Some((address, grpc)) = ready.and_then(|rest| rest.split_once(" grpc=")) {
-                process.api = Api::new(format!("http://{address}"));
-                process.grpc = grpc.to_owned();
+                // Of all addresses that it may listen on, one that it answers on.
+                let here = |address: &str| address.replace("0.0.0.0", "127.0.0.1");
+                process.api = Api::new(format!("http://{}", here(address)));
+                process.grpc = here(grpc);
                 return process;
             }
             assert!(process.child.try_wait().unwrap().is_none(), "it ended: {text}");

@@ -101,24 +101,6 @@ fn wrong_rows_end_with_1_and_are_kept_and_what_cannot_run_ends_with_2() {
 #[test]
 fn the_walk_in_the_docs_shows_what_the_commands_print() {
     let home = Home::of_samples();
-    let page = include_str!("../../docs/backtesting.md");
-    let program = std::path::Path::new(env!("CARGO_BIN_EXE_tollgate")).parent().unwrap();
-    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
-    let mut commands = 0;
-    for block in page.split("\n```\n").filter(|block| block.starts_with("$ ")) {
-        for step in block.split("\n$ ") {
-            let step = step.trim_start_matches("$ ");
-            let (command, shown) = step.split_once('\n').unwrap_or((step, ""));
-            let out = std::process::Command::new("sh")
-                .args(["-c", command])
-                .current_dir(home.path(""))
-                .env("PATH", &path)
-                .env("NO_COLOR", "1")
-                .output()
-                .unwrap();
-            assert_eq!(printed(&out).trim_end(), shown.trim_end(), "{command}: {}", said(&out));
-            commands += 1;
-        }
-    }
+    let commands = home.walk("docs/backtesting.md");
     assert!(commands >= 4, "{commands} commands were tried: how are blocks written now?");
 }

@@ -6,8 +6,9 @@
 use std::fmt;
 
 use super::ModelError;
+use super::key::Key;
 use super::link::Link;
-use super::trees::{BLOCK, Leaves, Node, Trees};
+use super::trees::{BLOCK, Leaves, Node, Trees, rows_at_once};
 
 /// Most views: their places are 16 bits wide, and one place is the leaves' own.
 const MAX_VIEWS: usize = 65_534;
@@ -227,13 +228,13 @@ impl Boosted {
     pub fn margin(&self, columns: &[f64]) -> f64 {
         // One more than the views: the leaves' own.
         match self.views.len() {
-            0..=63 => self.margin_within(columns, &mut [0.0; 64]),
-            64..=255 => self.margin_within(columns, &mut [0.0; 256]),
-            256..=1023 => self.margin_within(columns, &mut [0.0; 1024]),
-            1024..=4095 => self.margin_within(columns, &mut [0.0; 4096]),
+            0..=63 => self.margin_within(columns, &mut [Key::LEAST; 64]),
+            64..=255 => self.margin_within(columns, &mut [Key::LEAST; 256]),
+            256..=1023 => self.margin_within(columns, &mut [Key::LEAST; 1024]),
+            1024..=4095 => self.margin_within(columns, &mut [Key::LEAST; 4096]),
             _ => {
-                let mut views = vec![0.0; MAX_VIEWS + 2];
-                let views = <&mut [f64; MAX_VIEWS + 2]>::try_from(views.as_mut_slice());
+                let mut views = vec![Key::LEAST; MAX_VIEWS + 2];
+                let views = <&mut [Key; MAX_VIEWS + 2]>::try_from(views.as_mut_slice());
                 views.map_or(f64::NAN, |views| self.margin_within(columns, views))
             }
         }
@@ -251,6 +252,7 @@ impl Boosted {
             0..=31 => self.answers_within::<32>(cells, into),
             32..=63 => self.answers_within::<64>(cells, into),
             64..=255 => self.answers_within::<256>(cells, into),
+            256..=1023 => self.answers_within::<1024>(cells, into),
             _ => {
                 for (columns, answer) in cells.chunks_exact(self.columns.max(1)).zip(into) {
                     *answer = self.answer(columns);
@@ -260,13 +262,11 @@ impl Boosted {
     }
 
     fn answers_within<const WIDTH: usize>(&self, cells: &[f64], into: &mut [f64]) {
-        let mut views = vec![[0.0; WIDTH]; BLOCK];
-        let blocks = cells.chunks(self.columns.max(1) * BLOCK).zip(into.chunks_mut(BLOCK));
-        for (cells, answers) in blocks {
-            for (columns, views) in cells.chunks_exact(self.columns.max(1)).zip(&mut views) {
-                self.look(columns, views);
-            }
-            let rows = views.get_mut(..answers.len()).unwrap_or_default();
+        let block = rows_at_once(WIDTH);
+        let mut rows = vec![[Key::LEAST; WIDTH]; block.min(into.len())];
+        for (cells, answers) in cells.chunks(self.columns.max(1) * block).zip(into.chunks_mut(block)) {
+            let rows = rows.get_mut(..answers.len()).unwrap_or_default();
+            self.look_at_all(cells, rows);
             match self.width {
                 Width::Single => {
                     let mut sums = [self.start() as f32; BLOCK];
@@ -287,8 +287,11 @@ impl Boosted {
         }
     }
 
-    fn margin_within<const WIDTH: usize>(&self, columns: &[f64], views: &mut [f64; WIDTH]) -> f64 {
-        self.look(columns, views);
+    fn margin_within<const WIDTH: usize>(&self, columns: &[f64], views: &mut [Key; WIDTH]) -> f64 {
+        for (view, into) in self.views.iter().zip(views.iter_mut()) {
+            let given = columns.get(usize::from(view.column)).copied().unwrap_or(f64::NAN);
+            *into = Key::of(self.seen(*view, given));
+        }
         self.finish(match self.width {
             // The leaves of such a model are 32-bit floats already: nothing is lost.
             Width::Single => {
@@ -296,6 +299,29 @@ impl Boosted {
             }
             Width::Double => self.trees.fold(views, self.start(), |sum, leaf| sum + leaf),
         })
+    }
+
+    /// What each view sees of each row, view by view: which way it looks is asked once for all rows.
+    fn look_at_all<const WIDTH: usize>(&self, cells: &[f64], rows: &mut [[Key; WIDTH]]) {
+        for (at, view) in self.views.iter().enumerate() {
+            let given = cells.iter().skip(usize::from(view.column)).step_by(self.columns.max(1));
+            let places = rows.iter_mut().filter_map(|row| row.get_mut(at & (WIDTH - 1)));
+            let places = given.zip(places);
+            match (view.looks, self.width) {
+                (Looks::At(Missing::Goes(side)), Width::Single) => {
+                    let missing = Key::of(infinity(side));
+                    for (given, place) in places {
+                        let x = f64::from(*given as f32);
+                        *place = if x.is_nan() { missing } else { Key::of(x) };
+                    }
+                }
+                _ => {
+                    for (given, place) in places {
+                        *place = Key::of(self.seen(*view, *given));
+                    }
+                }
+            }
+        }
     }
 
     fn start(&self) -> f64 {
@@ -313,14 +339,6 @@ impl Boosted {
             sum += self.base;
         }
         if single { f64::from(sum as f32) } else { sum }
-    }
-
-    #[inline]
-    fn look<const WIDTH: usize>(&self, columns: &[f64], views: &mut [f64; WIDTH]) {
-        for (view, into) in self.views.iter().zip(views.iter_mut()) {
-            let given = columns.get(usize::from(view.column)).copied().unwrap_or(f64::NAN);
-            *into = self.seen(*view, given);
-        }
     }
 
     #[inline]

@@ -200,6 +200,18 @@ impl Model {
         Ok(Contributions { space: self.space(), base, inputs, characteristics: Vec::new() })
     }
 
+    /// The word for the space of its contributions, or why it has none.
+    ///
+    /// # Errors
+    /// Of networks, and of trees without covers.
+    pub fn explains_in(&self) -> Result<&'static str, &'static str> {
+        match &*self.explainer {
+            Explainer::None { why } => Err(why),
+            Explainer::Points => Ok(Space::Points.word()),
+            Explainer::Linear { .. } | Explainer::Trees(_) => Ok(self.space().word()),
+        }
+    }
+
     /// The codes that speak most against the person, the heaviest first: those inputs' that add toward the adverse side.
     /// Inputs of one code count together; inputs without a code are passed over.
     #[must_use]

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::ModelError;
-use super::trees::{BLOCK, Leaves, Node, Trees};
+use super::key::Key;
+use super::trees::{Leaves, Node, Trees, rows_at_once};
 
 /// A validated, flattened forest.
 #[derive(Clone, PartialEq)]
@@ -32,9 +33,11 @@ impl Forest {
     }
 
     /// Sums the leaves in the order of the trees and divides once, as the library that fitted them does.
-    /// `columns` is longer than the columns in use: the one after them becomes the leaves' own.
-    pub(super) fn probability<const WIDTH: usize>(&self, columns: &mut [f64; WIDTH]) -> f64 {
-        self.trees.fold(columns, 0.0, |sum, leaf| sum + leaf) / f64::from(self.trees.count())
+    /// `columns` are fewer than `WIDTH`.
+    pub(super) fn probability<const WIDTH: usize>(&self, columns: &[f64]) -> f64 {
+        let mut keys = [Key::LEAST; WIDTH];
+        fill(&mut keys, columns);
+        self.trees.fold(&mut keys, 0.0, |sum, leaf| sum + leaf) / f64::from(self.trees.count())
     }
 
     /// As [`Forest::probability`] for rows of [`Forest::columns`] cells each, several rows at a time. As many as
@@ -51,12 +54,11 @@ impl Forest {
 
     fn probabilities_within<const WIDTH: usize>(&self, cells: &[f64], into: &mut [f64]) {
         let width = self.columns().max(1);
-        let mut rows = vec![[0.0; WIDTH]; BLOCK.min(into.len())];
-        for (cells, answers) in cells.chunks(width * BLOCK).zip(into.chunks_mut(BLOCK)) {
+        let block = rows_at_once(WIDTH);
+        let mut rows = vec![[Key::LEAST; WIDTH]; block.min(into.len())];
+        for (cells, answers) in cells.chunks(width * block).zip(into.chunks_mut(block)) {
             for (columns, row) in cells.chunks_exact(width).zip(&mut rows) {
-                for (own, column) in row.iter_mut().zip(columns) {
-                    *own = *column;
-                }
+                fill(row, columns);
             }
             answers.fill(0.0);
             let rows = rows.get_mut(..answers.len()).unwrap_or_default();
@@ -75,6 +77,12 @@ impl Forest {
     /// Counts one row at each node where it comes by.
     pub(super) fn visit(&self, columns: &[f64], covers: &mut Vec<Vec<f64>>) {
         self.trees.visit(columns, covers);
+    }
+}
+
+fn fill(keys: &mut [Key], columns: &[f64]) {
+    for (key, column) in keys.iter_mut().zip(columns) {
+        *key = Key::of(*column);
     }
 }
 

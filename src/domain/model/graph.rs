@@ -11,6 +11,7 @@ use super::ModelError;
 use super::boosted::{Boosted, Width};
 use super::explain::Space;
 use super::link::Link;
+use super::trees::BLOCK;
 
 /// Most places for numbers: columns, constants and what steps give.
 pub const MAX_SLOTS: usize = 1 << 16;
@@ -114,26 +115,82 @@ impl Graph {
         }
     }
 
+    /// The answers for rows of [`Graph::columns`] cells each: trees go over several rows at a time. As many as `into`
+    /// holds.
+    pub(super) fn answers(&self, cells: &[f64], into: &mut [f64]) {
+        let steps = &self.parts.steps;
+        let at = steps.iter().position(|step| matches!(step, Step::Trees { .. }));
+        let Some((before, [Step::Trees { of, trees }, after @ ..])) =
+            at.and_then(|at| steps.split_at_checked(at))
+        else {
+            for (columns, answer) in cells.chunks_exact(self.parts.columns.max(1)).zip(into) {
+                *answer = self.answer(columns);
+            }
+            return;
+        };
+        let (width, read_by_trees) = (self.parts.columns.max(1), of.len().max(1));
+        let mut slots = vec![0.0; self.slots * BLOCK];
+        let mut gathered = vec![0.0; read_by_trees * BLOCK];
+        let mut leaves = [0.0; BLOCK];
+        for (cells, answers) in cells.chunks(width * BLOCK).zip(into.chunks_mut(BLOCK)) {
+            let mut next = 0;
+            let rows = slots.chunks_exact_mut(self.slots).zip(gathered.chunks_exact_mut(read_by_trees));
+            for (columns, (slots, gathered)) in cells.chunks_exact(width).zip(rows) {
+                let first = self.begin(columns, slots);
+                next = Self::run(before, slots, first);
+                arithmetic::gathered(of, slots, gathered);
+            }
+            let leaves = leaves.get_mut(..answers.len()).unwrap_or_default();
+            trees.answers(&gathered, leaves);
+            for ((answer, slots), leaf) in
+                answers.iter_mut().zip(slots.chunks_exact_mut(self.slots)).zip(leaves)
+            {
+                if let Some(slot) = slots.get_mut(next) {
+                    *slot = *leaf;
+                }
+                Self::run(after, slots, next + 1);
+                *answer = self.read_answer(slots);
+            }
+        }
+    }
+
     fn answer_in(&self, columns: &[f64], slots: &mut [f64]) -> f64 {
         self.fill(columns, slots);
+        self.read_answer(slots)
+    }
+
+    fn read_answer(&self, slots: &[f64]) -> f64 {
         let answer = read(slots, self.parts.answer);
         if self.parts.is_probability && !answer.is_nan() { answer.clamp(0.0, 1.0) } else { answer }
     }
 
     fn fill(&self, columns: &[f64], slots: &mut [f64]) {
-        let mut next = 0;
+        let first = self.begin(columns, slots);
+        Self::run(&self.parts.steps, slots, first);
+    }
+
+    /// Puts columns and constants where the steps find them, and says where the first step's numbers go.
+    fn begin(&self, columns: &[f64], slots: &mut [f64]) -> usize {
+        let given = columns.iter().take(self.parts.columns).chain(&self.parts.constants);
+        for (slot, number) in slots.iter_mut().zip(given) {
+            *slot = *number;
+        }
+        self.parts.columns + self.parts.constants.len()
+    }
+
+    /// Runs steps whose numbers go to `next` and after it; says where those of the step after them go.
+    fn run(steps: &[Step], slots: &mut [f64], next: usize) -> usize {
+        let mut next = next;
         let mut push = |slots: &mut [f64], number: f64| {
             if let Some(slot) = slots.get_mut(next) {
                 *slot = number;
             }
             next += 1;
         };
-        for number in columns.iter().take(self.parts.columns).chain(&self.parts.constants) {
-            push(slots, *number);
-        }
-        for step in &self.parts.steps {
+        for step in steps {
             arithmetic::run(step, slots, &mut push);
         }
+        next
     }
 
     /// What can be explained, and in which space; nothing when several steps after another mix the columns.
@@ -193,9 +250,12 @@ impl Graph {
                 }
                 Step::Dense { of, .. } | Step::Trees { of, .. } => {
                     if let Step::Trees { trees, .. } = step {
-                        space = match trees.link() {
-                            Link::Identity if self.parts.is_probability => Space::Probability,
-                            link => Space::before(link),
+                        space = match (space, trees.link()) {
+                            // What a step after the trees makes of their sum has said it already.
+                            (Space::LogOdds, Link::Identity) => Space::LogOdds,
+                            (Space::LogOdds, _) => return None,
+                            (_, Link::Identity) if self.parts.is_probability => Space::Probability,
+                            (_, link) => Space::before(link),
                         };
                     }
                     let origins = self.origins();

@@ -9,6 +9,7 @@ mod encode;
 mod explain;
 mod forest;
 mod graph;
+mod key;
 mod link;
 mod logistic;
 pub mod remote;
@@ -300,7 +301,7 @@ impl Model {
         let of = columns.get(..self.columns).unwrap_or_default();
         let value = match &self.predictor {
             Predictor::Logistic(logistic) => logistic.probability(of),
-            Predictor::Forest(forest) => forest.probability(&mut columns),
+            Predictor::Forest(forest) => forest.probability::<WIDTH>(of),
             Predictor::Scorecard(scorecard) => scorecard.probability(of),
             Predictor::Boosted(trees) => trees.answer(of),
             Predictor::Characteristics(card) => card.points(of).ok_or_else(no_attribute)?,
@@ -308,27 +309,6 @@ impl Model {
             Predictor::Remote(_) => return Err(elsewhere()),
         };
         if value.is_finite() { Ok(Answer { value, is_noted }) } else { Err(too_large()) }
-    }
-
-    /// As [`Model::predict`] for many rows: trees go over blocks of rows, which is several times as quick.
-    #[must_use]
-    pub fn predict_all(&self, rows: &[Vec<Value>]) -> Vec<Result<f64, ModelFailure>> {
-        let Predictor::Boosted(trees) = &self.predictor else {
-            return rows.iter().map(|row| self.predict(row)).collect();
-        };
-        let mut cells = vec![0.0; self.columns.saturating_mul(rows.len())];
-        let written: Vec<_> = rows
-            .iter()
-            .zip(cells.chunks_exact_mut(self.columns.max(1)))
-            .map(|(row, columns)| self.write(row, columns))
-            .collect();
-        let mut answers = vec![0.0; rows.len()];
-        trees.answers(&cells, &mut answers);
-        let answered = written.into_iter().zip(answers).map(|(written, answer)| {
-            written?;
-            if answer.is_finite() { Ok(answer) } else { Err(too_large()) }
-        });
-        answered.collect()
     }
 
     /// The columns of one row.
@@ -344,12 +324,18 @@ impl Model {
         Ok(is_noted)
     }
 
-    fn check_width(&self, columns: &[f64]) -> Result<(), ModelFailure> {
-        let is_single = match &self.predictor {
+    /// Whether the library that fitted it reads and answers 32-bit floats.
+    #[must_use]
+    pub fn is_single(&self) -> bool {
+        match &self.predictor {
             Predictor::Boosted(trees) => trees.width() == Width::Single,
             Predictor::Graph(_) => true,
             _ => false,
-        };
+        }
+    }
+
+    fn check_width(&self, columns: &[f64]) -> Result<(), ModelFailure> {
+        let is_single = self.is_single();
         // What is no 32-bit float would be an infinity to the model, which the libraries refuse too.
         let lost = |x: &f64| x.is_finite() && !(*x as f32).is_finite();
         if is_single && columns.iter().take(self.columns).any(lost) { Err(too_large()) } else { Ok(()) }

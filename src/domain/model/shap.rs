@@ -20,8 +20,8 @@ pub(super) struct Shap {
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Explained {
     threshold: f64,
-    /// Of the rows that came here, how many went low.
-    share_low: f64,
+    /// Of the rows that came here, how many went low, and high.
+    shares: [f64; 2],
     /// Of the rows that met this column first on the path, how many came here; 1 when it was not met before.
     before: f64,
     /// Of `low`; `high` is the one after it. 0 in a leaf, whose value is `threshold`.
@@ -137,11 +137,11 @@ impl<const N: usize> Walk<'_, N> {
 
     fn split(&mut self, node: &Explained, path: &[f64; N]) -> [f64; N] {
         let x = self.columns.get(usize::from(node.column)).copied().unwrap_or(f64::NAN);
-        let (hot, cold, share) = if x <= node.threshold {
-            (node.low, node.low + 1, node.share_low)
-        } else {
-            (node.low + 1, node.low, 1.0 - node.share_low)
-        };
+        // Which way a row goes cannot be foreseen: nothing here branches on it.
+        let goes_low = x <= node.threshold;
+        let hot = node.low.wrapping_add(u32::from(!goes_low));
+        let cold = node.low.wrapping_add(u32::from(goes_low));
+        let share = node.shares.get(usize::from(!goes_low)).copied().unwrap_or_default();
         if !node.repeats {
             self.first(node, hot, cold, share, path)
         } else if self.is_hot(node.player) {
@@ -315,7 +315,7 @@ impl Build<'_> {
                     let column = u16::try_from(column).ok()?;
                     Explained {
                         threshold,
-                        share_low,
+                        shares: [share_low, 1.0 - share_low],
                         before,
                         low,
                         column,
@@ -332,7 +332,7 @@ impl Build<'_> {
 
 impl Explained {
     fn leaf(value: f64) -> Self {
-        Self { threshold: value, share_low: 0.0, before: 1.0, low: 0, column: 0, player: 0, repeats: false }
+        Self { threshold: value, shares: [0.0; 2], before: 1.0, low: 0, column: 0, player: 0, repeats: false }
     }
 }
 

@@ -263,3 +263,46 @@ fn numbers_widen_and_never_narrow() {
     assert!(takes(of(&["a"]), Kind::Text) && takes(of(&["a"]), of(&["a", "b"])));
     assert!(!takes(Kind::Boolean, Kind::Integer) && takes(Kind::Boolean, Kind::Boolean));
 }
+
+/// So wide that only a few rows fit together, and not a multiple of them.
+#[test]
+fn many_rows_of_wide_models_give_the_bits_of_one_at_a_time() {
+    for columns in [1, 40, 100, 300, 900] {
+        let trees: Vec<Vec<Node>> =
+            (0..21).map(|tree| stump((tree * 37) % columns, f64::from(tree as u32) / 21.0)).collect();
+        let forest = Predictor::Forest(Forest::new(&trees, columns).unwrap());
+        let branch = |node: &Node| match *node {
+            Node::Leaf(value) => Branch::Leaf(value),
+            Node::Split { column, threshold, low, high } => {
+                let missing = Missing::Goes(if threshold < 0.5 { Side::Low } else { Side::High });
+                Branch::Split { column, rule: Rule::AtMost { threshold, missing }, low, high }
+            }
+        };
+        let boosted = BoostedParts {
+            trees: trees.iter().map(|tree| tree.iter().map(branch).collect()).collect(),
+            sets: Vec::new(),
+            columns,
+            width: Width::Double,
+            base: 0.1,
+            base_comes: BaseComes::First,
+            divide_by: 1,
+            link: Link::Logistic { slope: 1.0 },
+        };
+        for predictor in [forest, Predictor::Boosted(Boosted::new(&boosted).unwrap())] {
+            let features = (0..columns).map(|at| number(&format!("c{at}"))).collect();
+            let model = Model::new(parts(features, predictor)).unwrap();
+            let cell = |row: usize, at: usize| Value::Number(((row * 31 + at * 17) % 101) as f64 / 100.0);
+            let rows: Vec<Vec<Value>> =
+                (0..75).map(|row| (0..columns).map(|at| cell(row, at)).collect()).collect();
+            let by_column: Vec<Vec<Value>> =
+                (0..columns).map(|at| rows.iter().map(|row| row[at].clone()).collect()).collect();
+            let alone: Vec<u64> = rows.iter().map(|row| model.predict(row).unwrap().to_bits()).collect();
+            let many: Vec<u64> =
+                model.predict_all(&rows).into_iter().map(|answer| answer.unwrap().to_bits()).collect();
+            let together = model.predict_columns(&by_column, rows.len()).unwrap();
+            assert_eq!(alone, many, "{columns} columns");
+            assert_eq!(alone, together.iter().map(|x| x.to_bits()).collect::<Vec<_>>(), "{columns} columns");
+            assert!(alone.iter().any(|bits| *bits != alone[0]));
+        }
+    }
+}

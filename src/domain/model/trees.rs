@@ -2,6 +2,7 @@
 //! value does (the columns that are given say both), and any node that could send an evaluation in a circle.
 
 use super::ModelError;
+use super::key::Key;
 
 /// Most trees of one predictor.
 const MAX_TREES: usize = 10_000;
@@ -12,9 +13,9 @@ const MAX_ALL_NODES: usize = 1 << 23;
 /// Most levels of splits.
 pub(super) const MAX_DEPTH: u8 = 64;
 /// Trees (of a row) or rows (of a tree) that are walked at once, so that one's wait for memory hides behind the others'
-/// (four: 1.9 µs a forest of the sample, eight: 1.05).
+/// (four: 1.9 µs a forest of the sample, eight: 1.05; sixteen are no quicker, as there are no registers for them).
 const AT_ONCE: usize = 8;
-/// Rows that go through all trees together, so that a tree's nodes are fetched once for all of them.
+/// Most rows that go through all trees together.
 pub(super) const BLOCK: usize = 64;
 
 /// One node of a tree as it was fitted. Children stand after their parent.
@@ -35,11 +36,11 @@ pub(super) struct Trees {
     columns: usize,
 }
 
-/// A node in 16 bytes, without a branch: the next node is `low`, or the one after it. A leaf reads the column after
-/// the last, which holds minus infinity, and so goes to itself; its `threshold` is its value.
+/// A node in 16 bytes, without a branch: the next node is `low`, or the one after it when the column is above the
+/// threshold. A leaf reads the column after the last, whose key is the least, and so goes to itself; it holds its value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Flat {
-    threshold: f64,
+    threshold: Key,
     low: u32,
     column: u16,
 }
@@ -116,10 +117,11 @@ impl Trees {
 
     fn node(&self, flat: Flat, root: u32) -> Node {
         if usize::from(flat.column) == self.columns {
-            return Node::Leaf(flat.threshold);
+            return Node::Leaf(flat.threshold.held());
         }
         let low = (flat.low - root) as usize;
-        Node::Split { column: usize::from(flat.column), threshold: flat.threshold, low, high: low + 1 }
+        let threshold = flat.threshold.number();
+        Node::Split { column: usize::from(flat.column), threshold, low, high: low + 1 }
     }
 
     /// Each tree's first node and all its nodes.
@@ -146,7 +148,8 @@ impl Trees {
                 if usize::from(node.column) == self.columns {
                     break;
                 }
-                let goes_low = columns.get(usize::from(node.column)).is_some_and(|x| *x <= node.threshold);
+                let x = columns.get(usize::from(node.column));
+                let goes_low = x.is_some_and(|x| Key::of(*x) <= node.threshold);
                 at = (node.low - root) as usize + usize::from(!goes_low);
             }
         }
@@ -157,89 +160,114 @@ impl Trees {
     #[inline]
     pub fn fold<const WIDTH: usize, S>(
         &self,
-        columns: &mut [f64; WIDTH],
+        columns: &mut [Key; WIDTH],
         start: S,
         add: impl Fn(S, f64) -> S,
     ) -> S {
-        if let Some(own) = columns.get_mut(self.columns) {
-            *own = f64::NEG_INFINITY;
-        }
+        self.close(columns);
         let mut sum = start;
         for group in &self.groups {
-            let mut at = group.roots;
-            for _ in 0..group.depth {
-                for node in &mut at {
-                    *node = self.next(*node, columns);
-                }
-            }
-            for leaf in at.iter().take(usize::from(group.used)) {
-                sum = add(sum, self.flat(*leaf).threshold);
+            let leaves = self.leaves_of(group, columns).unwrap_or_default();
+            for leaf in leaves.iter().take(usize::from(group.used)) {
+                sum = add(sum, self.leaf(*leaf));
             }
         }
         sum
     }
 
-    /// As `fold`, for up to [`BLOCK`] rows: each tree goes over all of them before the next one does. `rows` and
-    /// `sums` are of one length.
+    /// As `fold`, for a few rows: each tree goes over all of them before the next one does, so that its nodes are
+    /// fetched once. `rows` and `sums` are of one length.
     pub fn fold_block<const WIDTH: usize, S: Copy>(
         &self,
-        rows: &mut [[f64; WIDTH]],
+        rows: &mut [[Key; WIDTH]],
         sums: &mut [S],
         add: impl Fn(S, f64) -> S,
     ) {
         for row in rows.iter_mut() {
-            if let Some(own) = row.get_mut(self.columns) {
-                *own = f64::NEG_INFINITY;
-            }
+            self.close(row);
         }
         for group in &self.groups {
             for (root, depth) in group.roots.iter().zip(group.depths).take(usize::from(group.used)) {
                 for (rows, sums) in rows.chunks(AT_ONCE).zip(sums.chunks_mut(AT_ONCE)) {
-                    let leaves = self.leaves(rows, *root, depth);
+                    let leaves = self.leaves(rows, *root, depth).unwrap_or_default();
                     for (sum, leaf) in sums.iter_mut().zip(leaves) {
-                        *sum = add(*sum, self.flat(leaf).threshold);
+                        *sum = add(*sum, self.leaf(leaf));
                     }
                 }
             }
         }
+    }
+
+    /// Gives the leaves their column.
+    fn close<const WIDTH: usize>(&self, columns: &mut [Key; WIDTH]) {
+        if let Some(own) = columns.get_mut(self.columns) {
+            *own = Key::LEAST;
+        }
+    }
+
+    /// Where one row ends in each tree of a group. There is always an answer: `None` is what spares each step the
+    /// question what to do otherwise.
+    #[inline]
+    fn leaves_of<const WIDTH: usize>(&self, group: &Group, columns: &[Key; WIDTH]) -> Option<[u32; AT_ONCE]> {
+        let mut at = group.roots;
+        for _ in 0..group.depth {
+            for node in &mut at {
+                *node = self.next(*node, columns)?;
+            }
+        }
+        Some(at)
     }
 
     /// Where each of up to eight rows ends in one tree.
     #[inline]
-    fn leaves<const WIDTH: usize>(&self, rows: &[[f64; WIDTH]], root: u32, depth: u8) -> [u32; AT_ONCE] {
+    fn leaves<const WIDTH: usize>(
+        &self,
+        rows: &[[Key; WIDTH]],
+        root: u32,
+        depth: u8,
+    ) -> Option<[u32; AT_ONCE]> {
         let mut at = [root; AT_ONCE];
-        match <&[[f64; WIDTH]; AT_ONCE]>::try_from(rows) {
-            Ok(rows) => {
-                for _ in 0..depth {
-                    for (node, row) in at.iter_mut().zip(rows) {
-                        *node = self.next(*node, row);
-                    }
+        if let Ok(rows) = <&[[Key; WIDTH]; AT_ONCE]>::try_from(rows) {
+            for _ in 0..depth {
+                for (node, row) in at.iter_mut().zip(rows) {
+                    *node = self.next(*node, row)?;
                 }
             }
-            Err(_) => {
-                for (node, row) in at.iter_mut().zip(rows) {
-                    for _ in 0..depth {
-                        *node = self.next(*node, row);
-                    }
+        } else {
+            for (node, row) in at.iter_mut().zip(rows) {
+                for _ in 0..depth {
+                    *node = self.next(*node, row)?;
                 }
             }
         }
-        at
+        Some(at)
     }
 
     #[inline]
-    fn next<const WIDTH: usize>(&self, at: u32, columns: &[f64; WIDTH]) -> u32 {
-        let node = self.flat(at);
+    fn next<const WIDTH: usize>(&self, at: u32, columns: &[Key; WIDTH]) -> Option<u32> {
+        let node = self.nodes.get(at as usize)?;
         // The mask changes nothing (a column is always below WIDTH, a power of two): it spares the check.
-        let x = columns.get(usize::from(node.column) & (WIDTH - 1)).copied().unwrap_or(f64::NEG_INFINITY);
-        let goes_low = x <= node.threshold;
-        node.low + u32::from(!goes_low)
+        let x = columns.get(usize::from(node.column) & (WIDTH - 1))?;
+        // Never near the end of the numbers: there are fewer nodes than 2^23.
+        Some(node.low.wrapping_add(u32::from(node.threshold < *x)))
     }
 
     #[inline]
-    fn flat(&self, at: u32) -> Flat {
-        const NOWHERE: Flat = Flat { threshold: 0.0, low: 0, column: 0 };
-        self.nodes.get(at as usize).copied().unwrap_or(NOWHERE)
+    fn leaf(&self, at: u32) -> f64 {
+        self.nodes.get(at as usize).map_or(0.0, |node| node.threshold.held())
+    }
+}
+
+/// How many rows of so many columns go through all trees together: no more than stay in the nearest memory.
+pub(super) const fn rows_at_once(width: usize) -> usize {
+    const NEAREST: usize = 32 << 10;
+    let rows = NEAREST / (width * size_of::<Key>());
+    if rows > BLOCK {
+        BLOCK
+    } else if rows < AT_ONCE {
+        AT_ONCE
+    } else {
+        rows
     }
 }
 
@@ -304,11 +332,13 @@ fn flatten(tree: &[Node], sentinel: u16, into: &mut Vec<Flat>) -> Result<u8, (us
                     return Err((index, "it lies deeper than 64 levels"));
                 }
                 let column = u16::try_from(*column).map_err(|_| (index, "its column is too large"))?;
-                into.push(Flat { threshold: *threshold, low: place(order.len())?, column });
+                let threshold = Key::of(*threshold);
+                into.push(Flat { threshold, low: place(order.len())?, column });
                 order.extend([(*low, level + 1), (*high, level + 1)]);
             }
             Some(Node::Leaf(value)) => {
-                into.push(Flat { threshold: *value, low: place(next)?, column: sentinel });
+                let threshold = Key::holding(*value);
+                into.push(Flat { threshold, low: place(next)?, column: sentinel });
             }
             None => return Err((index, "a child does not exist")),
         }

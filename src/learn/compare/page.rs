@@ -17,6 +17,7 @@ pub fn page(comparison: &Comparison, data: &str) -> String {
         h1 { (title) }
         p.quiet { (comparison.compared) " of " (comparison.rows) " rows of " code { (data) } " are answered by both; all "
             "figures are about these. A row is approved up to a probability of " (comparison.cut_off) "." }
+        @for note in &comparison.notes { p { "Note: " (note) "." } }
         (swap_set(comparison))
         (quality(first, second))
         (calibration(first, second))

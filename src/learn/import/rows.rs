@@ -85,8 +85,8 @@ impl Rows {
             if model.predict(values).ok().map(f64::to_bits) != Some(answer.to_bits()) {
                 return Err(ImportError::Disagrees { row: line, difference: f64::NAN, tolerance });
             }
-            let wanted = row.cells.get(place).and_then(|cell| cell.trim().parse::<f64>().ok());
-            let wanted = wanted.filter(|wanted| wanted.is_finite());
+            let wanted =
+                row.cells.get(place).and_then(|cell| expected_number(cell.trim(), model.is_single()));
             let wanted = wanted
                 .ok_or_else(|| self.wrong(format!("line {line}: `{expected}` is not a finite number")))?;
             // Of points and amounts the tolerance is a share.
@@ -100,6 +100,13 @@ impl Rows {
         }
         Ok(agreement)
     }
+}
+
+/// What the library answered. A 32-bit float is written with as few digits as tell it from its neighbours of 32 bits, and
+/// is another one when it is read as 64.
+fn expected_number(cell: &str, is_single: bool) -> Option<f64> {
+    let number = if is_single { f64::from(cell.parse::<f32>().ok()?) } else { cell.parse::<f64>().ok()? };
+    number.is_finite().then_some(number)
 }
 
 /// Made-up rows: of the sample's values torn apart, or of the model's own thresholds and usual numbers; the last has

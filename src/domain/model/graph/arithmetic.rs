@@ -188,7 +188,7 @@ pub(super) fn run(step: &Step, slots: &mut [f64], push: &mut impl FnMut(&mut [f6
     }
 }
 
-fn gathered<'a>(of: &[Slot], slots: &[f64], into: &'a mut [f64]) -> &'a [f64] {
+pub(super) fn gathered<'a>(of: &[Slot], slots: &[f64], into: &'a mut [f64]) -> &'a [f64] {
     for (column, slot) in into.iter_mut().zip(of) {
         *column = read(slots, *slot);
     }

@@ -71,6 +71,17 @@ fn objectives_and_shapes_that_are_not_read_are_refused_by_name() {
     refused(b"<html/>", "is no PMML");
 }
 
+/// As the libraries themselves write what is not read.
+#[test]
+fn what_the_libraries_write_and_is_not_read_is_refused_by_name() {
+    let check = |file: &str, says: &str| refused(&fs::read(fixture(file)).unwrap(), says);
+    check("refused_xgb_classes.json", "several classes");
+    check("refused_xgb_rank.json", "its objective is `rank:ndcg`");
+    check("refused_lgb_classes.txt", "several classes");
+    check("refused_lgb_linear.txt", "its leaves are linear models");
+    check("refused_sk_classes.onnx", "classes");
+}
+
 #[test]
 fn circles_wrong_numbers_and_counts_are_refused_with_their_place() {
     let text = fs::read_to_string(fixture("xgb_credit.json")).unwrap();
