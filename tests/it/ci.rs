@@ -83,11 +83,12 @@ fn the_hook_refuses_what_does_not_check_or_fails_and_says_what_a_change_does() {
     std::os::unix::fs::symlink("../../ci/pre-commit", home.path(".git/hooks/pre-commit")).unwrap();
     let flow = "rules/personal_loan/flow.yaml";
 
-    home.edit(flow, "max_instalment: 650", "max_instalment: 600");
+    home.edit(flow, "review_default_risk: 0.45", "review_default_risk: 0.40");
+    home.edit("rules/personal_loan/cases/score.yaml", "{ default_risk: 0.45 }", "{ default_risk: 0.40 }");
     let (is_committed, told) = repository.commit();
     assert!(is_committed, "{told}");
-    assert!(told.contains("~ threshold max_instalment: 650 → 600"), "{told}");
-    assert!(told.contains("compared with HEAD: ") && told.contains("approve → review: "), "{told}");
+    assert!(told.contains("~ threshold review_default_risk: 0.45 → 0.40"), "{told}");
+    assert!(told.contains("compared with HEAD: ") && told.contains("approve → review: 37 rows"), "{told}");
 
     home.edit(flow, "min_age: 18", "min_age: 30");
     let (is_committed, told) = repository.commit();
