@@ -118,13 +118,7 @@ impl Application {
     /// What kept it from starting; nothing is left running.
     pub async fn build(settings: Settings) -> Result<Self, StartError> {
         let metrics = telemetry::start_metrics()?;
-        let audit = match settings.serving {
-            Serving::Everything => {
-                let audit = Audit::open(store_settings(&settings)).await.map_err(StartError::Audit)?;
-                Some(Arc::new(audit))
-            }
-            Serving::ModelsOnly => None,
-        };
+        let audit = open_audit(&settings).await?;
         let url = settings.database_url.as_ref().map(|url| url.expose());
         let keys = Keys::open(&settings.data, url).await.map_err(StartError::OpenKeys)?;
         let ring = KeyRing::open(keys).await.map_err(StartError::Keys)?;
@@ -286,6 +280,17 @@ fn bind(wanted: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
     let listener = TcpListener::bind(wanted).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     Ok((listener, address))
+}
+
+/// Where decisions are recorded; nothing where only models are served.
+async fn open_audit(settings: &Settings) -> Result<Option<Arc<Audit>>, StartError> {
+    match settings.serving {
+        Serving::Everything => {
+            let audit = Audit::open(store_settings(settings)).await.map_err(StartError::Audit)?;
+            Ok(Some(Arc::new(audit)))
+        }
+        Serving::ModelsOnly => Ok(None),
+    }
 }
 
 /// What is counted of drift is brought up to date whenever somebody reads the metrics.

@@ -2,7 +2,7 @@
 //! codes, metrics, routes, commands, links between pages. By enumeration from the source. Absent on purpose: problem
 //! codes, whose pages are held beside their list in `http::problem`.
 
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![expect(clippy::unwrap_used, clippy::string_slice, reason = "a test stops at the first surprise")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -126,7 +126,6 @@ fn of_a_thousand_windows_without_drift_at_most_one_in_twenty_alarms() {
     for (name, version) in [("german_credit", 3), ("credit_history", 1), ("credit_history", 2)] {
         for sizes in [(50, 2000), (50, 200), (20, 60)] {
             let (alarms, of_score) = false_alarms(name, version, sizes);
-            println!("{name}@{version} {sizes:?}: {alarms} of windows, {of_score} of scores");
             assert!(alarms <= 0.05 && of_score <= 0.05, "{name}@{version} {sizes:?}: {alarms}, {of_score}");
         }
     }
