@@ -95,6 +95,10 @@ fn a_filter_takes_names_files_and_lines() {
 #[test]
 fn generated_cases_check_hold_and_are_complete() {
     let home = Home::of_samples();
+    // The sample's own cases show every boundary: a few of them leave some to be found.
+    let own = home.read("rules/fraud_check/cases/signals.yaml");
+    let (few, _) = own.split_once("  - case: two are looked at").unwrap();
+    home.write("rules/fraud_check/cases/signals.yaml", few);
     let before = printed(&home.run(&["test", "fraud_check", "--format", "json"]))["cases"].as_u64().unwrap();
     let printed_only = text(&home.run(&["test", "fraud_check", "--generate"]));
     assert!(printed_only.contains("generated: true"), "{printed_only}");
