@@ -306,7 +306,7 @@ mod tests {
             points: vec![(0.0, 0.0), (0.5, 500.0), (2.0, 5000.0)],
         }]);
         // 1,000 is the end of the upper axis; one line of legend stands above the frame.
-        assert!(drawn.contains("points=\"50.0,292.0 359.0,159.0 668.0,26.0\""), "{drawn}");
+        assert!(drawn.contains("points=\"50.0,292.0 356.0,159.0 662.0,26.0\""), "{drawn}");
         assert!(drawn.contains("1,000") && drawn.contains(">all<"), "{drawn}");
     }
 
