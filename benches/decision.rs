@@ -14,6 +14,8 @@ use tollgate::bundle::{Documents, build, read_folder};
 use tollgate::documents::json::{self, JsonLimits};
 use tollgate::domain::facts::Given;
 use tollgate::domain::flow::{Budget, Flow};
+use tollgate::drift::Drift;
+use tollgate::learn::library::read_models;
 
 const APPLICANT: &str = r#"{
   "checking_status": "below_0", "duration_months": 24, "credit_history": "existing_paid", "purpose": "furniture",
@@ -69,6 +71,13 @@ fn decision(criterion: &mut Criterion) {
     let facts = cases[2].1.admit(&given).unwrap();
     let verdict = cases[2].1.decide(&facts, now, &Budget::default());
     group.bench_function("canonical_verdict", |b| b.iter(|| canonical_verdict(black_box(&verdict))));
+    // What is counted of a recorded decision: a model of 14 inputs, one question.
+    let watched = flow("german_credit@3", None);
+    let verdict = watched.decide(&watched.admit(&given).unwrap(), now, &Budget::default());
+    assert_eq!(verdict.answered.len(), 1);
+    let drift = Drift::default();
+    drift.follow(&read_models(Path::new("models")));
+    group.bench_function("drift_counted", |b| b.iter(|| drift.decided(black_box(&verdict.answered), now)));
     group.finish();
 }
 

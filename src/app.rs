@@ -6,17 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
+use jiff::Timestamp;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::audit::{Audit, OpenError, QueueLimits, StoreError, StoreSettings};
 use crate::config::{RequireCases, Serving, Settings};
+use crate::drift::Drift;
 use crate::engine::{self, Engine};
 use crate::gather::Remotes;
 use crate::grpc;
 use crate::http::access::{Guard, ModelDoors, Reach};
-use crate::http::{self, Doors, Service};
+use crate::http::{self, Doors, RenderMetrics, Service};
 use crate::predict::Models;
 use crate::release::{ModelFolder, ModelSource, Release, ReleaseSettings, Watching};
 use crate::store::{KeyRing, Keys};
@@ -134,8 +136,10 @@ impl Application {
         }
         let (listener, address) = bind(settings.http)?;
         let grpc_listener = settings.grpc.map(bind).transpose()?;
-        let doors = Arc::new(Doors::new(settings.http_settings(), metrics.render()));
-        let reach = if address.ip().is_loopback() { Reach::Loopback } else { Reach::Beyond };
+        let drift = Arc::new(Drift::default());
+        let render = rendering(metrics.render(), Arc::clone(&drift));
+        let doors = Arc::new(Doors::new(settings.http_settings(), render));
+        let reach = if beyond.is_none() { Reach::Loopback } else { Reach::Beyond };
         doors.admit_keys(Guard { ring: ring.clone(), reach, model_doors: settings.model_doors });
         let failed = |address| move |source| StartError::Bind { address, source };
         let server = http::serve(listener, Arc::clone(&doors)).map_err(failed(address))?;
@@ -147,7 +151,7 @@ impl Application {
         };
         let handle = server.handle();
         let serving = tokio::spawn(server);
-        let (models, watching) = match open(&settings, audit.clone(), &doors).await {
+        let (models, watching) = match open(&settings, audit.clone(), &doors, drift).await {
             Ok(opened) => opened,
             Err(error) => {
                 handle.stop(false).await;
@@ -157,7 +161,12 @@ impl Application {
                 return Err(error);
             }
         };
-        if is_unguarded {
+        if is_unguarded && reach == Reach::Beyond {
+            tracing::warn!(
+                "there is no API key: whoever can reach this service may ask its models, and nobody may load or \
+                 unload them; `tollgate keys create` makes a key"
+            );
+        } else if is_unguarded {
             tracing::warn!(
                 "there is no API key: whoever can reach {address} on this machine may do everything, as `local`; \
                  `tollgate keys create` closes it"
@@ -279,6 +288,14 @@ fn bind(wanted: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
     Ok((listener, address))
 }
 
+/// What is counted of drift is brought up to date whenever somebody reads the metrics.
+fn rendering(render: RenderMetrics, drift: Arc<Drift>) -> RenderMetrics {
+    Arc::new(move || {
+        drift.publish(Timestamp::now());
+        render()
+    })
+}
+
 /// When gRPC ends by itself; never, if there is none.
 async fn grpc_ended(grpc: Option<&mut grpc::Running>) -> std::io::Result<()> {
     match grpc {
@@ -292,11 +309,12 @@ async fn open(
     settings: &Settings,
     audit: Option<Arc<Audit>>,
     doors: &Doors,
+    drift: Arc<Drift>,
 ) -> Result<(Arc<Models>, Watching), StartError> {
     let Some(audit) = audit else {
         let ReleaseSettings { models, settle, poll, .. } = release_settings(settings);
         let folder = ModelFolder::start(models, settle, poll).await;
-        let models = Models::start(ModelSource::Folder(Arc::clone(&folder))).await;
+        let models = Models::start(ModelSource::Folder(Arc::clone(&folder)), drift).await;
         doors.open_models(Arc::clone(&models));
         return Ok((models, folder.watch()));
     };
@@ -305,10 +323,11 @@ async fn open(
         .map_err(StartError::Release)?;
     let remotes = Arc::new(Remotes::new(tokio::runtime::Handle::current()));
     let engine = Engine::new(Arc::clone(&release), Arc::clone(&audit), settings.durable, settings.open_for)
-        .asking(Arc::clone(&remotes));
+        .asking(Arc::clone(&remotes))
+        .watching(Arc::clone(&drift));
     let engine = Arc::new(engine);
     tokio::spawn(engine::look_after(Arc::downgrade(&release), remotes));
-    let models = Models::start(ModelSource::Release(Arc::clone(&release))).await;
+    let models = Models::start(ModelSource::Release(Arc::clone(&release)), drift).await;
     let watching = release.watch();
     doors.open_models(Arc::clone(&models));
     doors.open(Service { engine, audit, release });

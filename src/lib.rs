@@ -7,6 +7,7 @@ pub mod cli;
 pub mod config;
 pub mod documents;
 pub mod domain;
+pub mod drift;
 pub mod engine;
 pub mod gather;
 pub mod grpc;

@@ -72,6 +72,7 @@ pub const METRICS: &[Metric] = &[
     histogram("tollgate_evaluation_seconds", "Time of one evaluation, without recording it, by flow."),
     counter("tollgate_http_requests_total", "Requests answered, by route and status."),
     histogram("tollgate_http_request_seconds", "Time from a request's head to its answer, by route."),
+    counter("tollgate_batch_lines_total", "Lines of `POST /v1/decisions/batch`, by result."),
     counter("tollgate_grpc_requests_total", "gRPC calls answered, by method and status."),
     histogram("tollgate_grpc_request_seconds", "Time from a call's head to its answer's, by method."),
     counter(
@@ -128,6 +129,24 @@ pub const METRICS: &[Metric] = &[
         "tollgate_model_problems",
         "Versions and labels in `models/` that cannot serve as they are written.",
     ),
+    counter("tollgate_model_score_bin_total", "Answers of a model by the bin of its reference they fall in."),
+    gauge("tollgate_model_score_bin_reference", "Rows of the reference in that bin."),
+    counter(
+        "tollgate_model_input_bin_total",
+        "Values of a model's input by bin, `(missing)` and `(unseen)` too.",
+    ),
+    gauge("tollgate_model_input_bin_reference", "Rows of the reference in that bin."),
+    counter(
+        "tollgate_model_input_out_of_range_total",
+        "Values beyond the numbers that the model was fitted on, by input.",
+    ),
+    gauge("tollgate_model_score_psi", "Population stability index of the answers, by window."),
+    gauge("tollgate_model_score_psi_limit", "What it stays below in 95 of 100 windows without drift."),
+    gauge("tollgate_model_score_mean", "Mean of the answers, by window."),
+    gauge("tollgate_model_score_quantile", "Quantiles of the answers, by window."),
+    gauge("tollgate_model_input_psi", "Population stability index of an input, by window."),
+    gauge("tollgate_model_input_psi_limit", "What it stays below in 95 of 100 windows without drift."),
+    gauge("tollgate_model_drift_alarm", "1 while a window has moved by more than chance explains, else 0."),
     gauge("tollgate_reload_failed", "1 while files on disk are not in force because they do not check."),
 ];
 

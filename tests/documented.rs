@@ -4,7 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -89,6 +89,116 @@ fn every_metric_is_documented_and_every_documented_one_exists() {
         .map(str::to_owned)
         .collect();
     assert_eq!(used, documented, "docs/metrics.md has a line for every metric of src/telemetry.rs");
+}
+
+/// Names and labels of `docs/metrics.md`, with the kind.
+fn documented_metrics() -> BTreeMap<String, (BTreeSet<String>, String)> {
+    let text = page("docs/metrics.md");
+    let lines = text.lines().filter_map(|line| line.strip_prefix("| `tollgate_"));
+    let metric = |line: &str| {
+        let (metric, rest) = line.split_once("` | ").unwrap();
+        let (name, labels) = metric.split_once('{').unwrap_or((metric, ""));
+        let labels = labels.trim_end_matches('}').split(',').filter(|label| !label.is_empty());
+        let kind = rest.split(" |").next().unwrap().to_owned();
+        (format!("tollgate_{name}"), (labels.map(str::to_owned).collect(), kind))
+    };
+    lines.map(metric).collect()
+}
+
+/// Every place where a text names a metric: the name, and the labels of the selector behind it.
+fn metrics_in(text: &str) -> Vec<(String, Vec<String>)> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let mut found = Vec::new();
+    for (at, _) in text.match_indices("tollgate_") {
+        if text[..at].ends_with(|c: char| is_part(c) || c == '/' || c == ':') {
+            continue;
+        }
+        let name: String = text[at..].chars().take_while(|c| is_part(*c)).collect();
+        let behind = &text[at + name.len()..];
+        let selector = behind.strip_prefix('{').and_then(|behind| behind.split('}').next()).unwrap_or("");
+        // `model=~"…"`, in JSON with a backslash before the quotes.
+        let labels =
+            selector.split(['=', '!', '~', ',']).map(str::trim).filter(|part| part.chars().all(is_part));
+        found.push((name, labels.filter(|label| !label.is_empty()).map(str::to_owned).collect()));
+    }
+    found
+}
+
+#[test]
+fn dashboards_and_alerts_name_metrics_and_labels_that_exist() {
+    let known = documented_metrics();
+    let mut files = Vec::new();
+    below(&root().join("deploy/grafana"), ".json", &mut files);
+    below(&root().join("deploy/prometheus"), ".yaml", &mut files);
+    assert!(files.len() >= 3, "{files:?}");
+    let mut used = BTreeSet::new();
+    // Of a scrape, of a histogram, and of the dashboard's own.
+    let always = ["instance", "job", "le"];
+    for file in &files {
+        let text = fs::read_to_string(file).unwrap();
+        for (name, labels) in metrics_in(&text) {
+            let plain = ["_bucket", "_sum", "_count"].iter().find_map(|ending| name.strip_suffix(ending));
+            let of = known.get(&name).map(|(labels, kind)| {
+                assert_ne!(
+                    kind,
+                    "histogram",
+                    "{}: `{name}` has no value but `{name}_bucket`",
+                    file.display()
+                );
+                labels
+            });
+            let histogram = plain.and_then(|plain| known.get(plain)).filter(|(_, kind)| kind == "histogram");
+            let Some(own) = of.or(histogram.map(|(labels, _)| labels)) else {
+                panic!("{}: docs/metrics.md has no `{name}`", file.display());
+            };
+            let strange =
+                labels.iter().find(|label| !own.contains(*label) && !always.contains(&label.as_str()));
+            assert_eq!(strange, None, "{}: a label that `{name}` has not", file.display());
+            used.insert(plain.filter(|_| of.is_none()).unwrap_or(&name).to_owned());
+        }
+        let labels: BTreeSet<&str> =
+            known.values().flat_map(|(labels, _)| labels).map(String::as_str).collect();
+        for (at, word) in ["by (", "ignoring (", "on ("].iter().flat_map(|word| text.match_indices(word)) {
+            let inside = text[at + word.len()..].split(')').next().unwrap();
+            let strange = inside
+                .split(',')
+                .map(str::trim)
+                .find(|label| !labels.contains(label) && !always.contains(label));
+            assert_eq!(strange, None, "{}: no metric has this label", file.display());
+        }
+    }
+    for name in known.keys().filter(|name| !name.ends_with("_reference") && !name.contains("build_info")) {
+        let is_watched = used.contains(name) || NOT_WATCHED.contains(&name.as_str());
+        assert!(is_watched, "neither the dashboard nor an alert shows `{name}`");
+    }
+}
+
+/// What is there for who looks for it.
+const NOT_WATCHED: &[&str] = &["tollgate_log_purged_total", "tollgate_ship_duplicates_total"];
+
+#[test]
+fn alerts_say_what_to_do_and_read_sums_that_are_recorded() {
+    let (rules, alerts) = (page("deploy/prometheus/rules.yaml"), page("deploy/prometheus/alerts.yaml"));
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+    for (text, of) in [
+        (&rules, "rules.yaml"),
+        (&alerts, "alerts.yaml"),
+        (&page("deploy/grafana/tollgate.json"), "tollgate.json"),
+    ] {
+        for (at, _) in text.match_indices("tollgate:") {
+            let name: String = text[at..].chars().take_while(|c| is_name(*c)).collect();
+            let is_recorded = rules.contains(&format!("record: {name}\n"));
+            assert!(is_recorded, "{of}: nothing records `{name}`");
+        }
+    }
+    let all: Vec<&str> = alerts.split("- alert: ").skip(1).collect();
+    assert!(all.len() > 15);
+    for alert in all {
+        let name = alert.lines().next().unwrap();
+        for part in ["expr:", "labels: { severity:", "summary:", "action:"] {
+            assert!(alert.contains(part), "{name} has no `{part}`");
+        }
+    }
 }
 
 #[test]

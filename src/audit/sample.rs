@@ -105,6 +105,7 @@ pub(super) fn verdict() -> Verdict {
             },
             Step::Failed(failure),
         ],
+        answered: Vec::new(),
         ticks: 77,
         stopped_at: None,
     }

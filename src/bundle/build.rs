@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::cases::{CaseFiles, read_cases};
 use super::lists::KnownLists;
 use super::markets::{self, Variant};
+use super::messages;
 use super::models::Models;
 use super::order::{BuiltFlows, Calls};
 use super::parts::{Document, Parts, document};
@@ -270,6 +271,7 @@ impl<'d> Builder<'d> {
         let mut read = self.read(name, paths, among);
         let cases = read_cases(&self.sources, &read.cases, read.revision.as_deref());
         read.findings.extend(cases.diagnostics.iter().cloned());
+        read.findings.extend(read.revision.as_deref().and_then(messages::finding));
         findings::sort(&mut read.findings, &self.sources);
         FlowReport { revision: read.revision, diagnostics: read.findings, cases: Arc::new(cases) }
     }

@@ -12,6 +12,7 @@ mod list_file;
 mod lists;
 mod market_file;
 mod markets;
+pub mod messages;
 mod models;
 mod names;
 mod needs;
@@ -79,6 +80,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("B041", "a market that changes nothing"),
     ("B042", "a flow that decides only for a market and has none"),
     ("B060", "a property that claims nothing, or several things at once"),
+    ("B076", "two names that get the same protobuf field number"),
 ];
 
 /// The market of a request that names none.

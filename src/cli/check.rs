@@ -7,11 +7,11 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::say::{Say, Trouble};
-use super::settings;
+use super::{Format, settings};
 use crate::bundle::{self, Analysis, Built};
 use crate::config::{Flags, Settings, within};
 use crate::documents::findings::{self, Colour};
-use crate::documents::{pages, sarif};
+use crate::documents::{annotations, pages, sarif};
 use crate::domain::diagnostic::Severity;
 use crate::domain::nearest::nearest;
 
@@ -21,6 +21,7 @@ use crate::domain::nearest::nearest;
   tollgate check
   tollgate check /srv/risk --format json
   tollgate check --format sarif > findings.sarif
+  tollgate check --format github
   tollgate check --explain T004
 
 Exit codes: 0 nothing found, 1 errors or warnings, 2 could not look")]
@@ -42,6 +43,10 @@ impl Check {
         let found = built.told();
         if say.is_sarif() {
             say.result(&sarif::sarif(&found.diagnostics), String::new)?;
+        } else if say.format() == Format::Github {
+            if !found.diagnostics.is_empty() {
+                say.line(annotations::github(&found.diagnostics).trim_end())?;
+            }
         } else if say.is_json() {
             say.result(&found, String::new)?;
         } else if !found.diagnostics.is_empty() {

@@ -98,6 +98,7 @@ impl Decide {
             deadline: None,
             trace: if is_explained { TraceLevel::Full } else { trace },
             languages: Vec::new(),
+            trace_context: None,
         };
         let now = self.at.unwrap_or_else(Timestamp::now);
         match decided(&built.bundle, &request, now, offline)? {

@@ -1,5 +1,6 @@
 //! `tollgate init DIR`: a starter to edit, for a binary far from its repository: the sample flows with their cases, a
-//! model with its recipe and data, and the configuration. Absent on purpose: overwriting anything.
+//! model with its recipe and data, the configuration, and what tries changes in CI. Absent on purpose: overwriting
+//! anything.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use serde::Serialize;
 use super::say::{Say, Trouble};
 use crate::documents::schema::DocumentKind;
 
-/// A starter to edit: the sample flows with their cases, a model with its recipe, the configuration
+/// A starter to edit: sample flows with their cases, a model with its recipe, the configuration, hook and workflows
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   tollgate init risk && cd risk && tollgate serve")]
@@ -41,6 +42,7 @@ const STARTER: &[(&str, &[u8])] = starter![
     "rules/card_payment/blocked_cards.list.csv",
     "rules/card_payment/blocks.rules.yaml",
     "rules/card_payment/cases/_facts.yaml",
+    "rules/card_payment/cases/oddities.yaml",
     "rules/card_payment/cases/payments.yaml",
     "rules/card_payment/flow.rhai",
     "rules/card_payment/flow.yaml",
@@ -51,6 +53,8 @@ const STARTER: &[(&str, &[u8])] = starter![
     "rules/consumer_credit/bureau_limits.rules.yaml",
     "rules/consumer_credit/cases/_facts.yaml",
     "rules/consumer_credit/cases/bureau.yaml",
+    "rules/consumer_credit/cases/offers.yaml",
+    "rules/consumer_credit/cases/points.yaml",
     "rules/consumer_credit/cases/pre_bureau.yaml",
     "rules/consumer_credit/eligibility.rules.yaml",
     "rules/consumer_credit/flow.rhai",
@@ -70,7 +74,9 @@ const STARTER: &[(&str, &[u8])] = starter![
     "rules/personal_loan/cases/affordability.yaml",
     "rules/personal_loan/cases/beside.yaml",
     "rules/personal_loan/cases/knockout.yaml",
+    "rules/personal_loan/cases/limits.yaml",
     "rules/personal_loan/cases/markets.yaml",
+    "rules/personal_loan/cases/points.yaml",
     "rules/personal_loan/cases/score.yaml",
     "rules/personal_loan/curp_checks.rules.yaml",
     "rules/personal_loan/fees.table.yaml",
@@ -96,14 +102,30 @@ const STARTER: &[(&str, &[u8])] = starter![
     "models/german_credit/3/card.html",
 ];
 
+macro_rules! ci {
+    ($($name:literal),* $(,)?) => {
+        &[$((concat!("ci/", $name), include_bytes!(concat!("../../deploy/ci/", $name)))),*]
+    };
+}
+
+/// The hook and the workflows, to be put where the host of the repository looks for them.
+const CI: &[(&str, &[u8])] =
+    ci!["README.md", "compare", "github.yml", "gitlab.yml", "install", "pre-commit", "run", "state",];
+/// On which applicants changes are tried.
+const APPLICANTS: (&str, &[u8]) = (".tollgate-ci", include_bytes!("../../deploy/ci/tollgate-ci"));
+
 #[derive(Serialize)]
 struct Written {
     files: Vec<String>,
 }
 
-/// Every file: the sample, and the schemas that its first lines name.
+/// Every file: the sample, what tries changes of it, and the schemas that its first lines name.
 fn files() -> Vec<(String, Cow<'static, [u8]>)> {
-    let sample = STARTER.iter().map(|(path, bytes)| ((*path).to_owned(), Cow::Borrowed(*bytes)));
+    let sample = STARTER
+        .iter()
+        .chain(CI)
+        .chain([&APPLICANTS])
+        .map(|(path, bytes)| ((*path).to_owned(), Cow::Borrowed(*bytes)));
     let schemas = DocumentKind::ALL
         .iter()
         .map(|kind| (format!("config/schemas/{}.json", kind.word()), Cow::Owned(kind.text().into_bytes())));
@@ -139,7 +161,13 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Trouble> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;
     }
-    std::fs::write(path, bytes).map_err(failed)
+    std::fs::write(path, bytes).map_err(failed)?;
+    #[cfg(unix)]
+    if bytes.starts_with(b"#!") {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).map_err(failed)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -167,6 +195,13 @@ mod tests {
         let mut starter: Vec<String> = STARTER.iter().map(|(path, _)| (*path).to_owned()).collect();
         starter.sort();
         assert_eq!(starter, found);
+        let mut ci = Vec::new();
+        collect(root, &root.join("deploy/ci"), &mut ci);
+        ci.sort();
+        let mut ours: Vec<String> = CI.iter().map(|(path, _)| format!("deploy/{path}")).collect();
+        ours.push("deploy/ci/tollgate-ci".to_owned());
+        ours.sort();
+        assert_eq!(ours, ci);
     }
 
     fn collect(root: &Path, folder: &Path, found: &mut Vec<String>) {

@@ -7,6 +7,7 @@ mod check;
 mod decide;
 mod declared;
 mod diff;
+mod drift;
 mod explained;
 mod facts;
 mod import;
@@ -88,6 +89,8 @@ enum Format {
     Json,
     /// SARIF 2.1.0, for code hosts and editors; only `check` has findings to write
     Sarif,
+    /// Annotations of a GitHub job; only `check` has findings to write
+    Github,
     /// JUnit XML, for CI systems (`test`)
     Junit,
     /// A flowchart (`show`)
@@ -191,7 +194,7 @@ impl Command {
     /// Refuses a format that the command does not write.
     fn check_format(&self, format: Format) -> Result<(), Trouble> {
         let (name, more): (&str, &[Format]) = match self {
-            Self::Check(_) => ("check", &[Format::Sarif]),
+            Self::Check(_) => ("check", &[Format::Sarif, Format::Github]),
             Self::Test(_) => ("test", &[Format::Junit]),
             Self::Show(_) => ("show", &[Format::Mermaid, Format::Svg]),
             Self::Schema(_) => ("schema", &[Format::Rhai]),

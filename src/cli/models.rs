@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde_json::{Value as Json, json};
 
+use super::drift::DriftOf;
 use super::import::Import;
 use super::registry::{Compare, Promote, Verify};
 use super::say::{Say, Trouble, table};
@@ -31,6 +32,8 @@ pub(super) enum Models {
     Verify(Verify),
     /// Two versions side by side on a data file
     Compare(Compare),
+    /// How far the cases of a data file have moved from those that a version was fitted on
+    Drift(DriftOf),
 }
 
 impl Models {
@@ -51,6 +54,7 @@ impl Models {
             Self::Promote(promote) => return promote.run(settings, &library, say),
             Self::Verify(verify) => return verify.run(settings, &library, say),
             Self::Compare(compare) => return compare.run(settings, &library, say),
+            Self::Drift(drift) => return drift.run(settings, &library, say),
         }
         for finding in library.findings() {
             say.talk(&format!("{}: {}", finding.path, finding.diagnostic.message));

@@ -2,7 +2,7 @@
 //! two side by side. Absent on purpose: the work itself (learn's).
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -83,6 +83,23 @@ fn named<'l>(library: &'l ModelLibrary, name: &str) -> Result<&'l LibraryModel, 
     found.ok_or_else(|| {
         Trouble::new(format!("there is no model `{name}`")).help("`tollgate models list` shows all")
     })
+}
+
+/// The file with the rows. Every command takes `--data`, and these keep no records: a file there can only be the rows.
+pub(super) fn rows_file(rows: Option<&PathBuf>, settings: &Settings) -> Result<PathBuf, Trouble> {
+    let given = rows.cloned().or_else(|| settings.data.is_file().then(|| settings.data.clone()));
+    given.ok_or_else(|| {
+        Trouble::new("no rows to compare on").help("`--data FILE` names a CSV with a column for each input")
+    })
+}
+
+pub(super) fn ascii(separator: char) -> Result<u8, Trouble> {
+    let separator = u8::try_from(separator).ok().filter(u8::is_ascii);
+    separator.ok_or_else(|| Trouble::new("`--separator` is not an ASCII character"))
+}
+
+pub(super) fn read(rows: &Path) -> Result<Vec<u8>, Trouble> {
+    fs::read(rows).map_err(|error| Trouble::because(&format!("`{}` cannot be read", rows.display()), &error))
 }
 
 impl Promote {
@@ -188,25 +205,18 @@ impl Compare {
         library: &ModelLibrary,
         say: &Say,
     ) -> Result<ExitCode, Trouble> {
-        // Every command takes `--data`, and this one keeps no records: a file there can only be the rows.
-        let given = self.rows.clone().or_else(|| settings.data.is_file().then(|| settings.data.clone()));
-        let rows = given.ok_or_else(|| {
-            Trouble::new("no rows to compare on")
-                .help("`--data FILE` names a CSV with a column for each input")
-        })?;
+        let rows = rows_file(self.rows.as_ref(), settings)?;
         if !(0.0..=1.0).contains(&self.cut) {
             return Err(Trouble::new("`--cut` is not from 0 to 1").help("a probability, such as 0.45"));
         }
-        let separator = u8::try_from(self.separator).ok().filter(u8::is_ascii);
-        let separator = separator.ok_or_else(|| Trouble::new("`--separator` is not an ASCII character"))?;
+        let separator = ascii(self.separator)?;
         let resolve = |name: &String| {
             let model =
                 library.resolve(name).map_err(|error| Trouble::because("nothing to compare", &error))?;
             Ok::<_, Trouble>((name.clone(), model))
         };
         let models = [resolve(&self.first)?, resolve(&self.second)?];
-        let data = fs::read(&rows)
-            .map_err(|error| Trouble::because(&format!("`{}` cannot be read", rows.display()), &error))?;
+        let data = read(&rows)?;
         let [(_, first), _] = &models;
         let version = library.models().get(&first.name).and_then(|model| model.versions.get(&first.version));
         let target = version.and_then(|version| artefact::target(&version.artefact));

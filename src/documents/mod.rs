@@ -2,6 +2,7 @@
 //! and the findings in them shown to people and to programs. No meaning: what a flow or a recipe *is* belongs to
 //! the rooms above.
 
+pub mod annotations;
 pub mod archive;
 pub mod definitions;
 pub mod difference;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::model::{InputNote, ReasonCode, Space};
+use super::model::{InputNote, Model, ReasonCode, Space};
 use super::value::{Name, Value};
 
 /// The answer of one evaluation of one flow. It always exists: a failure is part of it.
@@ -27,6 +27,8 @@ pub struct Verdict {
     /// Digest of the version behind each model name, in the declared order.
     pub models: Vec<(Name, Arc<str>)>,
     pub trace: Vec<Step>,
+    /// What models on this machine answered, those that other flows asked too. Not what stood in for an answer.
+    pub answered: Vec<ModelAnswered>,
     /// Ticks the evaluation took; where the wall-clock guard stopped it, the tick at which it did.
     pub ticks: u64,
     pub stopped_at: Option<u64>,
@@ -147,6 +149,16 @@ pub struct NeedAsked {
     pub name: Name,
     /// A map.
     pub with: Value,
+}
+
+/// One row that a model was asked, and its answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelAnswered {
+    pub model: Arc<Model>,
+    /// In the order of the model's inputs.
+    pub row: Vec<Value>,
+    /// To the last bit.
+    pub answer: f64,
 }
 
 /// Why a model answered as it did.

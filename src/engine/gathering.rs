@@ -2,6 +2,7 @@
 //! it is evaluated again with the answer known. A pass takes microseconds and holds no thread while answers are
 //! awaited. A replay goes the same way with the recorded answers. Absent: asking itself (`gather`).
 
+use std::borrow::Cow;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use crate::domain::facts::Facts;
 use crate::domain::flow::remote::{Answered, Known, ModelAsked, RemoteAnswer, RemoteFault};
 use crate::domain::flow::{Budget, Flow};
 use crate::domain::verdict::Verdict;
-use crate::gather::Remotes;
+use crate::gather::{Remotes, TraceContext};
 use crate::release::Release;
 
 /// Questions to other servers for one decision; what is asked beyond them has no answer.
@@ -55,8 +56,9 @@ pub(super) async fn gathered(
     guard: Guard,
     remotes: &Remotes,
     before: &[RecordedAnswer],
-    deadline: Instant,
+    (deadline, trace): (Instant, Option<&TraceContext>),
 ) -> (Verdict, Vec<Answered>) {
+    let trace = trace.map_or_else(|| Cow::Owned(TraceContext::begin()), Cow::Borrowed);
     let mut known: Vec<Answered> = Vec::new();
     let mut is_first = true;
     loop {
@@ -78,7 +80,7 @@ pub(super) async fn gathered(
             }
         }
         if !open.is_empty() {
-            known.extend(remotes.ask_all(open, deadline).await);
+            known.extend(remotes.ask_all(open, deadline, &trace).await);
         }
     }
 }

@@ -41,9 +41,10 @@ use crate::domain::flow::remote::Answered;
 use crate::domain::nearest::nearest;
 use crate::domain::value::Name;
 use crate::domain::verdict::Verdict;
+use crate::drift::Drift;
 use crate::engine::meters::Meters;
 use crate::engine::passes::{Guard, run};
-use crate::gather::Remotes;
+use crate::gather::{Remotes, TraceContext};
 use crate::release::Release;
 
 /// This build, as records name it.
@@ -66,6 +67,8 @@ pub struct Engine {
     rebuilt: Cache<Arc<str>, Arc<FlowRevision>>,
     /// `None`: models on other servers have failed, all of them.
     remotes: Option<Arc<Remotes>>,
+    /// `None`: what models are asked is not counted.
+    drift: Option<Arc<Drift>>,
 }
 
 /// What one evaluation gave, before it is recorded.
@@ -90,6 +93,7 @@ impl Engine {
             meters: Meters::default(),
             rebuilt: Cache::new(REBUILT_FLOWS),
             remotes: None,
+            drift: None,
         }
     }
 
@@ -97,6 +101,13 @@ impl Engine {
     #[must_use]
     pub fn asking(mut self, remotes: Arc<Remotes>) -> Self {
         self.remotes = Some(remotes);
+        self
+    }
+
+    /// One that counts what models are asked in decisions that are recorded.
+    #[must_use]
+    pub fn watching(mut self, drift: Arc<Drift>) -> Self {
+        self.drift = Some(drift);
         self
     }
 
@@ -177,6 +188,9 @@ impl Engine {
             None => self.audit.append(self.audit.record(&provenance, given, &facts, &verdict)).await?,
         };
         self.meters.count(&decision);
+        if let Some(drift) = self.drift.as_ref().filter(|_| verdict.needs.is_empty()) {
+            drift.decided(&verdict.answered, decision.decided_at);
+        }
         decision.durable = Some(recorded.durable);
         decision.origin = Origin::Decided;
         Ok(decision)
@@ -321,7 +335,9 @@ async fn evaluate_first(
     let question = Question::first(bundle, revision, request, now);
     let own = Duration::from_millis(revision.flow.deadline_ms);
     let deadline = started + request.deadline.map_or(own, |asked| asked.min(own));
-    Ok(evaluate(&question, facts, remotes.map(|remotes| Elsewhere { remotes, before: &[], deadline })).await)
+    let trace = request.trace_context.as_ref();
+    Ok(evaluate(&question, facts, remotes.map(|remotes| Elsewhere { remotes, before: &[], deadline, trace }))
+        .await)
 }
 
 /// Where models on other servers are asked, and until when.
@@ -330,6 +346,8 @@ struct Elsewhere<'e> {
     /// What they answered when the decision stopped on its way: it stays so.
     before: &'e [RecordedAnswer],
     deadline: Instant,
+    /// The caller's, if it sent one.
+    trace: Option<&'e TraceContext>,
 }
 
 /// What is decided, on which revision, as of when.
@@ -369,9 +387,9 @@ async fn evaluate(question: &Question<'_>, facts: Facts, elsewhere: Option<Elsew
     let decided_at = question.stamp.1;
     let started = Instant::now();
     let (verdict, gathered) = match elsewhere.filter(|_| flow.asks_elsewhere()) {
-        Some(Elsewhere { remotes, before, deadline }) => {
+        Some(Elsewhere { remotes, before, deadline, trace }) => {
             let case = gathering::Case { flow, facts: &facts, decided_at };
-            gathering::gathered(case, Guard::of(question.trace), remotes, before, deadline).await
+            gathering::gathered(case, Guard::of(question.trace), remotes, before, (deadline, trace)).await
         }
         None => (run(flow, &facts, decided_at, Guard::of(question.trace)), Vec::new()),
     };

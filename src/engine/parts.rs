@@ -16,6 +16,7 @@ use crate::audit::{AnsweredPart, AppendError, OpenDecision, Record, Sight, Stopp
 use crate::bundle::FlowRevision;
 use crate::domain::facts::{FactProblem, Given, NeedAnswer};
 use crate::domain::value::Name;
+use crate::gather::TraceContext;
 
 /// What a caller sends to a decision that waits.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub struct ContinueRequest {
     pub trace: TraceLevel,
     /// Language tags, best first.
     pub languages: Vec<String>,
+    /// As in a first request.
+    pub trace_context: Option<TraceContext>,
 }
 
 /// Whether who asks may go on with a decision of this caller and flow.
@@ -142,8 +145,12 @@ impl Engine {
             stamp: (open.decision_id, open.decided_at),
         };
         let deadline = Instant::now() + Duration::from_millis(flow.flow.deadline_ms);
-        let elsewhere =
-            self.remotes.as_deref().map(|remotes| Elsewhere { remotes, before: &open.gathered, deadline });
+        let elsewhere = self.remotes.as_deref().map(|remotes| Elsewhere {
+            remotes,
+            before: &open.gathered,
+            deadline,
+            trace: request.trace_context.as_ref(),
+        });
         let evaluated = evaluate(&question, facts, elsewhere).await;
         self.record_next(request, open, &given, &flow, evaluated, now).await
     }

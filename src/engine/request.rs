@@ -11,6 +11,7 @@ use crate::domain::explanation::Explanation;
 use crate::domain::facts::{FactProblem, Given};
 use crate::domain::value::{Name, Value};
 use crate::domain::verdict::{NeedAsked, Step};
+use crate::gather::TraceContext;
 
 /// How much of the trace the answer shows; the record always has all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -39,6 +40,8 @@ pub struct DecideRequest {
     pub trace: TraceLevel,
     /// Language tags, best first: in which the reasons are given (and recorded).
     pub languages: Vec<String>,
+    /// What questions to other servers are a part of; `None`: of a trace that begins with them.
+    pub trace_context: Option<TraceContext>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

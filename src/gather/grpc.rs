@@ -10,6 +10,7 @@ use tonic::{Code, Request, Status};
 use super::failure;
 use super::http::{DoorError, LARGEST_ANSWER};
 use super::tensors::{self, Cell, MOST_ELEMENTS, Reply, Said, Tensor};
+use super::trace::{TRACEPARENT, TraceContext};
 use crate::domain::flow::remote::{ModelAsked, RemoteFailure, RemoteFault};
 use crate::domain::model::remote::{Datatype, Protocol, Remote};
 use crate::wire::inference::grpc_inference_service_client::GrpcInferenceServiceClient;
@@ -62,20 +63,25 @@ impl GrpcDoor {
     }
 
     /// Asks about one row.
-    pub async fn infer(&self, asked: &ModelAsked, remote: &Remote) -> Result<Reply, RemoteFailure> {
+    pub async fn infer(
+        &self,
+        asked: &ModelAsked,
+        remote: &Remote,
+        trace: &TraceContext,
+    ) -> Result<Reply, RemoteFailure> {
         let tensors = tensors::of_row(asked)?;
         match remote.protocol {
             Protocol::OpenInference => {
                 let mut client = GrpcInferenceServiceClient::new(self.channel.clone())
                     .max_decoding_message_size(LARGEST_ANSWER);
-                let request = self.authorised(oip_request(remote, &tensors));
+                let request = traced(self.authorised(oip_request(remote, &tensors)), trace);
                 let answer = client.model_infer(request).await.map_err(|status| refused(&status))?;
                 oip_reply(answer.into_inner())
             }
             Protocol::TensorflowServing => {
                 let mut client = PredictionServiceClient::new(self.channel.clone())
                     .max_decoding_message_size(LARGEST_ANSWER);
-                let request = self.authorised(predict_request(remote, &tensors));
+                let request = traced(self.authorised(predict_request(remote, &tensors)), trace);
                 let answer = client.predict(request).await.map_err(|status| refused(&status))?;
                 predict_reply(answer.into_inner())
             }
@@ -112,6 +118,14 @@ impl GrpcDoor {
         }
         request
     }
+}
+
+fn traced<T>(mut request: Request<T>, trace: &TraceContext) -> Request<T> {
+    // Its digits are always fit to be sent.
+    if let Ok(value) = trace.to_text().parse() {
+        request.metadata_mut().insert(TRACEPARENT, value);
+    }
+    request
 }
 
 fn refused(status: &Status) -> RemoteFailure {

@@ -8,6 +8,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, Response, StatusCode};
 
 use super::tensors::{self, Reply};
+use super::trace::{TRACEPARENT, TraceContext};
 use super::{failure, oip, tensorflow};
 use crate::domain::flow::remote::{ModelAsked, RemoteFailure, RemoteFault};
 use crate::domain::model::remote::{Protocol, Remote};
@@ -67,7 +68,12 @@ impl HttpDoor {
     }
 
     /// Asks about one row.
-    pub async fn infer(&self, asked: &ModelAsked, remote: &Remote) -> Result<Reply, RemoteFailure> {
+    pub async fn infer(
+        &self,
+        asked: &ModelAsked,
+        remote: &Remote,
+        trace: &TraceContext,
+    ) -> Result<Reply, RemoteFailure> {
         let tensors = tensors::of_row(asked)?;
         let (path, body) = match remote.protocol {
             Protocol::OpenInference => (oip::path(remote), oip::body(remote, &tensors)),
@@ -75,6 +81,7 @@ impl HttpDoor {
         };
         let request = self.client.post(format!("{}{path}", self.base));
         let request = request.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(body);
+        let request = request.header(TRACEPARENT, trace.to_text());
         let response = self.authorised(request).send().await.map_err(|error| unreachable(&error))?;
         if let Some(refused) = refused(response.status()) {
             return Err(refused);

@@ -13,6 +13,7 @@ mod tensorflow;
 mod tensors;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,6 +27,8 @@ use crate::domain::flow::remote::{Answered, ModelAsked, RemoteAnswer, RemoteFail
 use crate::domain::model::Model;
 use crate::domain::value::Name;
 use pool::Pool;
+
+pub use trace::{TRACEPARENT, TraceContext};
 
 /// Servers that nothing in force has asked for so long are forgotten.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
@@ -48,12 +51,18 @@ impl Remotes {
         Self { pools: Mutex::new(HashMap::new()), runtime }
     }
 
-    /// Asks everything at the same time; answers come in the order of the questions, the last at `deadline`.
-    pub async fn ask_all(&self, asked: Vec<ModelAsked>, deadline: std::time::Instant) -> Vec<Answered> {
+    /// Asks everything at the same time, as parts of one trace; answers come in the order of the questions, the last at
+    /// `deadline`.
+    pub async fn ask_all(
+        &self,
+        asked: Vec<ModelAsked>,
+        deadline: std::time::Instant,
+        trace: &TraceContext,
+    ) -> Vec<Answered> {
         let deadline = Instant::from_std(deadline);
         let all = asked.into_iter().map(|asked| async move {
             let answer = match self.pool(&asked.model) {
-                Some(pool) => pool.ask(&asked, deadline).await,
+                Some(pool) => pool.ask(&asked, deadline, trace).await,
                 None => {
                     RemoteAnswer::none(RemoteFault::NoServer, "the model does not answer on other servers")
                 }

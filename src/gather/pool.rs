@@ -24,6 +24,7 @@ use super::breaker::{Breaker, Turn};
 use super::failure;
 use super::keeper::{self, Count, Keeping};
 use super::server::{Ask, Progress, Tried, Weighed};
+use super::trace::TraceContext;
 use crate::domain::flow::remote::{ModelAsked, RemoteAnswer, RemoteFailure, RemoteFault};
 use crate::domain::model::remote::Remote;
 use crate::domain::value::Name;
@@ -77,10 +78,10 @@ impl Pool {
     }
 
     /// Asks; the answer is there by `deadline`, or by the model's own.
-    pub async fn ask(&self, asked: &ModelAsked, deadline: Instant) -> RemoteAnswer {
+    pub async fn ask(&self, asked: &ModelAsked, deadline: Instant, trace: &TraceContext) -> RemoteAnswer {
         let began = Instant::now();
         *self.asked_at.lock().unwrap_or_else(PoisonError::into_inner) = began;
-        let answer = self.answer(asked, deadline.min(began + self.remote.deadline)).await;
+        let answer = self.answer((asked, trace), deadline.min(began + self.remote.deadline)).await;
         let latency = began.elapsed();
         let result = answer.result.as_ref().err().map_or("ok", |why| why.code.word());
         let model = self.model.to_string();
@@ -94,13 +95,14 @@ impl Pool {
                 detail = &*why.detail,
                 server = answer.endpoint.as_deref(),
                 attempts = answer.attempts,
+                trace_id = trace.trace_id.as_str(),
                 "a model on another server did not answer"
             );
         }
         RemoteAnswer { latency_us: u64::try_from(latency.as_micros()).unwrap_or(u64::MAX), ..answer }
     }
 
-    async fn answer(&self, asked: &ModelAsked, until: Instant) -> RemoteAnswer {
+    async fn answer(&self, (asked, trace): (&ModelAsked, &TraceContext), until: Instant) -> RemoteAnswer {
         if Instant::now() >= until {
             return RemoteAnswer::none(RemoteFault::Late, "the deadline had passed before it was asked");
         }
@@ -115,7 +117,11 @@ impl Pool {
         }
         let mut permit = Permit { breaker: &self.breaker, is_used: false };
         let progress = Arc::new(Progress::default());
-        let ask = Ask { asked: Arc::new(asked.clone()), progress: Arc::clone(&progress) };
+        let ask = Ask {
+            asked: Arc::new(asked.clone()),
+            progress: Arc::clone(&progress),
+            trace: Arc::new(trace.clone()),
+        };
         // Its type is written out: whoever awaits this must not have to look through the whole stack.
         let trying: BoxFuture<'static, Result<Tried, BoxError>> = self.stack.clone().oneshot(ask).boxed();
         let tried = match timeout_at(until, trying).await {

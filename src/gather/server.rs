@@ -22,6 +22,7 @@ use super::failure;
 use super::grpc::GrpcDoor;
 use super::http::{DoorError, HttpDoor};
 use super::tensors::{self, Reply};
+use super::trace::TraceContext;
 use crate::domain::flow::remote::{ModelAsked, RemoteFailure, RemoteFault};
 use crate::domain::model::remote::{Remote, Transport};
 use crate::domain::value::Name;
@@ -39,6 +40,7 @@ const UNKNOWN: Duration = Duration::from_micros(100);
 pub(super) struct Ask {
     pub asked: Arc<ModelAsked>,
     pub progress: Arc<Progress>,
+    pub trace: Arc<TraceContext>,
 }
 
 /// What is known of a question's way even when nobody waits for its end.
@@ -93,10 +95,15 @@ impl Door {
         }
     }
 
-    async fn infer(&self, asked: &ModelAsked, remote: &Remote) -> Result<Reply, RemoteFailure> {
+    async fn infer(
+        &self,
+        asked: &ModelAsked,
+        remote: &Remote,
+        trace: &TraceContext,
+    ) -> Result<Reply, RemoteFailure> {
         match self {
-            Self::Http(door) => door.infer(asked, remote).await,
-            Self::Grpc(door) => door.infer(asked, remote).await,
+            Self::Http(door) => door.infer(asked, remote, trace).await,
+            Self::Grpc(door) => door.infer(asked, remote, trace).await,
         }
     }
 }
@@ -175,14 +182,16 @@ impl Service<Ask> for Server {
         ask.progress.attempts.fetch_add(1, Memory::Relaxed);
         *ask.progress.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&self.label));
         let server = self.clone();
-        Box::pin(async move { Ok(server.attempt(&ask.asked).await) })
+        Box::pin(async move { Ok(server.attempt(&ask).await) })
     }
 }
 
 impl Server {
-    async fn attempt(&self, asked: &ModelAsked) -> Tried {
+    async fn attempt(&self, ask: &Ask) -> Tried {
         let mut watch = Watched { server: self, began: Instant::now(), is_over: false };
-        let answered = tokio::time::timeout(self.remote.attempt, self.door.infer(asked, &self.remote)).await;
+        let answered =
+            tokio::time::timeout(self.remote.attempt, self.door.infer(&ask.asked, &self.remote, &ask.trace))
+                .await;
         let reply =
             answered.unwrap_or_else(|_| Err(failure(RemoteFault::Late, "no answer in the time of one try")));
         let mut version = None;

@@ -152,7 +152,7 @@ fn about(model: &Arc<Model>, age: i64) -> ModelAsked {
 
 async fn ask_within(remotes: &Remotes, asked: ModelAsked, within: Duration) -> RemoteAnswer {
     let deadline = std::time::Instant::now() + within;
-    remotes.ask_all(vec![asked], deadline).await.remove(0).answer
+    remotes.ask_all(vec![asked], deadline, &TraceContext::begin()).await.remove(0).answer
 }
 
 async fn ask(remotes: &Remotes, asked: ModelAsked) -> RemoteAnswer {
@@ -382,7 +382,7 @@ async fn no_more_are_awaited_than_may_be_and_no_longer_than_the_decision_can_wai
     let remotes = remotes();
     let asked = (0..10).map(|age| about(&model, age)).collect();
     let began = std::time::Instant::now();
-    let answers = remotes.ask_all(asked, began + Duration::from_millis(100)).await;
+    let answers = remotes.ask_all(asked, began + Duration::from_millis(100), &TraceContext::begin()).await;
     let count = |code| answers.iter().filter(|answered| fault(&answered.answer) == code).count();
     assert_eq!((count(RemoteFault::Late), count(RemoteFault::Full)), (3, 7));
     let passed = ask_within(&remotes, about(&model, 1), Duration::ZERO).await;
@@ -416,4 +416,69 @@ async fn all_addresses_of_a_name_are_asked_and_one_without_any_is_said() {
         }
     }
     panic!("it waits for servers that there are not");
+}
+
+/// The trace and the span of a `traceparent`.
+fn span(header: &str) -> (&str, &str) {
+    let parts: Vec<&str> = header.split('-').collect();
+    assert_eq!(parts.len(), 4, "{header}");
+    (parts[1], parts[2])
+}
+
+#[tokio::test]
+async fn every_try_is_a_span_of_the_callers_trace_over_http() {
+    let fakes = [Fake::start(Manner::Status(503)).await, Fake::start(Manner::Status(503)).await];
+    let model = model(&[&fakes[0], &fakes[1]], &format!("{OIP}retries: {{ most: 1, always_per_s: 100 }}\n"));
+    let trace = TraceContext::parse(b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").unwrap();
+    let deadline = std::time::Instant::now() + Duration::from_secs(10);
+    let answer = remotes().ask_all(vec![about(&model, 41)], deadline, &trace).await.remove(0).answer;
+    assert_eq!(answer.attempts, 2);
+    let sent: Vec<String> = fakes.iter().map(Fake::last).collect();
+    let header =
+        |text: &str| text.lines().find_map(|line| line.strip_prefix("traceparent: ")).map(str::to_owned);
+    let headers: Vec<String> = sent.iter().filter_map(|text| header(text)).collect();
+    let spans: Vec<(&str, &str)> = headers.iter().map(|header| span(header)).collect();
+    // Both tries may have met the same server, which remembers the last.
+    assert!(!spans.is_empty(), "{sent:?}");
+    for (trace, span) in &spans {
+        assert_eq!(*trace, "4bf92f3577b34da6a3ce929d0e0e4736");
+        assert_ne!(*span, "00f067aa0ba902b7", "a span of its own");
+    }
+    if let [(_, one), (_, other)] = spans.as_slice() {
+        assert_ne!(one, other);
+    }
+}
+
+#[tokio::test]
+async fn the_trace_goes_on_over_grpc_in_both_protocols() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+    let noting = Arc::clone(&seen);
+    let note = move |request: tonic::Request<()>| {
+        let sent = request.metadata().get(TRACEPARENT).and_then(|sent| sent.to_str().ok()).map(str::to_owned);
+        noting.lock().unwrap().extend(sent);
+        Ok(request)
+    };
+    // It knows no model: what was sent to it is noted before that is found out.
+    let (_, health) = tonic_health::server::health_reporter();
+    let server = tonic::transport::Server::builder()
+        .layer(tonic::service::InterceptorLayer::new(note))
+        .add_service(health)
+        .serve_with_incoming(tokio_stream::wrappers::TcpListenerStream::new(listener));
+    let serving = tokio::spawn(server);
+    for protocol in ["oip", "tensorflow_serving"] {
+        let text = format!(
+            "servers: [http://{address}]\nmodel: m\nprotocol: {protocol}\nover: grpc\noutput: {{ tensor: p }}\nhealth: off\n\
+             inputs:\n  amount: {{ type: decimal, if_missing: nan }}\n  age: integer\n  purpose: text\n"
+        );
+        let library = ModelLibrary::from_files(&[("m/remote.yaml", text.as_bytes())]);
+        assert_eq!(library.findings(), [], "{text}");
+        let answer = ask(&remotes(), about(&library.resolve("m").unwrap(), 41)).await;
+        assert!(answer.result.is_err());
+        let sent = std::mem::take(&mut *seen.lock().unwrap());
+        assert!(!sent.is_empty(), "{protocol}");
+        assert!(sent.iter().all(|header| TraceContext::parse(header.as_bytes()).is_some()), "{sent:?}");
+    }
+    serving.abort();
 }

@@ -8,6 +8,7 @@ use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
 use tonic::{Request, Status};
 
 use super::status::status;
+use crate::gather::{TRACEPARENT, TraceContext};
 use crate::http::access::Asker;
 use crate::http::problem::Problem;
 use crate::http::{DecideHeaders, Languages, asking};
@@ -57,6 +58,11 @@ pub fn decide_headers(metadata: &MetadataMap) -> Result<DecideHeaders, Problem> 
     let timeout = metadata.get("grpc-timeout").and_then(|value| timeout(value.to_str().ok()?));
     headers.deadline = [headers.deadline, timeout].into_iter().flatten().min();
     Ok(headers)
+}
+
+/// The trace that a call says it is part of.
+pub fn trace(metadata: &MetadataMap) -> Option<TraceContext> {
+    TraceContext::parse(metadata.get(TRACEPARENT)?.as_encoded_bytes())
 }
 
 pub fn languages(metadata: &MetadataMap) -> Vec<String> {

@@ -9,13 +9,14 @@ use tokio::sync::watch;
 use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
-use super::caller::{Caller, decide_headers, languages, lines};
+use super::caller::{Caller, decide_headers, languages, lines, trace};
 use super::decision_message;
 use super::status;
 use super::until;
 use super::values::{given_entries, json_struct};
 use crate::domain::facts::Given;
 use crate::engine::{Decision, Origin, TraceLevel};
+use crate::gather::TraceContext;
 use crate::http::access::Asker;
 use crate::http::problem::{Code, Fault, Problem, count_of_faults};
 use crate::http::{DecideHeaders, Doors, Service, Serving, asking, purpose_in};
@@ -78,7 +79,7 @@ impl Decisions for DecisionsDoor {
     ) -> Result<Response<v1::Decision>, Status> {
         let caller = Caller::of(&request);
         let made = async {
-            let languages = languages(request.metadata());
+            let heard = (languages(request.metadata()), trace(request.metadata()));
             let v1::ContinueRequest { decision_id, facts, trace } = request.into_inner();
             let mut entries = Vec::new();
             let mut faults = Vec::new();
@@ -88,7 +89,7 @@ impl Decisions for DecisionsDoor {
             push_trace(trace, &mut entries);
             settle(faults)?;
             let (decision, trace) =
-                go_on(&self.doors, &caller, &decision_id, Given::Map(entries), languages).await?;
+                go_on(&self.doors, &caller, &decision_id, Given::Map(entries), heard).await?;
             answer(&decision, trace)
         };
         made.await.map_err(|problem: Problem| caller.refused(&problem))
@@ -229,12 +230,12 @@ pub async fn go_on(
     caller: &Caller,
     decision_id: &str,
     body: Given,
-    languages: Vec<String>,
+    heard: (Vec<String>, Option<TraceContext>),
 ) -> Result<(Decision, TraceLevel), Problem> {
     let asker = caller.with_roles(&[Role::Caller])?;
     let service = open(doors)?;
     let id = parsed(decision_id)?;
-    noted(service, asker, asking::go_on(service, asker, id, body, languages).await)
+    noted(service, asker, asking::go_on(service, asker, id, body, heard).await)
 }
 
 fn noted<T>(service: &Service, asker: &Asker, made: Result<T, Problem>) -> Result<T, Problem> {

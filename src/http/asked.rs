@@ -19,6 +19,7 @@ use super::routes::Route;
 use super::{Doors, Service};
 use crate::documents::json::{self, JsonLimits};
 use crate::domain::facts::Given;
+use crate::gather::{TRACEPARENT, TraceContext};
 
 /// The longest that a body may take to arrive.
 const BODY_TIME: Duration = Duration::from_secs(10);
@@ -93,6 +94,14 @@ impl Asked {
         self.bytes(limit).await
     }
 
+    /// Whether the body comes as lines of JSON.
+    ///
+    /// # Errors
+    /// `unsupported_media_type`.
+    pub(super) fn check_lines(&self) -> Result<(), Problem> {
+        check_media_type(self.http.headers(), Media::Lines)
+    }
+
     async fn bytes(&mut self, limit: usize) -> Result<Bytes, Problem> {
         self.bytes_within(limit, BODY_TIME).await
     }
@@ -135,6 +144,8 @@ impl Asked {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Media {
     Json,
+    /// One JSON value a line.
+    Lines,
     Tar,
 }
 
@@ -159,6 +170,16 @@ fn check_media_type(headers: &HeaderMap, media: Media) -> Result<(), Problem> {
                 || charset.trim_start_matches("charset=").trim_matches('"') == "utf-8";
             (json && unicode, "send the body as `Content-Type: application/json`, in UTF-8")
         }
+        Media::Lines => (
+            matches!(
+                essence.as_str(),
+                "application/x-ndjson"
+                    | "application/ndjson"
+                    | "application/jsonl"
+                    | "application/x-jsonlines"
+            ),
+            "send one JSON object a line, as `Content-Type: application/x-ndjson`",
+        ),
         Media::Tar => (
             matches!(essence.as_str(), "application/x-tar" | "application/tar"),
             "send the tar as `Content-Type: application/x-tar`",
@@ -172,6 +193,8 @@ fn check_media_type(headers: &HeaderMap, media: Media) -> Result<(), Problem> {
 pub struct DecideHeaders {
     pub idempotency_key: Option<String>,
     pub deadline: Option<Duration>,
+    /// What it is part of; one that is no trace is as none.
+    pub trace: Option<TraceContext>,
 }
 
 impl DecideHeaders {
@@ -197,7 +220,8 @@ impl DecideHeaders {
             let ms = text.parse().ok().filter(|ms| (1..=LONGEST_DEADLINE_MS).contains(ms));
             ms.map(Duration::from_millis).ok_or("must be a whole number of milliseconds, 1 to 600000")
         });
-        settle(Self { idempotency_key, deadline }, faults)
+        let trace = lines(TRACEPARENT).first().and_then(|sent| TraceContext::parse(sent));
+        settle(Self { idempotency_key, deadline, trace }, faults)
     }
 }
 
@@ -269,8 +293,11 @@ mod tests {
     fn the_headers_of_a_decision_are_read() {
         let read =
             DecideHeaders::read(&headers(&[("Idempotency-Key", "a-1"), ("Deadline-Ms", "250")])).unwrap();
-        let expected =
-            DecideHeaders { idempotency_key: Some("a-1".into()), deadline: Some(Duration::from_millis(250)) };
+        let expected = DecideHeaders {
+            idempotency_key: Some("a-1".into()),
+            deadline: Some(Duration::from_millis(250)),
+            trace: None,
+        };
         assert_eq!(read, expected);
         assert_eq!(DecideHeaders::read(&headers(&[])).unwrap(), DecideHeaders::default());
     }

@@ -18,6 +18,7 @@ use super::records;
 use crate::audit::{Durability, Entry, Refusal};
 use crate::domain::facts::Given;
 use crate::engine::{ContinueRequest, DecideRequest, Decision, IdempotencyKey, TraceLevel};
+use crate::gather::TraceContext;
 
 /// Decides what a body asks for, and says how much of the trace it wants to see.
 ///
@@ -51,6 +52,7 @@ pub async fn decide(
         deadline: headers.deadline,
         trace,
         languages,
+        trace_context: headers.trace,
     };
     let decision = service.engine.decide(request).await.map_err(|error| Problem::from(error).about(about))?;
     Ok((decision, trace))
@@ -79,10 +81,11 @@ pub async fn go_on(
     asker: &Asker,
     decision_id: Uuid,
     body: Given,
-    languages: Vec<String>,
+    (languages, trace_context): (Vec<String>, Option<TraceContext>),
 ) -> Result<(Decision, TraceLevel), Problem> {
     let ContinueBody { facts, trace } = continuing::read(body)?;
-    let request = ContinueRequest { caller: asker.name.clone(), decision_id, facts, trace, languages };
+    let caller = asker.name.clone();
+    let request = ContinueRequest { caller, decision_id, facts, trace, languages, trace_context };
     let may = {
         let asker = asker.clone();
         move |caller: &str, flow: &str| asker.may_continue(caller, flow)

@@ -12,6 +12,7 @@ use super::decide_body::{read_facts, read_trace, unknown_fault};
 use super::decision_body::AnswerBody;
 use super::decisions::{answer, decision_id};
 use super::problem::{About, At, Code, Fault, Problem, count_of_faults};
+use super::tracing_ids::trace_of;
 use crate::domain::facts::Given;
 use crate::engine::{ContinueError, NotContinued, TraceLevel};
 
@@ -47,8 +48,8 @@ pub(super) async fn go_on(mut asked: Asked) -> Result<HttpResponse, Problem> {
     let id = decision_id(&asked)?;
     let body = asked.json().await?;
     let service = asked.service()?;
-    let languages = asked.languages().into_tags();
-    let (decision, trace) = asking::go_on(&service, &asked.asker, id, body, languages).await?;
+    let heard = (asked.languages().into_tags(), trace_of(asked.http.headers()));
+    let (decision, trace) = asking::go_on(&service, &asked.asker, id, body, heard).await?;
     answer(&decision, trace)
 }
 

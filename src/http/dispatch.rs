@@ -16,7 +16,8 @@ use super::asked::Asked;
 use super::asking::{count_problem, record_refusal};
 use super::problem::{Code, Problem};
 use super::routes::{Family, Refusals, Route};
-use super::tracing_ids::{TRACEPARENT, TraceContext, X_REQUEST_ID, request_id};
+use super::tracing_ids::{TRACEPARENT, X_REQUEST_ID, request_id, trace_header, trace_of};
+use crate::gather::TraceContext;
 
 /// Bytes of a request's address and headers together.
 const LONGEST_HEAD: usize = 16 * 1024;
@@ -30,7 +31,7 @@ pub async fn dispatch(
 ) -> HttpResponse {
     let started = Instant::now();
     let id = request_id(http.headers());
-    let trace = TraceContext::read(http.headers());
+    let trace = trace_of(http.headers());
     // A span costs as much as reading the body, so it is only there when somebody looks; what went wrong is logged
     // with the request's id all the same.
     let span = tracing::debug_span!(
@@ -43,7 +44,7 @@ pub async fn dispatch(
     let mut response = run(route, http, payload, doors).instrument(span.clone()).await;
     span.in_scope(|| finish(route, &id, trace.as_ref(), response.status(), started));
     response.headers_mut().insert(X_REQUEST_ID, id);
-    if let Some(header) = trace.and_then(|t| t.to_header()) {
+    if let Some(header) = trace.as_ref().and_then(trace_header) {
         response.headers_mut().insert(TRACEPARENT, header);
     }
     response

@@ -5,6 +5,7 @@
 pub mod access;
 mod asked;
 pub mod asking;
+mod batch;
 mod checking;
 mod continuing;
 mod decide_body;
@@ -46,6 +47,7 @@ use access::Guard;
 pub use asked::{DecideHeaders, purpose_in};
 pub use decision_body::{output_json, render as decision_json, trace_json};
 pub use language::Languages;
+pub(crate) use models::drift::Compared;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 2048;

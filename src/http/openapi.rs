@@ -15,7 +15,7 @@ use utoipa::{OpenApi, ToSchema};
 use super::problem::Code;
 use super::routes::{Family, ROUTES, Route};
 use super::{
-    checking, continuing, decision_body::Reason, decisions, flow_openapi, flows, meanings, models,
+    batch, checking, continuing, decision_body::Reason, decisions, flow_openapi, flows, meanings, models,
     operations, records,
 };
 use crate::store::Role;
@@ -29,6 +29,7 @@ use crate::store::Role;
     ),
     paths(
         decisions::decide,
+        batch::decide_all,
         continuing::go_on,
         decisions::replay,
         records::list,
@@ -41,6 +42,7 @@ use crate::store::Role;
         flows::list,
         flows::read,
         models::listing::list,
+        models::drift::drift,
         meanings::outline_of,
         flow_openapi::of_flow,
         meanings::diff,

@@ -23,6 +23,7 @@ pub enum Code {
     UnknownRoute,
     UnknownFlow,
     UnknownMarket,
+    UnknownModel,
     UnknownDecision,
     UnknownRevision,
     UnknownErrorCode,
@@ -84,6 +85,7 @@ codes! {
     UnknownRoute = "unknown_route", NOT_FOUND, "There is nothing at this address";
     UnknownFlow = "unknown_flow", NOT_FOUND, "There is no flow of that name";
     UnknownMarket = "unknown_market", NOT_FOUND, "The flow has no market of that name";
+    UnknownModel = "unknown_model", NOT_FOUND, "There is no model or version of that name";
     UnknownDecision = "unknown_decision", NOT_FOUND, "There is no decision with that id";
     UnknownRevision = "unknown_revision", NOT_FOUND, "There is no revision with that digest";
     UnknownErrorCode = "unknown_error_code", NOT_FOUND, "There is no problem code of that name";

@@ -14,8 +14,8 @@ use super::asked::Asked;
 use super::dispatch::dispatch;
 use super::problem::{Code, Problem};
 use super::{
-    Doors, Serving, checking, continuing, decisions, flow_openapi, flows, meanings, models, operations,
-    query, records,
+    Doors, Serving, batch, checking, continuing, decisions, flow_openapi, flows, meanings, models,
+    operations, query, records,
 };
 use crate::store::Role;
 
@@ -141,6 +141,16 @@ pub static ROUTES: &[Route] = &[
     },
     Route {
         method: Method::POST,
+        path: "/v1/decisions/batch",
+        permission: ASKERS,
+        query: &[],
+        refusals: Refusals::Recorded,
+        family: Family::Decisions,
+        about: "",
+        run: |asked| Box::pin(batch::decide_all(asked)),
+    },
+    Route {
+        method: Method::POST,
         path: "/v1/decisions/{id}/continue",
         permission: ASKERS,
         query: &[],
@@ -176,6 +186,9 @@ pub static ROUTES: &[Route] = &[
         .takes(&["flow"]),
     route(Method::POST, "/v1/check", CHECKERS, |asked| Box::pin(checking::check(asked))),
     route(Method::GET, "/v1/models", MODEL_READERS, |asked| Box::pin(models::list(asked)))
+        .belongs(Family::Process, ""),
+    route(Method::GET, "/v1/models/{model}/drift", MODEL_READERS, |asked| Box::pin(models::drift(asked)))
+        .takes(&["version", "window"])
         .belongs(Family::Process, ""),
     tensorflow(
         Method::POST,

@@ -4,6 +4,8 @@
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use uuid::Uuid;
 
+use crate::gather::TraceContext;
+
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
@@ -31,49 +33,16 @@ fn is_plain(bytes: &[u8]) -> bool {
         && bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"-_.:/+=".contains(b))
 }
 
-/// The trace that a valid `traceparent` names, continued by a span of our own.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TraceContext {
-    /// 32 lower-case hexadecimal digits.
-    pub trace_id: String,
-    flags: String,
+/// The trace that a request says it is part of. Nothing when no valid one was sent.
+#[must_use]
+pub fn trace_of(headers: &HeaderMap) -> Option<TraceContext> {
+    TraceContext::parse(headers.get(TRACEPARENT)?.as_bytes())
 }
 
-impl TraceContext {
-    /// Nothing when no valid one was sent.
-    #[must_use]
-    pub fn read(headers: &HeaderMap) -> Option<Self> {
-        Self::parse(headers.get(TRACEPARENT)?.as_bytes())
-    }
-
-    /// Nothing when it is no valid one.
-    #[must_use]
-    pub fn parse(sent: &[u8]) -> Option<Self> {
-        let text = std::str::from_utf8(sent).ok()?;
-        let mut parts = text.split('-');
-        let (version, trace_id, parent, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-        let hex = |part: &str, digits: usize| {
-            part.len() == digits && part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-        };
-        let real = |part: &str| part.bytes().any(|b| b != b'0');
-        let fits = hex(version, 2) && hex(trace_id, 32) && hex(parent, 16) && hex(flags, 2);
-        let ends = parts.next().is_none() || version != "00";
-        (fits && ends && version != "ff" && real(trace_id) && real(parent))
-            .then(|| Self { trace_id: trace_id.to_owned(), flags: flags.to_owned() })
-    }
-
-    /// The header of the answer: the same trace, a new span.
-    #[must_use]
-    pub fn to_header(&self) -> Option<HeaderValue> {
-        HeaderValue::from_str(&self.to_text()).ok()
-    }
-
-    /// The same, as text.
-    #[must_use]
-    pub fn to_text(&self) -> String {
-        let span = Uuid::new_v4().as_u64_pair().0 | 1;
-        format!("00-{}-{span:016x}-{}", self.trace_id, self.flags)
-    }
+/// The header of the answer: the same trace, a new span.
+#[must_use]
+pub fn trace_header(trace: &TraceContext) -> Option<HeaderValue> {
+    HeaderValue::from_str(&trace.to_text()).ok()
 }
 
 #[cfg(test)]
@@ -100,8 +69,8 @@ mod tests {
     #[test]
     fn a_trace_goes_on_with_a_span_of_ours() {
         let sent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        let context = TraceContext::read(&headers(TRACEPARENT, sent)).unwrap();
-        let answer = context.to_header().unwrap();
+        let context = trace_of(&headers(TRACEPARENT, sent)).unwrap();
+        let answer = trace_header(&context).unwrap();
         let answer = answer.to_str().unwrap();
         assert!(answer.starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-") && answer.ends_with("-01"));
         assert_ne!(answer, sent);
@@ -117,7 +86,7 @@ mod tests {
             "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
         ] {
-            assert_eq!(TraceContext::read(&headers(TRACEPARENT, bad)), None, "{bad}");
+            assert_eq!(trace_of(&headers(TRACEPARENT, bad)), None, "{bad}");
         }
     }
 }

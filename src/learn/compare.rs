@@ -11,11 +11,9 @@ use serde::Serialize;
 pub use page::page;
 
 use super::metrics::{self, Metrics, Scored};
-use super::recipe::read_cell;
-use super::sample::{SampleError, place};
+use super::sample::{self, SampleError, place};
 use crate::documents::table::Reader;
 use crate::domain::model::Model;
-use crate::domain::value::Value;
 
 /// What is compared.
 #[derive(Debug)]
@@ -122,8 +120,7 @@ pub fn compare(asked: &Asked<'_>) -> Result<Comparison, CompareError> {
     let mut table = Reader::new(asked.data, asked.separator).map_err(SampleError::from)?;
     let mut places = Vec::with_capacity(2);
     for (_, model) in &asked.models {
-        let of = model.inputs.iter().map(|input| place(&table.columns, &input.name));
-        places.push(of.collect::<Result<Vec<_>, _>>()?);
+        places.push(sample::places(model, &table.columns)?);
     }
     let label = match &asked.label {
         Some((column, bad)) => Some((place(&table.columns, column)?, bad)),
@@ -140,16 +137,7 @@ pub fn compare(asked: &Asked<'_>) -> Result<Comparison, CompareError> {
         let mut answers = [None; 2];
         let sides = asked.models.iter().zip(&places).zip(&mut refused).zip(&mut answers);
         for ((((_, model), places), refused), answer) in sides {
-            let value = |(input, at): (&crate::domain::model::ModelInput, &usize)| {
-                let wrong = || SampleError::WrongType {
-                    line,
-                    column: input.name.to_string(),
-                    kind: input.kind.word(),
-                };
-                read_cell(&input.kind, cells.trimmed(*at)).ok_or_else(wrong)
-            };
-            let row: Vec<Value> = model.inputs.iter().zip(places).map(value).collect::<Result<_, _>>()?;
-            match model.predict(&row) {
+            match model.predict(&sample::row(model, places, line, &cells)?) {
                 Ok(probability) => *answer = Some(probability),
                 Err(failure) => *refused.entry(failure.code).or_default() += 1,
             }

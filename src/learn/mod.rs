@@ -1,6 +1,7 @@
 //! From a recipe and data to a fitted version with its card, and from `models/` to models that serve.
 //! The door to smartcore: it fits here and nowhere else, and never serves.
 
+pub mod answers;
 pub mod artefact;
 mod candidate;
 pub mod card;

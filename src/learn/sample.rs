@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::derive::Derivation;
-use crate::documents::table::{Reader, TableError};
+use crate::documents::table::{Cells, Reader, TableError};
 use crate::domain::flow::Flow;
+use crate::domain::model::{Model, ModelInput};
 use crate::domain::nearest::nearest;
 use crate::domain::value::Value;
 
@@ -62,6 +63,26 @@ pub(super) fn place(columns: &[String], name: &str) -> Result<usize, SampleError
         column: name.to_owned(),
         nearest: nearest(name, columns.iter().map(String::as_str)).map(str::to_owned),
     })
+}
+
+/// The places of a model's inputs among the columns of a table.
+pub(super) fn places(model: &Model, columns: &[String]) -> Result<Vec<usize>, SampleError> {
+    model.inputs.iter().map(|input| place(columns, &input.name)).collect()
+}
+
+/// A line of a table as a row of the model.
+pub(super) fn row(
+    model: &Model,
+    places: &[usize],
+    line: u64,
+    cells: &Cells<'_>,
+) -> Result<Vec<Value>, SampleError> {
+    let value = |(input, at): (&ModelInput, &usize)| {
+        let wrong =
+            || SampleError::WrongType { line, column: input.name.to_string(), kind: input.kind.word() };
+        read_cell(&input.kind, cells.trimmed(*at)).ok_or_else(wrong)
+    };
+    model.inputs.iter().zip(places).map(value).collect()
 }
 
 /// Reads the data; `flow` is the one that the recipe names.

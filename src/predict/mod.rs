@@ -29,6 +29,7 @@ pub use table::{IndexLine, ServedModel, ServedVersion, State, Table, VersionStat
 pub use tensor::{Datatype, Element, Tensor, TensorData, TensorSpec, Text, half, rows_of};
 
 use crate::domain::value::Name;
+use crate::drift::Drift;
 use crate::learn::library::ModelLibrary;
 use crate::release::ModelSource;
 
@@ -36,6 +37,8 @@ use crate::release::ModelSource;
 pub struct Models {
     table: ArcSwap<Table>,
     source: ModelSource,
+    /// What they are asked is counted there.
+    drift: Arc<Drift>,
     /// Held while a table is made: one at a time, in order.
     wishes: Mutex<Wishes>,
 }
@@ -48,9 +51,9 @@ impl std::fmt::Debug for Models {
 
 impl Models {
     /// Serves what the source holds now; [`Models::follow`] takes over what it holds later.
-    pub async fn start(source: ModelSource) -> Arc<Self> {
-        let models =
-            Arc::new(Self { table: ArcSwap::default(), source, wishes: Mutex::new(Wishes::default()) });
+    pub async fn start(source: ModelSource, drift: Arc<Drift>) -> Arc<Self> {
+        let (table, wishes) = (ArcSwap::default(), Mutex::new(Wishes::default()));
+        let models = Arc::new(Self { table, source, drift, wishes });
         models.change(|_| ()).await;
         models
     }
@@ -82,6 +85,12 @@ impl Models {
                 models.change(|_| ()).await;
             }
         })
+    }
+
+    /// Where what they are asked is counted.
+    #[must_use]
+    pub fn drift(&self) -> &Arc<Drift> {
+        &self.drift
     }
 
     /// Every model on disk as it was read last, served or not.
@@ -167,7 +176,9 @@ impl Models {
         let mut wishes = self.wishes.lock().await;
         wish(&mut wishes);
         let before = self.table();
-        let plan::Plan { next, fresh } = plan::plan(&self.source.library(), &wishes, &before);
+        let library = self.source.library();
+        self.drift.follow(&library);
+        let plan::Plan { next, fresh } = plan::plan(&library, &wishes, &before, &self.drift);
         if !fresh.is_empty() {
             self.table.store(Arc::new(plan::meanwhile(&before, &fresh)));
             let warming = spawn_blocking(move || fresh.iter().for_each(|servable| servable.warm()));

@@ -9,6 +9,7 @@ use super::error::Canonical;
 use super::servable::Servable;
 use super::table::{ServedModel, ServedVersion, State, Table, VersionStatus};
 use crate::domain::value::Name;
+use crate::drift::Drift;
 use crate::learn::library::{LibraryModel, LibraryVersion, ModelLibrary, VersionPolicy};
 
 /// Versions that ended and are still told of.
@@ -39,7 +40,7 @@ pub(super) struct Plan {
 }
 
 /// What comes after `before`.
-pub(super) fn plan(library: &ModelLibrary, wishes: &Wishes, before: &Table) -> Plan {
+pub(super) fn plan(library: &ModelLibrary, wishes: &Wishes, before: &Table, drift: &Drift) -> Plan {
     let mut plan = Plan { next: Table::default(), fresh: Vec::new() };
     let nothing = (LibraryModel::default(), ServedModel::default());
     let is_elsewhere = |name: &Name| library.models().get(name).is_some_and(|model| model.remote.is_some());
@@ -55,7 +56,7 @@ pub(super) fn plan(library: &ModelLibrary, wishes: &Wishes, before: &Table) -> P
             let problem = Arc::from("files of it cannot be read: what was loaded before still serves");
             ServedModel { problems: vec![problem], ..serving.clone() }
         } else if is_wanted {
-            next_model(found, configured, serving, &mut plan.fresh)
+            next_model(found, configured, serving, (&mut plan.fresh, drift))
         } else {
             ServedModel { versions: ended(found, serving, &BTreeMap::new()), ..ServedModel::default() }
         };
@@ -88,7 +89,7 @@ fn next_model(
     found: &LibraryModel,
     configured: Option<&Configured>,
     serving: &ServedModel,
-    fresh: &mut Vec<Arc<Servable>>,
+    (fresh, drift): (&mut Vec<Arc<Servable>>, &Drift),
 ) -> ServedModel {
     let mut model = ServedModel::default();
     let policy = configured.map(|configured| &configured.policy).or(found.serve.as_ref());
@@ -122,7 +123,7 @@ fn next_model(
         }
     }
     for version in wanted {
-        if let Some(served) = serve(found.versions.get(&version), kept(version), fresh) {
+        if let Some(served) = serve(found.versions.get(&version), kept(version), (fresh, drift)) {
             model.versions.insert(version, served);
         }
     }
@@ -168,7 +169,7 @@ fn label(
 fn serve(
     found: Option<&LibraryVersion>,
     kept: Option<&Arc<Servable>>,
-    fresh: &mut Vec<Arc<Servable>>,
+    (fresh, drift): (&mut Vec<Arc<Servable>>, &Drift),
 ) -> Option<ServedVersion> {
     let read = found.and_then(|found| found.model.as_ref().ok());
     if let Some(kept) = kept.filter(|kept| read.is_none_or(|read| read.digest == kept.digest)) {
@@ -181,7 +182,7 @@ fn serve(
         }
         return Some(ServedVersion { status, servable: Some(Arc::clone(kept)) });
     }
-    let servable = Arc::new(Servable::new(Arc::clone(read?)));
+    let servable = Arc::new(Servable::new(Arc::clone(read?), drift.of(read?)));
     fresh.push(Arc::clone(&servable));
     let status = VersionStatus::well(servable.version, State::Available);
     Some(ServedVersion { status, servable: Some(servable) })

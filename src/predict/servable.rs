@@ -4,12 +4,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+
 use super::batch::{Batch, MOST_VALUES};
 use super::error::PredictError;
 use super::meters::Meters;
 use super::tensor::{Datatype, TensorSpec};
 use crate::domain::model::{BatchFailure, Contributions, Model, ReasonCode};
 use crate::domain::value::{Kind, Name, Value};
+use crate::drift::Watch;
 
 /// What a model that gives probabilities calls its output.
 pub const PROBABILITY: &str = "probability";
@@ -33,6 +36,7 @@ pub struct Servable {
     pub output: TensorSpec,
     model: Arc<Model>,
     meters: Meters,
+    watch: Option<Arc<Watch>>,
 }
 
 /// What each input added to one row's answer.
@@ -47,7 +51,7 @@ pub struct Explanation {
 
 impl Servable {
     #[must_use]
-    pub fn new(model: Arc<Model>) -> Self {
+    pub fn new(model: Arc<Model>, watch: Option<Arc<Watch>>) -> Self {
         let spec = |name: &Name, datatype| TensorSpec { name: Arc::clone(name), datatype };
         let inputs = model.inputs.iter().map(|input| spec(&input.name, Datatype::of(&input.kind))).collect();
         let output = if model.gives_probability() { PROBABILITY } else { SCORE };
@@ -58,6 +62,7 @@ impl Servable {
             inputs,
             output: TensorSpec { name: Arc::from(output), datatype: Datatype::Fp64 },
             meters: Meters::new(&model.name, model.version),
+            watch,
             model,
         }
     }
@@ -84,6 +89,14 @@ impl Servable {
     /// # Errors
     /// When a row cannot be answered: the text names the row and the input.
     pub fn predict_here(&self, batch: &Batch) -> Result<Vec<f64>, PredictError> {
+        let answers = self.answers(batch)?;
+        if let Some(watch) = &self.watch {
+            watch.columns(batch.columns(), &answers, Timestamp::now());
+        }
+        Ok(answers)
+    }
+
+    fn answers(&self, batch: &Batch) -> Result<Vec<f64>, PredictError> {
         let started = Instant::now();
         let answers = self.model.predict_columns(batch.columns(), batch.rows()).map_err(failed);
         self.meters.asked(batch.rows(), started.elapsed(), answers.is_ok());
@@ -113,7 +126,8 @@ impl Servable {
     /// # Errors
     /// As [`Servable::predict_here`], and when this model's answers cannot be explained.
     pub fn explain(&self, batch: &Batch, reasons: usize) -> Result<Vec<Explanation>, PredictError> {
-        let answers = self.predict_here(batch)?;
+        // Who has a row explained has asked about it before: it is no other case.
+        let answers = self.answers(batch)?;
         let explained = answers.into_iter().enumerate().map(|(row, answer)| {
             let contributions =
                 self.model.explain(&batch.row(row)).map_err(|failure| match failure.code {

@@ -150,15 +150,15 @@ fn versions(table: &Table) -> Vec<u32> {
 #[test]
 fn what_somebody_asked_for_is_on_top_of_what_the_files_say() {
     let library = library();
-    let start = plan::plan(&library, &Wishes::default(), &Table::default());
+    let start = plan::plan(&library, &Wishes::default(), &Table::default(), &Drift::default());
     assert_eq!(versions(&start.next), [2, 3], "the latest and the challenger");
     assert_eq!(start.fresh.len(), 4, "two versions of two models serve");
-    let again = plan::plan(&library, &Wishes::default(), &start.next);
+    let again = plan::plan(&library, &Wishes::default(), &start.next, &Drift::default());
     assert!(again.fresh.is_empty(), "nothing changed, nothing is loaded");
 
     let name: Name = Arc::from("german_credit");
     let unloaded = Wishes { unloaded: [Arc::clone(&name)].into(), ..Wishes::default() };
-    let without = plan::plan(&library, &unloaded, &start.next).next;
+    let without = plan::plan(&library, &unloaded, &start.next, &Drift::default()).next;
     assert_eq!(versions(&without), Vec::<u32>::new());
     let ended = without.status("german_credit", Some(2)).unwrap();
     assert_eq!((ended[0].state, ended[0].code), (State::End, Canonical::Ok));
@@ -171,7 +171,7 @@ fn what_somebody_asked_for_is_on_top_of_what_the_files_say() {
         Wishes { configured: Some(configured), ..Wishes::default() }
     };
     let wishes = only(VersionPolicy::Versions(vec![1]), &[("stable", 1)]);
-    let configured = plan::plan(&library, &wishes, &start.next).next;
+    let configured = plan::plan(&library, &wishes, &start.next, &Drift::default()).next;
     assert_eq!(versions(&configured), [1]);
     assert!(configured.find("german_credit", Which::Label("stable")).is_ok());
     assert!(configured.find("german_credit", Which::Label("champion")).is_err());

@@ -149,11 +149,15 @@ impl Home {
 
     /// Starts `tollgate serve` and waits for its ready line.
     pub fn spawn(&self, arguments: &[&str]) -> Process {
+        let mut command = self.program();
+        command.args(["serve", "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"]).args(arguments);
+        self.spawn_as(command)
+    }
+
+    /// Starts the program as this says, and waits for its ready line.
+    pub fn spawn_as(&self, mut command: Command) -> Process {
         let said = self.path("stderr.log");
-        let child = self
-            .program()
-            .args(["serve", "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"])
-            .args(arguments)
+        let child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(File::create(&said).unwrap())
@@ -165,8 +169,10 @@ impl Home {
             let text = process.said();
             let ready = text.lines().find_map(|line| line.strip_prefix("listening http="));
             if let Some((address, grpc)) = ready.and_then(|rest| rest.split_once(" grpc=")) {
-                process.api = Api::new(format!("http://{address}"));
-                process.grpc = grpc.to_owned();
+                // Of all addresses that it may listen on, one that it answers on.
+                let here = |address: &str| address.replace("0.0.0.0", "127.0.0.1");
+                process.api = Api::new(format!("http://{}", here(address)));
+                process.grpc = here(grpc);
                 return process;
             }
             assert!(process.child.try_wait().unwrap().is_none(), "it ended: {text}");
@@ -206,6 +212,10 @@ impl Process {
     /// What it wrote to stderr so far: its log.
     pub fn said(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(&self.said).unwrap()).into_owned()
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// `kill -9`.

@@ -270,6 +270,7 @@ fn expected(home: &Home, applicants: &[Applicant]) -> Vec<(String, Vec<String>)>
             deadline: None,
             trace: TraceLevel::None,
             languages: Vec::new(),
+            trace_context: None,
         };
         let decision = decide_once(&built.bundle, &request, jiff::Timestamp::now()).unwrap();
         let reasons = decision.reasons.iter().map(|(code, _)| code.to_string()).collect();

@@ -39,7 +39,7 @@ fn parsed(output: &Output) -> Json {
 }
 
 /// Whether the page's lines are the program's, where `…` stands for some.
-fn is_shown(shown: &str, printed: &str) -> bool {
+pub fn is_shown(shown: &str, printed: &str) -> bool {
     let mut printed = printed.lines().map(str::trim_end).peekable();
     let mut skips = false;
     for line in shown.trim_end().lines().map(str::trim_end) {

@@ -20,11 +20,6 @@ use crate::model_doors::{expected, model, rows};
 
 const MODEL: &str = "german_credit";
 
-fn spec(version: Option<i64>) -> ModelSpec {
-    let version_choice = version.map(VersionChoice::Version);
-    ModelSpec { name: MODEL.to_owned(), version_choice, ..Default::default() }
-}
-
 fn tensor(kind: &Kind, values: Vec<&Json>) -> tf::TensorProto {
     let dim = tf::tensor_shape_proto::Dim { size: values.len().try_into().unwrap(), name: String::new() };
     let tensor_shape = Some(tf::TensorShapeProto { dim: vec![dim], unknown_rank: false });
@@ -49,7 +44,8 @@ fn tensor(kind: &Kind, values: Vec<&Json>) -> tf::TensorProto {
 pub fn question(model: &Model, rows: &[Json]) -> tfs::PredictRequest {
     let column = |name: &str| rows.iter().map(|row| &row[name]).collect();
     let inputs = model.inputs.iter().map(|i| (i.name.to_string(), tensor(&i.kind, column(&i.name))));
-    let model_spec = Some(spec(Some(i64::from(model.version))));
+    let version_choice = Some(VersionChoice::Version(model.version.into()));
+    let model_spec = Some(ModelSpec { name: model.name.to_string(), version_choice, ..Default::default() });
     tfs::PredictRequest { model_spec, inputs: inputs.collect(), ..Default::default() }
 }
 

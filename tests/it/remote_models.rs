@@ -269,3 +269,71 @@ async fn a_decision_that_asks_its_caller_keeps_what_was_gathered_before() {
     replays(&service.api, &[id]).await;
     service.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tensorflow_servings_protocol_over_grpc_gives_the_answers_of_a_model_that_is_here() {
+    let expected = here().await;
+    let other = Home::new();
+    let mut process = other.spawn(&["--models-only", "--models", "models"]);
+    let home = Home::new();
+    let text = remote(&[format!("http://{}", process.grpc)], "over: grpc\n");
+    home.write("models/elsewhere/remote.yaml", text.replace("protocol: oip", "protocol: tensorflow_serving"));
+    let flow = format!("rules/{FLOW}/flow.yaml");
+    let stand_in = "  default_risk: { use: elsewhere, if_it_fails: { outcome: review, reason: R900 } }\n";
+    home.edit(&flow, "  default_risk: german_credit@champion\n", stand_in);
+    home.edit(&flow, "deadline_ms: 50\n", &format!("deadline_ms: {DEADLINE_MS}\n"));
+    let service = home.serve().await;
+    let mut ids = Vec::new();
+    for (applicant, expected) in applicants().iter().zip(&expected) {
+        let body = json!({ "flow": FLOW, "facts": applicant.facts, "trace": "full" });
+        let answer = service.api.post("/v1/decisions", &body).await.ok();
+        assert!(!is_referred(&answer), "{answer}");
+        same(&answer, expected);
+        let gathered = answer["trace"].as_array().unwrap().iter().find(|step| step.get("gathered").is_some());
+        // Who is knocked out before the model is asked has no such step.
+        if let Some(step) = gathered {
+            let how = (&step["protocol"], &step["over"], &step["endpoint"], &step["version"]);
+            let wanted = (&json!("tensorflow_serving"), &json!("grpc"), &json!(process.grpc), &json!("1"));
+            assert_eq!(how, wanted, "{step}");
+            ids.push(answer["decision_id"].as_str().unwrap().to_owned());
+        }
+    }
+    assert!(ids.len() > 10, "{}", ids.len());
+    process.kill();
+    replays(&service.api, &ids).await;
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_callers_trace_reaches_the_other_server() {
+    use std::io::BufRead as _;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let (heads, heard) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let head: Vec<String> = std::io::BufReader::new(&stream)
+                .lines()
+                .map_while(Result::ok)
+                .take_while(|line| !line.is_empty())
+                .collect();
+            // It hangs up without an answer; what it was sent is what matters.
+            if heads.send(head).is_err() {
+                return;
+            }
+        }
+    });
+    let home = home(&[address], "");
+    let service = home.serve().await;
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let body = json!({ "flow": FLOW, "facts": applicants()[0].facts });
+    let asked = service.api.request("POST", "/v1/decisions").json(&body);
+    let asked = asked.header("traceparent", format!("00-{trace}-00f067aa0ba902b7-01"));
+    let answer = service.api.send(asked).await.unwrap();
+    assert!(is_referred(&answer.json), "{}", answer.text);
+    assert!(answer.header("traceparent").is_some_and(|header| header.contains(trace)));
+    let infer = heard.iter().find(|head| head[0].starts_with("POST ")).unwrap();
+    let sent = infer.iter().find_map(|line| line.strip_prefix("traceparent: ")).unwrap();
+    assert!(sent.starts_with(&format!("00-{trace}-")) && !sent.contains("00f067aa0ba902b7"), "{sent}");
+    service.stop().await;
+}

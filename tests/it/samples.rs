@@ -87,6 +87,7 @@ pub fn verdict() -> Verdict {
                 line: 21,
             },
         ],
+        answered: Vec::new(),
         ticks: 345,
         stopped_at: None,
     }

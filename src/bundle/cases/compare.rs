@@ -3,13 +3,14 @@
 
 use rust_decimal::Decimal;
 
+use super::asked_for::asks_otherwise;
 use super::{Difference, Expectation, ExpectedScore};
 use crate::domain::facts::Given;
 use crate::domain::value::{Name, Value};
 use crate::domain::verdict::Verdict;
 
 pub(super) fn differences(expect: &Expectation, verdict: &Verdict) -> Vec<Difference> {
-    if let Some(difference) = asks_otherwise(expect, verdict) {
+    if let Some(difference) = asks_otherwise(expect.needs.as_deref(), verdict) {
         return vec![difference];
     }
     let mut all = Vec::new();
@@ -73,23 +74,6 @@ fn failed_steps(verdict: &Verdict) -> Vec<&str> {
     in_order(verdict.failures.iter().map(|failure| failure.step.as_str()))
 }
 
-/// A case that stops to ask has no outcome to compare; one that expects it and does not is wrong from there on.
-fn asks_otherwise(expect: &Expectation, verdict: &Verdict) -> Option<Difference> {
-    let asked: Vec<&str> = verdict.needs.iter().map(|asked| &*asked.name).collect();
-    let expected = expect.needs.as_deref().unwrap_or_default();
-    if *expected == asked {
-        return None;
-    }
-    let said = |names: String, is_empty: bool| {
-        if is_empty { "a decision".to_owned() } else { format!("asks the caller for {names}") }
-    };
-    let mut got = said(list(&asked), asked.is_empty());
-    if expected.is_empty() {
-        got.push_str("; give it under `given:`, or expect it: `needs:`");
-    }
-    Some(Difference { part: "needs".to_owned(), expected: said(list(expected), expected.is_empty()), got })
-}
-
 /// A case that does not hold because a step failed says which.
 fn explain_failures(verdict: &Verdict, all: &mut Vec<Difference>) {
     if all.is_empty() {
@@ -112,7 +96,7 @@ fn score_differs(name: &str, expected: ExpectedScore, verdict: &Verdict) -> Opti
 }
 
 /// Whether a value is what a case gives for it.
-fn is_same(given: &Given, value: &Value) -> bool {
+pub(super) fn is_same(given: &Given, value: &Value) -> bool {
     match (given, value) {
         (Given::Null, Value::Missing) => true,
         (Given::Boolean(a), Value::Boolean(b)) => a == b,
@@ -140,7 +124,7 @@ fn decimal(text: &str) -> Option<Decimal> {
     text.parse().ok().or_else(|| Decimal::from_scientific(text).ok())
 }
 
-fn list<T: AsRef<str>>(names: &[T]) -> String {
+pub(super) fn list<T: AsRef<str>>(names: &[T]) -> String {
     let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
     format!("[{}]", names.join(", "))
 }
@@ -164,7 +148,7 @@ pub(super) fn shown(value: &Value) -> String {
     }
 }
 
-fn given_shown(given: &Given) -> String {
+pub(super) fn given_shown(given: &Given) -> String {
     match given {
         Given::Null => "missing".to_owned(),
         Given::Boolean(value) => value.to_string(),
@@ -204,6 +188,7 @@ mod tests {
             degraded: true,
             models: Vec::new(),
             trace: Vec::new(),
+            answered: Vec::new(),
             ticks: 1,
             stopped_at: None,
         }

@@ -87,7 +87,7 @@ pub(super) struct KnownNames {
     outputs: BTreeSet<String>,
     /// What can fail, as `expect: { failed: … }` names it.
     steps: BTreeSet<String>,
-    needs: BTreeSet<String>,
+    pub(super) needs: BTreeSet<String>,
     /// `base` first, if the flow can be asked without a market.
     markets: Vec<String>,
     is_market_required: bool,
@@ -285,17 +285,6 @@ impl CaseReader<'_> {
             if let Some(code) = self.shape.text(item) {
                 self.check(&code, "reason", |known| &known.reasons);
                 all.push(code.value);
-            }
-        }
-        all
-    }
-
-    fn needs(&mut self, node: &Node) -> Vec<String> {
-        let mut all = Vec::new();
-        for item in self.shape.list(node).unwrap_or_default() {
-            if let Some(name) = self.shape.text(item) {
-                self.check(&name, "need", |known| &known.needs);
-                all.push(name.value);
             }
         }
         all

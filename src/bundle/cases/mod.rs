@@ -1,6 +1,7 @@
 //! Cases: examples with the answer that they must get. Read with the flow they belong to, run on it, and shown as
 //! a difference when they get another. A case never keeps a flow out of force by itself.
 
+mod asked_for;
 mod compare;
 mod deciding;
 mod file;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+pub use asked_for::ExpectedNeed;
 pub use deciding::Deciding;
 pub(super) use file::read_cases;
 pub use prepared::{Prepared, prepared};
@@ -66,7 +68,7 @@ pub struct Case {
 #[derive(Debug, Clone, Default)]
 pub struct Expectation {
     /// The case stops there: what the caller is asked for.
-    pub needs: Option<Vec<String>>,
+    pub needs: Option<Vec<ExpectedNeed>>,
     pub outcome: Option<String>,
     /// All reasons, in order.
     pub reasons: Option<Vec<String>>,

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use super::chosen::Chosen;
 use super::coverage::percent;
 use crate::cli::say::{Say, Trouble};
-use crate::trial::mutation::{self, Cases, Found, MutantsBody, SurvivorBody};
+use crate::trial::mutation::{self, Cases, Found, MutantsBody, Progress, SurvivorBody};
 
 /// What is asked about mutants.
 #[derive(Debug, Args)]
@@ -49,11 +49,11 @@ impl MutationArgs {
         let bar = say.progress(None);
         let mut flows: Vec<Found> = Vec::new();
         for flow in &chosen.flows {
-            bar.set_message(flow.name.to_string());
             let cases = Cases { cases: &flow.cases, sets: &flow.files.sets, now, threads };
-            let progress = |done: usize, of: usize| {
+            let progress = |now: Progress| {
                 let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-                say.steps(&bar, count(done), count(of));
+                say.steps(&bar, count(now.done), count(now.of));
+                bar.set_message(format!("{}: {} noticed, {} not", flow.name, now.caught, now.surviving));
             };
             let found =
                 mutation::mutate(flow.name, flow.revision, cases, &chosen.built.bundle.models, &progress);

@@ -5,6 +5,8 @@
 mod axis;
 mod rows;
 
+use std::cell::RefCell;
+
 use maud::{Markup, html};
 
 pub use axis::{Axis, Unit, grouped};
@@ -130,6 +132,22 @@ struct Frame<'c, 'a> {
     width: f64,
     height: f64,
     top: f64,
+    /// Where words stand already.
+    taken: RefCell<Vec<Spot>>,
+}
+
+/// Room that a word takes: from left to right, from top to bottom.
+#[derive(Debug, Clone, Copy)]
+struct Spot {
+    across: (f64, f64),
+    down: (f64, f64),
+}
+
+impl Spot {
+    fn meets(&self, other: &Self) -> bool {
+        let meet = |one: (f64, f64), other: (f64, f64)| one.0 < other.1 && other.0 < one.1;
+        meet(self.across, other.across) && meet(self.down, other.down)
+    }
 }
 
 impl Chart<'_> {
@@ -146,7 +164,8 @@ impl Chart<'_> {
             Mark::Guide { .. } | Mark::Upright { .. } => None,
         });
         let (legend, lines) = legend(names, LEFT, width);
-        let frame = Frame { chart: self, width, height, top: TOP + lines * LEGEND_LINE };
+        let taken = RefCell::new(Vec::new());
+        let frame = Frame { chart: self, width, height, top: TOP + lines * LEGEND_LINE, taken };
         html! {
             figure class=(class) {
                 figcaption { (self.title) }
@@ -208,7 +227,8 @@ impl Frame<'_, '_> {
             @for tick in across.ticks(most) {
                 @let x = short(self.x(tick.at));
                 line x1=(x) y1=(bottom) x2=(x) y2=(bottom + 4.0) class="frame" {}
-                text x=(x) y=(bottom + 15.0) text-anchor="middle" { (tick.says) }
+                @let (anchor, x) = self.below(self.x(tick.at), &tick.says);
+                text x=(short(x)) y=(bottom + 15.0) text-anchor=(anchor) { (tick.says) }
             }
             @for tick in up.ticks(6) {
                 @let y = self.y(tick.at);
@@ -237,10 +257,11 @@ impl Frame<'_, '_> {
             },
             Mark::Upright { at, label } => {
                 let x = self.x(*at);
-                let (anchor, beside) = self.beside(x, label);
+                let rows = [11.0, 24.0, 37.0, 50.0].map(|down| self.top + down);
+                let (anchor, beside, y) = self.free(x, &rows, label);
                 html! {
                     line x1=(short(x)) y1=(self.top) x2=(short(x)) y2=(self.height - BOTTOM) class="guide" {}
-                    text.strong x=(short(beside)) y=(self.top + 11.0) text-anchor=(anchor) { (label) }
+                    text.strong x=(short(beside)) y=(y) text-anchor=(anchor) { (label) }
                 }
             }
         }
@@ -253,8 +274,9 @@ impl Frame<'_, '_> {
                 @if !point.says.is_empty() { title { (point.says) } }
             }
             @if let Some(label) = &point.label {
-                @let (anchor, beside) = self.beside(x, label);
-                text.strong x=(short(beside)) y=(short((y - 6.0).max(self.top + 9.0))) text-anchor=(anchor) { (label) }
+                @let rows = [(y - 6.0).max(self.top + 9.0), y + 15.0, y - 19.0, y + 28.0];
+                @let (anchor, beside, y) = self.free(x, &rows, label);
+                text.strong x=(short(beside)) y=(short(y)) text-anchor=(anchor) { (label) }
             }
         }
     }
@@ -268,6 +290,26 @@ impl Frame<'_, '_> {
                 @if !bar.says.is_empty() { title { (bar.says) } }
             }
         }
+    }
+
+    /// Where a word beside a place covers no other: in the first of these rows that is free, else in the first.
+    fn free(&self, x: f64, rows: &[f64], word: &str) -> (&'static str, f64, f64) {
+        let (anchor, beside) = self.beside(x, word);
+        let length = word.chars().count() as f64 * LETTER;
+        let across = if anchor == "end" { (beside - length, beside) } else { (beside, beside + length) };
+        let spot = |y: f64| Spot { across, down: (y - 9.0, y + 3.0) };
+        let mut taken = self.taken.borrow_mut();
+        let is_free =
+            |y: &&f64| **y < self.height - BOTTOM && !taken.iter().any(|other| other.meets(&spot(**y)));
+        let y = rows.iter().find(is_free).or(rows.first()).copied().unwrap_or(self.top);
+        taken.push(spot(y));
+        (anchor, beside, y)
+    }
+
+    /// Under a place, or as far to its left as the picture's end asks for.
+    fn below(&self, x: f64, word: &str) -> (&'static str, f64) {
+        let half = word.chars().count() as f64 * LETTER / 2.0;
+        if x + half > self.width { ("end", self.width) } else { ("middle", x) }
     }
 
     /// On which side of a place a word has room.
@@ -326,6 +368,37 @@ mod tests {
         ]);
         assert!(drawn.contains("text-anchor=\"start\">low<"), "{drawn}");
         assert!(drawn.contains("text-anchor=\"end\">max_default_risk<"), "{drawn}");
+    }
+
+    #[test]
+    fn words_do_not_cover_each_other_and_none_is_cut() {
+        let point =
+            |label: &str| Point { at: (0.5, 500.0), says: String::new(), label: Some(label.to_owned()) };
+        let drawn = chart(vec![
+            Mark::Points { name: None, tone: Tone::Plain, points: vec![point("one"), point("two")] },
+            Mark::Upright { at: 0.5, label: "three" },
+            Mark::Upright { at: 0.5, label: "four" },
+        ]);
+        let row = |word: &str| {
+            let before = drawn.split(&format!(">{word}<")).next().unwrap();
+            before.rsplit(" y=\"").next().unwrap().split('"').next().unwrap().parse::<f64>().unwrap()
+        };
+        assert!(
+            (row("one") - row("two")).abs() > 12.0 && (row("three") - row("four")).abs() > 12.0,
+            "{drawn}"
+        );
+        let across = Axis::whole("share", Unit::Share);
+        let chart = Chart {
+            title: "t",
+            says: String::new(),
+            up: across.clone(),
+            across,
+            size: Size::Wide,
+            marks: Vec::new(),
+        };
+        let drawn = chart.draw().into_string();
+        assert!(drawn.contains("x=\"680.0\" y=\"307\" text-anchor=\"end\">100 %<"), "{drawn}");
+        assert!(drawn.contains("text-anchor=\"middle\">50 %<"), "{drawn}");
     }
 
     #[test]

@@ -267,9 +267,10 @@ impl Chunk {
 
     fn each_csv(&self, text: &[u8], records: &[split::Record], separator: u8, mut each: impl FnMut(Row<'_>)) {
         let mut record = csv::StringRecord::new();
+        let mut reader = split::reader(text, separator);
         for (number, place) in (self.first..).zip(records) {
             let raw = text.get(place.from..place.to).unwrap_or_default();
-            let written = match split::parsed(raw, separator, &mut record) {
+            let written = match split::parsed(&mut reader, &mut record) {
                 Ok(()) if record.len() == self.columns => Written::Texts(Cells::of(&record)),
                 Ok(()) => {
                     Written::Broken(format!("{} cells, but the header has {}", record.len(), self.columns))

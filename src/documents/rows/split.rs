@@ -168,14 +168,16 @@ impl<R: Read> Splitter<R> {
     }
 }
 
-/// Reads the cells of one row.
-pub(super) fn parsed(raw: &[u8], separator: u8, record: &mut csv::StringRecord) -> Result<(), &'static str> {
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(separator)
-        .has_headers(false)
-        .flexible(true)
-        .buffer_capacity(raw.len().clamp(64, 8192))
-        .from_reader(raw);
+/// Reads the rows that a text was cut into, one after the other: to make a parser costs as much as to decide a row.
+pub(super) fn reader(text: &[u8], separator: u8) -> csv::Reader<&[u8]> {
+    csv::ReaderBuilder::new().delimiter(separator).has_headers(false).flexible(true).from_reader(text)
+}
+
+/// The cells of the next row.
+pub(super) fn parsed(
+    reader: &mut csv::Reader<&[u8]>,
+    record: &mut csv::StringRecord,
+) -> Result<(), &'static str> {
     match reader.read_record(record) {
         Ok(true) => Ok(()),
         Ok(false) => Err("an empty row"),
@@ -215,7 +217,8 @@ mod tests {
     }
 
     proptest! {
-        /// The rows are those that the parser finds in the whole text, however it comes and is cut.
+        /// The rows are those that the parser finds in the whole text, however it comes and is cut, and in each chunk
+        /// it finds as many as were cut.
         #[test]
         fn rows_are_the_parser_s_own(
             text in r#"[ab,"\r\n]{0,40}"#, drip in 1_usize..7, most in 1_usize..4,
@@ -224,11 +227,25 @@ mod tests {
                 .from_reader(text.as_bytes());
             let expected: Vec<Vec<String>> = whole.records()
                 .map(|record| record.unwrap().iter().map(str::to_owned).collect()).collect();
+            let mut splitter =
+                Splitter::new(Dripping(text.as_bytes(), drip), Kind::Csv { separator: b',' }, Arc::default()).unwrap();
             let mut record = csv::StringRecord::new();
             let mut found = Vec::new();
-            for (_, raw) in all(text.as_bytes(), Kind::Csv { separator: b',' }, drip, most) {
-                parsed(&raw, b',', &mut record).unwrap();
-                found.push(record.iter().map(str::to_owned).collect::<Vec<_>>());
+            loop {
+                let (text, records) = splitter.next(most).unwrap();
+                let mut rows = reader(&text, b',');
+                for place in &records {
+                    let mut alone = reader(&text[place.from..place.to], b',');
+                    parsed(&mut alone, &mut record).unwrap();
+                    let cells: Vec<String> = record.iter().map(str::to_owned).collect();
+                    parsed(&mut rows, &mut record).unwrap();
+                    prop_assert_eq!(&record.iter().collect::<Vec<_>>(), &cells);
+                    found.push(cells);
+                }
+                prop_assert_eq!(parsed(&mut rows, &mut record), Err("an empty row"));
+                if records.is_empty() {
+                    break;
+                }
             }
             prop_assert_eq!(found, expected);
         }

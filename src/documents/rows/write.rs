@@ -70,7 +70,7 @@ impl Cell {
 }
 
 /// Rows of one group of rows: what a reader has to hold.
-const GROUP_ROWS: usize = 65_536;
+const GROUP_ROWS: usize = 32_768;
 
 /// A Parquet file as it grows. It holds one group of rows.
 pub struct ParquetWriter<W: Write + Send> {

@@ -21,6 +21,10 @@ fn expectation() -> Json {
         {"type": "number"},
         object("about this", &[("is!", number("the score")), ("within!", number("and by how much it may differ"))]),
     ]});
+    let need = json!({"anyOf": [
+        text("a need"),
+        named("a need, and what it is asked with", facts_of("values that must be equal")),
+    ]});
     object(
         "what must come out; what is not named may be anything",
         &[
@@ -39,7 +43,7 @@ fn expectation() -> Json {
                     ),
                 ),
             ),
-            ("needs", list("what the flow asks the caller for, instead of deciding", text("a need"))),
+            ("needs", list("what the flow asks the caller for, instead of deciding", need)),
         ],
     )
 }

@@ -40,9 +40,22 @@ impl<'a> Analysis<'a> {
             if sizes.contains(&0) {
                 continue;
             }
-            let mut walk = Walk { analysis: self, space, sizes, formulas, place };
+            let mut walk = Walk { analysis: self, space, sizes, formulas, place, seen: Vec::new() };
             walk.statement(body, Union::all());
         }
+    }
+
+    /// The innermost statements and the conditions of the script, each with the points at which it is evaluated, at
+    /// most; and the space that these are of.
+    pub(super) fn reached(&mut self) -> (Space, Vec<(&'a Expression, Union)>) {
+        let body = &self.flow.script.body;
+        let place = self.declaration.script.place;
+        let (mut space, formulas) = self.read_conditions(body);
+        space.settle();
+        let sizes = space.sizes();
+        let mut walk = Walk { analysis: self, space, sizes, formulas, place, seen: Vec::new() };
+        walk.statement(body, Union::all());
+        (walk.space, walk.seen)
     }
 
     /// What the conditions of the script ask, one space a body; not yet settled.
@@ -80,11 +93,13 @@ struct Walk<'w, 'a> {
     sizes: Vec<u32>,
     formulas: BTreeMap<Span, Formula>,
     place: Place,
+    /// What was come to, and at which points.
+    seen: Vec<(&'a Expression, Union)>,
 }
 
-impl Walk<'_, '_> {
+impl<'a> Walk<'_, 'a> {
     /// The points at which control goes on behind this statement, at most; `None` where it does not.
-    fn statement(&mut self, statement: &Expression, state: Union) -> Option<Union> {
+    fn statement(&mut self, statement: &'a Expression, state: Union) -> Option<Union> {
         match &statement.code {
             Code::Block(body) => {
                 body.iter().try_fold(state, |state, statement| self.statement(statement, state))
@@ -94,22 +109,26 @@ impl Walk<'_, '_> {
                 let state = self.statement(value, state)?;
                 Some(self.forgetting(state, &[*local]))
             }
-            Code::Switch { arms, .. } => {
+            Code::Switch { on, arms } => {
                 let mut assigned = Vec::new();
+                self.seen.push((on, state.clone()));
                 for arm in arms {
+                    self.seen.extend(arm.condition.iter().map(|condition| (condition, state.clone())));
                     self.statement(&arm.value, state.clone());
                     assigned_in(&arm.value, &mut assigned);
                 }
                 Some(self.forgetting(state, &assigned))
             }
-            Code::While { body, .. } => {
+            Code::While { condition, body } => {
                 let mut assigned = Vec::new();
                 assigned_in(body, &mut assigned);
                 let state = self.forgetting(state, &assigned);
+                self.seen.extend(condition.iter().map(|condition| (&**condition, state.clone())));
                 self.statement(body, state.clone());
                 Some(state)
             }
-            Code::For { item, counter, body, .. } => {
+            Code::For { item, counter, over, body } => {
+                self.seen.push((over, state.clone()));
                 let mut assigned: Vec<u16> = std::iter::once(*item).chain(*counter).collect();
                 assigned_in(body, &mut assigned);
                 let state = self.forgetting(state, &assigned);
@@ -123,17 +142,21 @@ impl Walk<'_, '_> {
                 None
             }
             Code::Break | Code::Continue => None,
-            _ => Some(state),
+            _ => {
+                self.seen.push((statement, state.clone()));
+                Some(state)
+            }
         }
     }
 
     fn branch(
         &mut self,
-        condition: &Expression,
-        then: &Expression,
-        otherwise: &Expression,
+        condition: &'a Expression,
+        then: &'a Expression,
+        otherwise: &'a Expression,
         state: Union,
     ) -> Option<Union> {
+        self.seen.push((condition, state.clone()));
         let formula = self.formulas.get(&condition.span).cloned().unwrap_or(Formula::Unknown);
         let region = formula.region(&self.space, &self.sizes);
         self.analysis.coverage.branches.count(region.is_exact);

@@ -215,7 +215,7 @@ fn mirrored(operator: Operator) -> Option<Operator> {
 
 /// A constant; one with a fraction is a number or a decimal, as what it meets.
 #[derive(Debug, Clone, PartialEq)]
-struct Constant {
+pub struct Constant {
     number: Value,
     decimal: Value,
 }
@@ -241,6 +241,11 @@ impl Constant {
         }
     }
 
+    /// The value, where it is the same beside a number and beside a decimal.
+    pub(super) fn plain(&self) -> Option<&Value> {
+        (self.number == self.decimal).then_some(&self.number)
+    }
+
     fn compare(&self, operator: Operator, other: &Self) -> Option<bool> {
         let is_decimal = |value: &Self| matches!(value.number, Value::Decimal(_));
         let (a, b) = if is_decimal(self) || is_decimal(other) {
@@ -253,7 +258,7 @@ impl Constant {
 }
 
 /// The value of an expression of literals and thresholds.
-fn constants(expression: &Expression) -> Option<Constant> {
+pub(super) fn constants(expression: &Expression) -> Option<Constant> {
     match &expression.code {
         Code::Constant(value) => Some(Constant::of(value.clone())),
         Code::Literal { number, decimal } => {

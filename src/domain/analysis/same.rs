@@ -2,18 +2,24 @@
 //! the same compiled form, or conditions, rows and bins that hold for the same values. `true` is a proof; `false`
 //! says only that there is none here.
 
+use std::collections::BTreeSet;
+
 use super::cells::{self, Asked};
 use super::cover::{BUDGET, Item, Walk};
-use super::formula::Reader;
+use super::formula::{Formula, Reader};
+use super::frames::{Frame, Framed};
+use super::held::{Held, Step};
+use super::points;
 use super::region::{Area, Region, Union};
-use super::space::{Atoms, Base, Space};
+use super::row_labels::{Labels, RowLabel};
+use super::space::{Atoms, Axis, Base, Space};
 use super::{Analysis, Coverage, FlowNames};
 use crate::domain::declaration::{FlowDeclaration, HitPolicy, TableHitPolicy};
 use crate::domain::expression::{Code, CompiledFunction, Expression};
 use crate::domain::flow::{Feature, Flow, ModelUse, Rule, RuleSet};
 use crate::domain::scorecard::{Bin, Characteristic, Scorecard};
-use crate::domain::table::{Row, Table, Test};
-use crate::domain::value::{Kind, Name};
+use crate::domain::table::{Row, Source, Table, Test};
+use crate::domain::value::Name;
 
 /// A flow and what it was compiled from.
 #[derive(Debug, Clone, Copy)]
@@ -22,21 +28,64 @@ pub struct Compiled<'a> {
     pub declaration: &'a FlowDeclaration,
 }
 
-/// Whether both give the same answer to all facts. What callers may send, what else is asked and what approvals carry
-/// must be declared alike in both.
+/// A flow that others are held against.
+#[derive(Debug)]
+pub struct Original<'a> {
+    of: Compiled<'a>,
+    held: Held,
+}
+
+impl<'a> Original<'a> {
+    #[must_use]
+    pub fn new(of: Compiled<'a>) -> Self {
+        let Compiled { flow, declaration } = of;
+        let mut analysis = Analysis { flow, declaration, found: Vec::new(), coverage: Coverage::default() };
+        let (space, reached) = analysis.reached();
+        Self { of, held: Held::of(flow).narrowed(&space, &reached) }
+    }
+
+    /// Whether both give the same answer to all facts. What callers may send, what else is asked and what approvals
+    /// carry must be declared alike in both.
+    ///
+    /// Pieces need to agree only on what they can meet in this flow: as long as they do, both have done the same so
+    /// far, and meet the same.
+    #[must_use]
+    pub fn answers_alike(&self, other: Compiled<'_>) -> bool {
+        let (a, b) = (self.of.flow, other.flow);
+        // Where points differ, what they can be here says nothing of what they can be there.
+        let are_points_alike = all(&a.rule_sets, &b.rule_sets, |x, y| {
+            all(&x.rules, &y.rules, |x, y| x.points == y.points) || x.rules.len() != y.rules.len()
+        });
+        let nothing = Held::default();
+        let pair = Pair {
+            one: self.of,
+            held: &self.held,
+            known: if are_points_alike { &self.held } else { &nothing },
+        };
+        a.on_error == b.on_error
+            && a.on_invalid == b.on_invalid
+            && all(&a.models, &b.models, same_model)
+            && all(&a.features, &b.features, |x, y| pair.feature(x, y))
+            && all_placed(&a.rule_sets, &b.rule_sets, |at, x, y| pair.rule_set(at, x, y))
+            && all_placed(&a.tables, &b.tables, |at, x, y| pair.table(at, x, y))
+            && all(&a.scorecards, &b.scorecards, |x, y| pair.scorecard(x, y))
+            && all(&a.script.functions, &b.script.functions, |x, y| pair.function(x, y))
+            && pair.expression(
+                (&a.script.body, &pair.one.declaration.script.value),
+                &b.script.body,
+                &Frame::Script,
+            )
+    }
+}
+
+/// Whether both give the same answer to all facts.
 #[must_use]
 pub fn answers_alike(one: Compiled<'_>, other: Compiled<'_>) -> bool {
-    let pair = Pair { one };
-    let (a, b) = (one.flow, other.flow);
-    a.on_error == b.on_error
-        && a.on_invalid == b.on_invalid
-        && all(&a.models, &b.models, same_model)
-        && all(&a.features, &b.features, |x, y| pair.feature(x, y))
-        && all(&a.rule_sets, &b.rule_sets, |x, y| pair.rule_set(x, y))
-        && all(&a.tables, &b.tables, |x, y| pair.table(x, y))
-        && all(&a.scorecards, &b.scorecards, |x, y| pair.scorecard(x, y))
-        && all(&a.script.functions, &b.script.functions, |x, y| pair.function(x, y))
-        && pair.expression((&a.script.body, &pair.one.declaration.script.value), &b.script.body, &[])
+    Original::new(one).answers_alike(other)
+}
+
+fn all_placed<T>(a: &[T], b: &[T], same: impl Fn(u16, &T, &T) -> bool) -> bool {
+    a.len() == b.len() && (0u16..).zip(a.iter().zip(b)).all(|(at, (a, b))| same(at, a, b))
 }
 
 fn all<T>(a: &[T], b: &[T], same: impl Fn(&T, &T) -> bool) -> bool {
@@ -49,23 +98,29 @@ fn same_model(a: &ModelUse, b: &ModelUse) -> bool {
 
 struct Pair<'a> {
     one: Compiled<'a>,
+    /// What the script does with results.
+    held: &'a Held,
+    /// What can be met: nothing is known where the two may meet different points.
+    known: &'a Held,
 }
 
 impl Pair<'_> {
     fn feature(&self, a: &Feature, b: &Feature) -> bool {
-        a.name == b.name && self.expression((&a.formula, ""), &b.formula, &[])
+        a.name == b.name && self.expression((&a.formula, ""), &b.formula, &Frame::Other)
     }
 
     fn function(&self, a: &CompiledFunction, b: &CompiledFunction) -> bool {
-        a.name == b.name && a.parameters == b.parameters && self.expression((&a.body, ""), &b.body, &[])
+        a.name == b.name
+            && a.parameters == b.parameters
+            && self.expression((&a.body, ""), &b.body, &Frame::Other)
     }
 
     /// The same tree; where a condition differs, one that holds for the same values.
-    fn expression(&self, (a, source): (&Expression, &str), b: &Expression, takes: &[(Name, Kind)]) -> bool {
+    fn expression(&self, (a, source): (&Expression, &str), b: &Expression, frame: &Frame<'_>) -> bool {
         if a == b || a.without_places() == b.without_places() {
             return true;
         }
-        if is_condition(a) && is_condition(b) && self.condition((a, source), b, takes) {
+        if is_condition(a) && is_condition(b) && self.condition((a, source), b, frame) {
             return true;
         }
         let (mut left, mut right) = (a.children(), b.children());
@@ -75,18 +130,25 @@ impl Pair<'_> {
         if !same_head(a, b) {
             return false;
         }
-        left.drain(..).zip(right.drain(..)).all(|(a, b)| self.expression((a, source), b, takes))
+        left.drain(..).zip(right.drain(..)).all(|(a, b)| self.expression((a, source), b, frame))
     }
 
     /// Whether two conditions hold, do not hold and fail at the same points.
-    fn condition(&self, (a, source): (&Expression, &str), b: &Expression, takes: &[(Name, Kind)]) -> bool {
-        let names = FlowNames { flow: self.one.flow, takes };
+    fn condition(&self, (a, source): (&Expression, &str), b: &Expression, frame: &Frame<'_>) -> bool {
+        let names = Framed { flow: self.one.flow, frame, known: self.known };
         let mut space = Space::default();
         let first = Reader { space: &mut space, names: &names, source }.read(a);
         let second = Reader { space: &mut space, names: &names, source }.read(b);
-        // A feature may fail: which parts of a longer condition read it then matters.
+        // A feature, or the step behind some points, may fail: which parts of a longer condition read it then matters,
+        // and whether it is read at all.
+        let may_fail = |axis: &&Axis| match axis.key.0 {
+            Base::Feature(_) => true,
+            Base::Local(_) => matches!(frame, Frame::Script),
+            Base::Input(_) => false,
+        };
         let is_joined = [a, b].iter().any(|of| matches!(of.code, Code::And(_) | Code::Or(_)));
-        if is_joined && space.axes.iter().any(|axis| matches!(axis.key.0, Base::Feature(_))) {
+        let risky = space.axes.iter().filter(may_fail).count();
+        if risky > 0 && (is_joined || read_by(&first) != read_by(&second)) {
             return false;
         }
         space.settle();
@@ -95,30 +157,33 @@ impl Pair<'_> {
     }
 
     /// Rules that can never hit and never fail count for nothing.
-    fn rule_set(&self, a: &RuleSet, b: &RuleSet) -> bool {
+    fn rule_set(&self, at: u16, a: &RuleSet, b: &RuleSet) -> bool {
         if a.name != b.name || a.hit_policy != b.hit_policy {
             return false;
         }
-        if a.rules.len() == b.rules.len()
-            && a.rules.iter().zip(&b.rules).all(|(x, y)| self.rule(x, y, &a.takes))
-        {
-            return true;
+        let frame = Frame::Rules(at, &a.takes);
+        let is_alike_but_for_points = a.rules.len() == b.rules.len()
+            && a.rules.iter().zip(&b.rules).all(|(x, y)| self.rule(x, y, &frame));
+        if is_alike_but_for_points {
+            return points::count_alike(self.one.flow, self.held, (at, a), b);
         }
         let counts = |rule: &&Rule| !self.is_dead(rule, a);
         let left: Vec<&Rule> = a.rules.iter().filter(counts).collect();
         let right: Vec<&Rule> = b.rules.iter().filter(counts).collect();
-        if left.len() == right.len() && left.iter().zip(&right).all(|(x, y)| self.rule(x, y, &a.takes)) {
+        if left.len() == right.len()
+            && left.iter().zip(&right).all(|(x, y)| x.points == y.points && self.rule(x, y, &frame))
+        {
             return true;
         }
         a.hit_policy == HitPolicy::First && self.first_rules(a, b) == Some(true)
     }
 
-    fn rule(&self, a: &Rule, b: &Rule, takes: &[(Name, Kind)]) -> bool {
+    /// But for their points.
+    fn rule(&self, a: &Rule, b: &Rule, frame: &Frame<'_>) -> bool {
         a.id == b.id
             && a.outcome == b.outcome
             && a.reason == b.reason
-            && a.points == b.points
-            && self.expression((&a.condition, &a.when), &b.condition, takes)
+            && self.expression((&a.condition, &a.when), &b.condition, frame)
     }
 
     fn is_dead(&self, rule: &Rule, set: &RuleSet) -> bool {
@@ -163,13 +228,13 @@ impl Pair<'_> {
         same_choice(&left, &right, &space)
     }
 
-    fn table(&self, a: &Table, b: &Table) -> bool {
+    fn table(&self, at: u16, a: &Table, b: &Table) -> bool {
         a.name == b.name
             && a.hit_policy == b.hit_policy
-            && (same_rows(a, b) || self.rows_alike(a, b) == Some(true))
+            && (same_rows(a, b) || self.rows_alike(at, a, b) == Some(true))
     }
 
-    fn rows_alike(&self, a: &Table, b: &Table) -> Option<bool> {
+    fn rows_alike(&self, place: u16, a: &Table, b: &Table) -> Option<bool> {
         if !all(&a.columns, &b.columns, |x, y| x.name == y.name && x.kind == y.kind) {
             return None;
         }
@@ -188,6 +253,13 @@ impl Pair<'_> {
             )?);
         }
         axes.truncate(a.columns.len());
+        for (column, at) in a.columns.iter().zip(&axes) {
+            if let Source::Taken(taken) = column.source
+                && let Some(known) = self.known.taken(Step::Table(place), taken)
+            {
+                space.axes.get_mut(*at)?.restrict(known);
+            }
+        }
         for row in a.rows.iter().chain(&b.rows) {
             for (test, axis) in row.tests.iter().zip(&axes) {
                 let axis = space.axes.get_mut(*axis)?;
@@ -196,13 +268,13 @@ impl Pair<'_> {
             }
         }
         space.settle();
-        let numbered = self.one.flow.reads_rows();
+        let labels = Labels::of(self.one.flow, &self.held.used(Step::Table(place)), a);
         let choices = |table: &Table| -> Option<Vec<Choice<RowLabel>>> {
             let mut rows: Vec<&Row> = table.rows.iter().collect();
             if table.hit_policy == TableHitPolicy::Priority {
                 rows.sort_by_key(|row| std::cmp::Reverse(row.outcome));
             }
-            rows.into_iter().map(|row| choice(row, &axes, &space, numbered)).collect()
+            rows.into_iter().map(|row| choice(row, &axes, &space, &labels)).collect()
         };
         let (left, right) = (choices(a)?, choices(b)?);
         match a.hit_policy {
@@ -287,6 +359,17 @@ fn is_condition(of: &Expression) -> bool {
     )
 }
 
+/// The axes that a condition asks about.
+fn read_by(formula: &Formula) -> BTreeSet<usize> {
+    let mut tests = Vec::new();
+    formula.tests(&mut tests);
+    let axis = |test: &&Formula| match test {
+        Formula::Test(test) => Some(test.axis),
+        _ => None,
+    };
+    tests.iter().filter_map(axis).collect()
+}
+
 /// Whether two nodes are the same but for what is below them.
 fn same_head(a: &Expression, b: &Expression) -> bool {
     let (mut x, mut y) = (a.without_places(), b.without_places());
@@ -306,7 +389,6 @@ fn equal(a: &Region, b: &Region, sizes: &[u32]) -> bool {
 }
 
 type Label = (String, Option<u16>, Option<Name>, i64);
-type RowLabel = (Vec<String>, Option<u16>, Vec<Name>, Option<u32>);
 
 /// One of several, of which the first that matches answers.
 struct Choice<L> {
@@ -314,7 +396,7 @@ struct Choice<L> {
     gives: L,
 }
 
-fn choice(row: &Row, axes: &[usize], space: &Space, numbered: bool) -> Option<Choice<RowLabel>> {
+fn choice(row: &Row, axes: &[usize], space: &Space, labels: &Labels) -> Option<Choice<RowLabel>> {
     let mut area = Some(Area::default());
     for (test, at) in row.tests.iter().zip(axes) {
         let axis = space.axes.get(*at)?;
@@ -325,9 +407,7 @@ fn choice(row: &Row, axes: &[usize], space: &Space, numbered: bool) -> Option<Ch
             area = area.and_then(|whole| whole.intersection(&Area(vec![(*at, atoms)])));
         }
     }
-    let outputs = row.outputs.iter().map(|value| format!("{value:?}")).collect();
-    let gives = (outputs, row.outcome, row.reasons.to_vec(), numbered.then_some(row.number));
-    Some(Choice { areas: area.into_iter().collect(), gives })
+    Some(Choice { areas: area.into_iter().collect(), gives: labels.label(row) })
 }
 
 fn same_rows(a: &Table, b: &Table) -> bool {

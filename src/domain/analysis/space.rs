@@ -2,6 +2,7 @@
 //! that everything asked about the axis answers alike. What is missing is one more atom, the last.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::line::{Cut, Line, Spans};
 use crate::domain::value::{Name, Value};
@@ -28,6 +29,8 @@ pub struct Axis {
     /// What the declaration allows.
     pub domain: (Cut, Cut),
     pub may_be_missing: bool,
+    /// The only whole numbers that it can be, where that is known.
+    only: Option<Arc<BTreeSet<i64>>>,
     cuts: BTreeSet<Cut>,
     atoms: Vec<(Cut, Cut)>,
 }
@@ -40,7 +43,24 @@ impl Axis {
     #[must_use]
     pub fn new(key: Key, name: String, line: Line, may_be_missing: bool) -> Self {
         let domain = line.domain();
-        Self { key, name, line, domain, may_be_missing, cuts: BTreeSet::new(), atoms: Vec::new() }
+        Self { key, name, line, domain, may_be_missing, only: None, cuts: BTreeSet::new(), atoms: Vec::new() }
+    }
+
+    /// Of all whole numbers these only; nothing changes on a line of anything else.
+    pub fn restrict(&mut self, only: &Arc<BTreeSet<i64>>) {
+        if self.line == Line::Integer {
+            self.only = Some(Arc::clone(only));
+        }
+    }
+
+    /// Whether a value lies between two cuts.
+    fn has_between(&self, from: &Cut, to: &Cut) -> bool {
+        match (&self.only, from, to) {
+            (Some(only), Cut::Whole(from), Cut::Whole(to)) => {
+                only.iter().any(|value| *from <= i128::from(*value) && i128::from(*value) < *to)
+            }
+            _ => self.line.witness(from, to).is_some(),
+        }
     }
 
     /// Narrows the domain to the declared bounds, both inclusive.
@@ -72,7 +92,7 @@ impl Axis {
         let mut from = self.domain.0.clone();
         self.atoms.clear();
         for to in cuts.into_iter().chain([self.domain.1.clone()]) {
-            if from < to && self.line.witness(&from, &to).is_some() {
+            if from < to && self.has_between(&from, &to) {
                 self.atoms.push((from, to.clone()));
             }
             from = to;
@@ -102,6 +122,15 @@ impl Axis {
             |cut: &Cut| u32::try_from(self.atoms.partition_point(|(from, _)| from < cut)).unwrap_or(u32::MAX);
         let ranges = spans.0.iter().map(|(from, to)| (place(from), place(to)));
         Atoms::of(ranges.filter(|(from, to)| from < to).collect())
+    }
+
+    /// The atoms that hold some of these values, whole: what lies beside the values in them counts too.
+    #[must_use]
+    pub fn atoms_of_value(&self, spans: &Spans) -> Atoms {
+        let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        let meets = |from: &Cut, to: &Cut| spans.0.iter().any(|(start, end)| start < to && from < end);
+        let all = self.atoms.iter().enumerate().filter(|(_, (from, to))| meets(from, to));
+        Atoms::of(all.map(|(at, _)| (place(at), place(at + 1))).collect())
     }
 
     /// All that is given.

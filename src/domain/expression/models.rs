@@ -99,11 +99,14 @@ impl Compiler<'_> {
                 "the model `{model}` ({}) has no reason for any input: this list is empty",
                 gives.version
             );
-            self.warning("T121", span, message).help = Some(
-                "say `reason: R205` for the inputs in its `train.yaml` and train a new version, or under `reasons:` of \
-                 the columns file and import it again"
-                    .to_owned(),
-            );
+            self.warning("T121", span, message).help = Some(match gives.not_explainable {
+                Some(why) => format!("{why}: give the outcome a reason of the flow's own beside it"),
+                None => {
+                    "say `reason: R205` for the inputs in its `train.yaml` and train a new version, or under \
+                         `reasons:` of the columns file and import it again"
+                        .to_owned()
+                }
+            });
         }
         let unknown: Vec<String> = gives
             .reasons

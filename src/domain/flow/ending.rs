@@ -129,6 +129,7 @@ impl Machine<'_> {
             }
         }
         let scores = self.scores();
+        let answered = self.models_answered();
         let mut verdict = Verdict {
             needs: self.open,
             outcome: flow.outcomes.get(usize::from(strictest)).cloned().unwrap_or_else(|| Name::from("")),
@@ -145,6 +146,7 @@ impl Machine<'_> {
             failures: self.failures,
             models: flow.models.iter().map(|m| (m.name.clone(), m.model.digest.clone())).collect(),
             trace: self.trace,
+            answered,
             ticks: self.ticks,
             stopped_at: self.stopped_at,
         };

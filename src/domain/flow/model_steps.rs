@@ -12,7 +12,7 @@ use crate::domain::expression::predicate::Source;
 use crate::domain::model::{ExplainWhen, InputNote, MOST_REASONS};
 use crate::domain::place::Span;
 use crate::domain::value::{Name, Value};
-use crate::domain::verdict::{Explanation, Failure, Score, Step};
+use crate::domain::verdict::{Explanation, Failure, ModelAnswered, Score, Step};
 
 /// What a model answered.
 #[derive(Debug, Clone)]
@@ -184,7 +184,10 @@ impl Machine<'_> {
             }
             // `check` has warned of it; an older version that is promoted again must not stop the flow.
             ("reasons", AnswerSource::Row(_)) if !used.model.has_reasons() => Ok(texts([].iter())),
-            ("reasons" | "contributions", AnswerSource::Row(_)) => {
+            // Of another server's model only the answer comes over the wire.
+            ("reasons", AnswerSource::Elsewhere) => Ok(texts([].iter())),
+            ("reasons", AnswerSource::Row(_))
+            | ("contributions", AnswerSource::Row(_) | AnswerSource::Elsewhere) => {
                 let explanation =
                     self.explained(at).map_err(|(code, detail)| Fault::new(code, detail, span))?;
                 Ok(match &**name {
@@ -230,6 +233,18 @@ impl Machine<'_> {
             *shown = Some(Arc::clone(&explanation));
         }
         Ok(explanation)
+    }
+
+    /// The rows that models on this machine were asked, with their answers; they are asked nothing more.
+    pub(super) fn models_answered(&mut self) -> Vec<ModelAnswered> {
+        let asked = std::mem::take(&mut self.models);
+        let answered = asked.into_iter().zip(&self.flow.models).filter_map(|(result, used)| match result? {
+            ModelResult { score: Some(score), source: AnswerSource::Row(row), .. } => {
+                Some(ModelAnswered { model: Arc::clone(&used.model), row, answer: score.raw })
+            }
+            _ => None,
+        });
+        answered.collect()
     }
 
     /// Explains what the script did not ask to be explained, where the model's recipe or the caller wants it.

@@ -328,6 +328,7 @@ pub(super) fn add_to(verdict: &mut Verdict, flow: &Flow, asked: Vec<SubFlowResul
         let prefix = if *calls == 1 { sub.name.to_string() } else { format!("{}#{calls}", sub.name) };
         let under = |name: &Name| Name::from(format!("{prefix}.{name}"));
         verdict.scores.extend(result.verdict.scores.iter().map(|(name, score)| (under(name), *score)));
+        verdict.answered.extend(result.verdict.answered);
         let features = result.verdict.features.into_iter();
         verdict.features.extend(features.map(|(name, state)| (under(&name), state)));
     }

@@ -7,7 +7,7 @@ use super::explain::{Explainer, Space};
 use super::graph::CoreStep;
 use super::link::Link;
 use super::{Model, ModelFailure, Predictor, encode};
-use crate::domain::model::InputNote;
+use crate::domain::model::{InputNote, Range};
 use crate::domain::value::{Name, Value};
 
 /// Most reasons that a model gives for one answer. US Regulation B's commentary finds more than four of little help.
@@ -37,6 +37,12 @@ impl Model {
     #[must_use]
     pub fn notes(&self, row: &[Value]) -> Vec<InputNote> {
         encode::noted::notes(&self.encoders, row)
+    }
+
+    /// The numbers that an input, by its place, was fitted on, if that is known.
+    #[must_use]
+    pub fn range(&self, input: usize) -> Option<Range> {
+        encode::noted::range(&self.encoders, input)
     }
 
     /// What the contributions are of, and the score is in.

@@ -14,7 +14,7 @@ use tonic::codegen::{BoxFuture, Service};
 use tonic::server::Grpc;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::super::caller::{Caller, decide_headers, languages};
+use super::super::caller::{Caller, decide_headers, languages, trace};
 use super::super::decisions::{
     AT_A_TIME, Question, decide, go_on, key_of, last_word, marked, push_trace, settle, unshown,
 };
@@ -27,6 +27,7 @@ use crate::domain::declaration::UnknownInputs;
 use crate::domain::facts::Given;
 use crate::domain::value::Name;
 use crate::engine::{Decision, TraceLevel};
+use crate::gather::TraceContext;
 use crate::http::problem::{Code, Problem};
 use crate::http::{DecideHeaders, Doors, asking, output_json};
 use crate::store::Role;
@@ -98,7 +99,10 @@ impl FlowCall {
         let languages = languages(request.metadata());
         let made = async {
             let (decision, trace) = match self.method {
-                Method::Continue => self.continued(request.get_ref(), languages).await?,
+                Method::Continue => {
+                    let heard = (languages, trace(request.metadata()));
+                    self.continued(request.get_ref(), heard).await?
+                }
                 _ => {
                     let headers = decide_headers(request.metadata())?;
                     self.decided(request.get_ref(), headers, languages).await?
@@ -132,13 +136,13 @@ impl FlowCall {
     async fn continued(
         &self,
         bytes: &[u8],
-        languages: Vec<String>,
+        heard: (Vec<String>, Option<TraceContext>),
     ) -> Result<(Decision, TraceLevel), Problem> {
         let message = ContinueRequest::decode(bytes).map_err(|_| malformed())?;
         let mut entries = Vec::new();
         self.push_facts(message.facts.as_deref(), message.unavailable, &mut entries)?;
         push_trace(message.trace, &mut entries);
-        go_on(&self.doors, &self.caller, &message.decision_id, Given::Map(entries), languages).await
+        go_on(&self.doors, &self.caller, &message.decision_id, Given::Map(entries), heard).await
     }
 
     fn push_facts(

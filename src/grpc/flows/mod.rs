@@ -4,7 +4,6 @@
 mod call;
 mod envelope;
 mod print;
-mod shape;
 mod transcode;
 
 use std::collections::BTreeMap;
@@ -15,9 +14,9 @@ use prost_types::FileDescriptorProto;
 use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver};
 
 pub use call::{FlowCall, call};
-pub use shape::{ShapeError, Shapes};
 
-use crate::bundle::{Bundle, FlowRevision};
+pub use crate::bundle::messages::{ShapeError, Shapes};
+use crate::bundle::{Bundle, FlowRevision, messages};
 use crate::domain::facts::Given;
 use crate::domain::value::Name;
 use crate::http::problem::Fault;
@@ -103,7 +102,7 @@ impl Contracts {
 
 fn make(revision: &FlowRevision) -> Result<Contract, ContractError> {
     let name = &revision.flow.name;
-    let shapes = shape::shapes(revision)?;
+    let shapes = messages::shapes(revision)?;
     let package = package(name);
     let text = print::text(name, revision.flow.title.as_deref(), &package, &shapes);
     let path = file_name(name);
@@ -165,7 +164,7 @@ pub fn flow_of_service<'b>(bundle: &'b Bundle, service: &str) -> Option<&'b Arc<
     let (package_name, service_name) = service.rsplit_once('.')?;
     service.starts_with(BEFORE).then_some(())?;
     let found = bundle.flows.iter().find(|(name, _)| package(name) == package_name)?;
-    (shape::camel(found.0) == service_name).then_some(found.1)
+    (messages::camel(found.0) == service_name).then_some(found.1)
 }
 
 /// What can be asked of a flow.

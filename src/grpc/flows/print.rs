@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::shape::{FieldShape, ListShape, MessageShape, Shape, Shapes, camel};
+use crate::bundle::messages::{FieldShape, ListShape, MessageShape, Shape, Shapes, camel};
 
 /// What does not depend on the flow. The numbers are those of `tollgate.v1`.
 const ENVELOPE: &str = r#"

@@ -6,7 +6,7 @@ use prost_reflect::{DynamicMessage, MessageDescriptor, ReflectMessage as _, Valu
 use serde_json::Value as Json;
 
 use super::super::values::number_text;
-use super::shape::{ListShape, MessageShape, Shape};
+use crate::bundle::messages::{ListShape, MessageShape, Shape};
 use crate::domain::facts::Given;
 use crate::http::problem::{At, Fault};
 

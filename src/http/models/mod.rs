@@ -5,6 +5,7 @@
 mod answer;
 mod bare;
 mod cells;
+pub(super) mod drift;
 mod examples;
 mod explaining;
 mod infer_answer;
@@ -18,6 +19,7 @@ mod tensorflow;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(super) use drift::drift;
 pub(super) use explaining::explain;
 pub(super) use listing::list;
 pub(super) use open_inference::open_inference;

@@ -13,6 +13,8 @@ use crate::domain::flow::constants::{Constants, constants};
 use crate::domain::flow::{Flow, Input, ModelPin};
 use crate::domain::value::{self, Field, Kind, Name, Value};
 
+/// Longest text that is made up.
+const LONGEST: usize = 200;
 /// Values of one fact that are tried.
 const MOST_VALUES: usize = 160;
 /// Of those, how many together with another fact's.
@@ -254,7 +256,10 @@ impl Maker<'_, '_> {
                 between = Between::Seconds;
                 pool = self.times(&pool, bounds);
             }
-            Kind::Text => pool.extend(self.all.texts.iter().map(|text| Given::Text(text.to_string()))),
+            Kind::Text => {
+                pool.extend(self.all.texts.iter().map(|text| Given::Text(text.to_string())));
+                pool.extend(self.lengths());
+            }
             Kind::List(of) => {
                 let more: Vec<Given> = pool.iter().flat_map(|list| self.lists(list, of)).collect();
                 pool.extend(more);
@@ -285,6 +290,16 @@ impl Maker<'_, '_> {
     fn pool(&self, path: &[String]) -> Vec<Given> {
         let at = |given: &Given| path.iter().try_fold(given.clone(), |of, name| member(&of, name).cloned());
         unique(self.cases.iter().filter_map(|seen| at(&seen.run.given)).collect())
+    }
+
+    /// Texts as long as the numbers that only one of the flows has, and a character to either side.
+    fn lengths(&self) -> Vec<Given> {
+        let whole = self.hot.numbers.iter().filter_map(|number| usize::try_from(*number).ok());
+        let near = whole
+            .filter(|length| *length <= LONGEST)
+            .flat_map(|length| length.saturating_sub(1)..=length + 1);
+        let lengths: BTreeSet<usize> = near.collect();
+        lengths.into_iter().map(|length| Given::Text("X".repeat(length))).collect()
     }
 
     /// Every bound and a step to either side, in order; and the few that matter most.

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::bundle::BASE;
-use crate::bundle::cases::{Expectation, ExpectedScore, Prepared};
+use crate::bundle::cases::{Expectation, ExpectedNeed, ExpectedScore, Prepared};
 use crate::domain::facts::Given;
 use crate::domain::flow::{Flow, ModelPin};
 use crate::domain::value::{Name, Value};
-use crate::domain::verdict::{Score, Verdict};
+use crate::domain::verdict::{NeedAsked, Score, Verdict};
 use crate::trial::written::{flow_map, given, pins, scalar};
 
 /// What is written at the head of a new file.
@@ -84,6 +84,7 @@ pub(super) fn missing_expectation(original: &Verdict, mutant: &Verdict) -> Optio
             "outcome" => original.outcome != mutant.outcome,
             "reasons" => original.reasons != mutant.reasons,
             "output" => original.output != mutant.output,
+            "needs" => original.needs != mutant.needs,
             "degraded" => original.degraded != mutant.degraded,
             _ => true,
         };
@@ -97,7 +98,7 @@ pub(super) fn missing_expectation(original: &Verdict, mutant: &Verdict) -> Optio
 /// Everything about a verdict that a case would be right to expect: scores only where they tell the difference.
 pub(super) fn expectation(original: &Verdict, mutant: &Verdict) -> Expectation {
     if !original.needs.is_empty() {
-        let needs = original.needs.iter().map(|asked| asked.name.to_string()).collect();
+        let needs = original.needs.iter().map(need).collect();
         return Expectation { needs: Some(needs), ..Expectation::default() };
     }
     let is_exact = |(_, value): &&(Name, Value)| !matches!(value, Value::Step(_));
@@ -124,6 +125,15 @@ pub(super) fn expectation(original: &Verdict, mutant: &Verdict) -> Expectation {
         degraded: (original.degraded || mutant.degraded).then_some(original.degraded),
         failed: None,
     }
+}
+
+/// A need that is asked, with all that it is asked with.
+fn need(asked: &NeedAsked) -> ExpectedNeed {
+    let with = match &asked.with {
+        Value::Map(members) => members.iter().map(|(name, value)| (name.to_string(), given(value))).collect(),
+        _ => Vec::new(),
+    };
+    ExpectedNeed { name: asked.name.to_string(), with }
 }
 
 /// How the facts are written: on a named set, or from nothing.
@@ -175,7 +185,11 @@ fn parts_of(expect: &Expectation) -> Vec<(&'static str, String)> {
     };
     let mut parts = Vec::new();
     if let Some(needs) = &expect.needs {
-        parts.push(("needs", codes(needs)));
+        let shown = |need: &ExpectedNeed| match need.with.is_empty() {
+            true => scalar(&need.name),
+            false => format!("{{ {}: {} }}", scalar(&need.name), flow_map(&need.with)),
+        };
+        parts.push(("needs", format!("[{}]", needs.iter().map(shown).collect::<Vec<_>>().join(", "))));
     }
     if let Some(outcome) = &expect.outcome {
         parts.push(("outcome", scalar(outcome)));

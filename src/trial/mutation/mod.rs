@@ -17,7 +17,7 @@ mod tests;
 
 pub use case_text::{append, file_of};
 pub use mutants::Operator;
-pub use run::{Cases, Failing, Found, Survivor, Tried, Weak, mutate};
+pub use run::{Cases, Failing, Found, Progress, Survivor, Tried, Weak, mutate};
 
 use serde::Serialize;
 

@@ -13,7 +13,7 @@ use super::mutants::{self, Mutant, Operator, Reach, SeenPlaces, seen_places};
 use super::search::{Search, Suspect};
 use crate::bundle::FlowRevision;
 use crate::bundle::cases::{Case, Prepared, prepared};
-use crate::domain::analysis::same::{Compiled, answers_alike};
+use crate::domain::analysis::same::{Compiled, Original};
 use crate::domain::facts::Given;
 use crate::domain::flow::Flow;
 use crate::domain::place::Place;
@@ -25,6 +25,13 @@ use crate::trial::evidence::Evidence;
 
 /// Cases that are named for one survivor.
 const MOST_WEAK: usize = 3;
+
+/// Survivors that are looked at together.
+const ROUND: usize = 16;
+/// Decisions that all searches of a flow together may take, about, and one of them at least and at most.
+const BUDGET_OF_ALL: u32 = 1_500_000;
+const LEAST_BUDGET: u32 = 6_000;
+const MOST_BUDGET: u32 = 12_000;
 
 /// Cases of the flow do not hold as it is: what they would notice cannot be told.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -114,6 +121,7 @@ struct Variant<'r> {
     market: Name,
     revision: &'r FlowRevision,
     runs: Vec<Seen<'r>>,
+    original: Original<'r>,
 }
 
 /// One case as the flow answers it today.
@@ -124,7 +132,7 @@ pub(super) struct Seen<'r> {
     places: SeenPlaces,
 }
 
-/// What became of one mutant.
+/// What the cases say of one mutant.
 enum Fate {
     Caught,
     Equivalent,
@@ -134,13 +142,66 @@ enum Fate {
 }
 
 struct Alive {
-    survivor: Survivor,
-    /// The variant that the case is of, its mutant, and the case.
-    found: Option<(usize, Flow, NewCase)>,
-    mutants: Vec<(usize, Flow)>,
+    /// Its place among the groups.
+    group: usize,
+    is_reached: bool,
+    weak: Vec<Weak>,
+    /// The variants that it is in force in, its place among the group's members, and the flow with the change.
+    mutants: Vec<(usize, usize, Flow)>,
 }
 
-/// Tries every mutant of a flow; `progress` is told how many of how many are done.
+impl Alive {
+    fn is_noticed_by(&self, (variant, case): &(usize, NewCase)) -> bool {
+        self.mutants.iter().any(|(of, _, flow)| of == variant && case.catches(flow))
+    }
+}
+
+/// How far it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Mutants of which everything is known.
+    pub done: usize,
+    pub of: usize,
+    pub caught: usize,
+    /// Those that no case notices; a case that would is still looked for where they are not done.
+    pub surviving: usize,
+}
+
+/// Counts, and tells.
+struct Counts<'p> {
+    of: usize,
+    done: AtomicUsize,
+    caught: AtomicUsize,
+    surviving: AtomicUsize,
+    told: &'p (dyn Fn(Progress) + Sync),
+}
+
+impl Counts<'_> {
+    fn tell(&self) {
+        let now = |count: &AtomicUsize| count.load(Ordering::Relaxed);
+        let (done, caught, surviving) = (now(&self.done), now(&self.caught), now(&self.surviving));
+        (self.told)(Progress { done, of: self.of, caught, surviving });
+    }
+
+    fn add(&self, fate: &Fate) {
+        match fate {
+            Fate::Survived(_) => self.surviving.fetch_add(1, Ordering::Relaxed),
+            Fate::Caught => {
+                self.caught.fetch_add(1, Ordering::Relaxed);
+                self.done.fetch_add(1, Ordering::Relaxed)
+            }
+            Fate::Equivalent | Fate::Impossible => self.done.fetch_add(1, Ordering::Relaxed),
+        };
+        self.tell();
+    }
+
+    fn finish(&self) {
+        self.done.fetch_add(1, Ordering::Relaxed);
+        self.tell();
+    }
+}
+
+/// Tries every mutant of a flow; `progress` is told how far it is.
 ///
 /// # Errors
 /// When cases do not hold as the flow is.
@@ -149,7 +210,7 @@ pub fn mutate(
     revision: &FlowRevision,
     cases: Cases<'_>,
     library: &ModelLibrary,
-    progress: &(dyn Fn(usize, usize) + Sync),
+    progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Found, Failing> {
     let runs = prepared(revision, cases.cases.iter().copied(), cases.now);
     let variants = variants(revision, &runs);
@@ -162,9 +223,33 @@ pub fn mutate(
         return Err(Failing { flow: Name::clone(flow), cases: failing });
     }
     let groups = groups(&variants, library);
-    let search = Search { sets: cases.sets };
-    let fates = in_parallel(&groups, cases.threads, progress, |group| fate(group, &variants, &search));
-    Ok(told(flow, &groups, fates))
+    let zero = || AtomicUsize::new(0);
+    let counts = Counts { of: groups.len(), done: zero(), caught: zero(), surviving: zero(), told: progress };
+    let numbered: Vec<(usize, &Group)> = groups.iter().enumerate().collect();
+    let fates = in_parallel(&numbered, cases.threads, |(at, group)| {
+        let fate = fate(*at, group, &variants);
+        counts.add(&fate);
+        fate
+    });
+    let mut found = Found {
+        flow: Name::clone(flow),
+        caught: Vec::new(),
+        equivalent: Vec::new(),
+        survivors: Vec::new(),
+        cases: Vec::new(),
+    };
+    let mut alive: Vec<Alive> = Vec::new();
+    for (group, fate) in groups.iter().zip(fates) {
+        let tried = || Tried { operator: group.operator, place: group.place, change: group.shown.clone() };
+        match fate {
+            Fate::Caught => found.caught.push(tried()),
+            Fate::Equivalent => found.equivalent.push(tried()),
+            Fate::Impossible => {}
+            Fate::Survived(one) => alive.push(*one),
+        }
+    }
+    survivors(&groups, alive, &variants, cases, &counts, &mut found);
+    Ok(found)
 }
 
 fn variants<'r>(revision: &'r FlowRevision, runs: &'r [Prepared]) -> Vec<Variant<'r>> {
@@ -177,7 +262,8 @@ fn variants<'r>(revision: &'r FlowRevision, runs: &'r [Prepared]) -> Vec<Variant
             let places = seen_places(&evidence, &texts);
             Seen { run, verdict, evidence, places }
         });
-        Some(Variant { market: Name::from(market), revision: variant, runs: seen.collect() })
+        let original = Original::new(Compiled { flow: &variant.flow, declaration: &variant.declaration });
+        Some(Variant { market: Name::from(market), revision: variant, runs: seen.collect(), original })
     };
     revision.market_names().into_iter().filter_map(of_market).collect()
 }
@@ -201,13 +287,8 @@ fn groups(variants: &[Variant<'_>], library: &ModelLibrary) -> Vec<Group> {
 }
 
 /// What `work` makes of each, in their order, on this many threads.
-fn in_parallel<T: Sync, R: Send>(
-    all: &[T],
-    threads: NonZeroUsize,
-    progress: &(dyn Fn(usize, usize) + Sync),
-    work: impl Fn(&T) -> R + Sync,
-) -> Vec<R> {
-    let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+fn in_parallel<T: Sync, R: Send>(all: &[T], threads: NonZeroUsize, work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let next = AtomicUsize::new(0);
     let results: Mutex<Vec<(usize, R)>> = Mutex::new(Vec::with_capacity(all.len()));
     let threads = threads.get().min(all.len().max(1));
     std::thread::scope(|scope| {
@@ -219,7 +300,6 @@ fn in_parallel<T: Sync, R: Send>(
                 } {
                     let result = work(one);
                     results.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((at, result));
-                    progress(done.fetch_add(1, Ordering::Relaxed) + 1, all.len());
                 }
             });
         }
@@ -229,31 +309,94 @@ fn in_parallel<T: Sync, R: Send>(
     results.into_iter().map(|(_, result)| result).collect()
 }
 
-fn fate(group: &Group, variants: &[Variant<'_>], search: &Search<'_>) -> Fate {
-    let mut alive: Vec<(usize, &Mutant, Flow)> = Vec::new();
-    let (mut weak, mut is_reached, mut compiled) = (Vec::new(), false, false);
-    for (at, mutant) in &group.members {
+/// Whether a case notices, and else whether the change can matter at all.
+fn fate(at: usize, group: &Group, variants: &[Variant<'_>]) -> Fate {
+    let mut alive = Alive { group: at, is_reached: false, weak: Vec::new(), mutants: Vec::new() };
+    let mut compiled = false;
+    for (member, (at, mutant)) in group.members.iter().enumerate() {
         let Some(variant) = variants.get(*at) else { continue };
         let Some(declaration) = mutant.change.made(&variant.revision.declaration) else { continue };
         let Some(flow) = Flow::compile_unanalysed(&declaration) else { continue };
         compiled = true;
-        match noticed(&flow, mutant, variant, &mut weak) {
+        match noticed(&flow, mutant, variant, &mut alive.weak) {
             Noticed::Yes => return Fate::Caught,
-            Noticed::No { came } => is_reached |= came,
+            Noticed::No { came } => alive.is_reached |= came,
         }
-        let one = Compiled { flow: &variant.revision.flow, declaration: &variant.revision.declaration };
-        if !answers_alike(one, Compiled { flow: &flow, declaration: &declaration }) {
-            alive.push((*at, mutant, flow));
+        if !variant.original.answers_alike(Compiled { flow: &flow, declaration: &declaration }) {
+            alive.mutants.push((*at, member, flow));
         }
     }
     if !compiled {
         return Fate::Impossible;
     }
-    if alive.is_empty() {
+    if alive.mutants.is_empty() {
         return Fate::Equivalent;
     }
-    let found = alive.iter().find_map(|(at, mutant, flow)| {
+    alive.weak.truncate(MOST_WEAK);
+    Fate::Survived(Box::new(alive))
+}
+
+/// A case for each survivor, in rounds: what one of them was found is tried on all that come after, before they are
+/// searched for. The rounds do not depend on how many threads there are, so neither do the cases.
+fn survivors(
+    groups: &[Group],
+    alive: Vec<Alive>,
+    variants: &[Variant<'_>],
+    cases: Cases<'_>,
+    counts: &Counts<'_>,
+    found: &mut Found,
+) {
+    let search = Search { sets: cases.sets, budget: budget(alive.len()) };
+    let mut made: Vec<(usize, NewCase)> = Vec::new();
+    for round in alive.chunks(ROUND) {
+        let new = in_parallel(round, cases.threads, |one| {
+            let is_known = made.iter().any(|known| one.is_noticed_by(known));
+            let new = if is_known { None } else { searched(groups, one, variants, &search) };
+            counts.finish();
+            new
+        });
+        for (one, new) in round.iter().zip(new) {
+            let known = made.iter().find(|known| one.is_noticed_by(known)).map(|(_, case)| case.text.clone());
+            let case = known.or_else(|| {
+                let (at, new) = new?;
+                found.cases.push(new.text.clone());
+                let text = new.text.clone();
+                made.push((at, new));
+                Some(text)
+            });
+            let Some(group) = groups.get(one.group) else { continue };
+            let market = |at: usize| Some(Name::clone(&variants.get(at)?.market));
+            found.survivors.push(Survivor {
+                operator: group.operator,
+                place: group.place,
+                change: group.shown.clone(),
+                markets: one.mutants.iter().filter_map(|(at, ..)| market(*at)).collect(),
+                is_reached: one.is_reached,
+                weak: one.weak.clone(),
+                case,
+            });
+        }
+    }
+}
+
+/// Decisions that the search for one survivor may take: the fewer there are, the more.
+fn budget(survivors: usize) -> u32 {
+    let each = BUDGET_OF_ALL / u32::try_from(survivors.max(1)).unwrap_or(u32::MAX);
+    each.clamp(LEAST_BUDGET, MOST_BUDGET)
+}
+
+fn searched(
+    groups: &[Group],
+    one: &Alive,
+    variants: &[Variant<'_>],
+    search: &Search<'_>,
+) -> Option<(usize, NewCase)> {
+    let group = groups.get(one.group)?;
+    let markets = u32::try_from(one.mutants.len().max(1)).unwrap_or(u32::MAX);
+    let search = Search { budget: search.budget.div_ceil(markets).max(LEAST_BUDGET / 2), ..*search };
+    one.mutants.iter().find_map(|(at, member, flow)| {
         let variant = variants.get(*at)?;
+        let (_, mutant) = group.members.get(*member)?;
         let suspect = Suspect {
             original: &variant.revision.flow,
             mutant: flow,
@@ -265,24 +408,7 @@ fn fate(group: &Group, variants: &[Variant<'_>], search: &Search<'_>) -> Fate {
         let (near, far): (Vec<_>, Vec<_>) = variant.runs.iter().partition(come);
         let new = search.case(&suspect, &near.into_iter().chain(far).collect::<Vec<_>>())?;
         Some((*at, new))
-    });
-    let markets = alive.iter().filter_map(|(at, ..)| Some(Name::clone(&variants.get(*at)?.market)));
-    weak.truncate(MOST_WEAK);
-    let survivor = Survivor {
-        operator: group.operator,
-        place: group.place,
-        change: group.shown.clone(),
-        markets: markets.collect(),
-        is_reached,
-        weak,
-        case: None,
-    };
-    let mut mutants: Vec<(usize, Flow)> = alive.into_iter().map(|(at, _, flow)| (at, flow)).collect();
-    let found = found.and_then(|(at, new)| {
-        let place = mutants.iter().position(|(of, _)| *of == at)?;
-        Some((at, mutants.swap_remove(place).1, new))
-    });
-    Fate::Survived(Box::new(Alive { survivor, found, mutants }))
+    })
 }
 
 /// Whether a case came to the very place, not only that it might tell.
@@ -322,50 +448,4 @@ fn noticed(flow: &Flow, mutant: &Mutant, variant: &Variant<'_>, weak: &mut Vec<W
         }
     }
     Noticed::No { came }
-}
-
-/// The fates together; a case that one survivor has already is not made again for the next.
-fn told(flow: &Name, groups: &[Group], fates: Vec<Fate>) -> Found {
-    let mut found = Found {
-        flow: Name::clone(flow),
-        caught: Vec::new(),
-        equivalent: Vec::new(),
-        survivors: Vec::new(),
-        cases: Vec::new(),
-    };
-    let mut made: Vec<(usize, NewCase)> = Vec::new();
-    for (group, fate) in groups.iter().zip(fates) {
-        let tried = || Tried { operator: group.operator, place: group.place, change: group.shown.clone() };
-        let alive = match fate {
-            Fate::Caught => {
-                found.caught.push(tried());
-                continue;
-            }
-            Fate::Equivalent => {
-                found.equivalent.push(tried());
-                continue;
-            }
-            Fate::Impossible => continue,
-            Fate::Survived(alive) => *alive,
-        };
-        let Alive { mut survivor, found: new, mut mutants } = alive;
-        let new = new.map(|(at, flow, new)| {
-            mutants.push((at, flow));
-            (at, new)
-        });
-        let catches = |(at, known): &&(usize, NewCase)| {
-            mutants.iter().any(|(of, mutant)| of == at && known.catches(mutant))
-        };
-        survivor.case = match made.iter().find(catches) {
-            Some((_, known)) => Some(known.text.clone()),
-            None => new.map(|(at, new)| {
-                let text = new.text.clone();
-                found.cases.push(text.clone());
-                made.push((at, new));
-                text
-            }),
-        };
-        found.survivors.push(survivor);
-    }
-    found
 }

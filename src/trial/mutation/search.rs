@@ -1,6 +1,7 @@
 //! Finds facts that tell a flow from its mutant: cases moved to the bounds that the flow knows, one fact at a time,
-//! then two; where the answer changes between two values, halved down to the smallest step. Found means tried: both
-//! flows decided it, and differently. Not found means only that this did not find it.
+//! then what several cases give mixed, then two facts; where the answer changes between two values, halved down to the
+//! smallest step. Found means tried: both flows decided it, and differently. Not found means only that this did not
+//! find it.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -15,12 +16,16 @@ use crate::domain::facts::Given;
 use crate::domain::flow::{Budget, Flow, ModelPin, Pins};
 use crate::domain::value::Name;
 use crate::domain::verdict::Verdict;
+use crate::trial::applicant::Dice;
 
 /// Cases that are started from.
 const MOST_STARTS: usize = 8;
-/// Decisions that one search may take, and how many of them with one fact changed.
-const BUDGET: u32 = 9_000;
-const BUDGET_FOR_ONE: u32 = 5_000;
+/// Decisions that may be taken to make a case simpler.
+const BUDGET_FOR_SIMPLER: u32 = 9_000;
+/// Cases that are mixed.
+const MOST_MIXED: usize = 256;
+/// Facts that are moved in a mixture of two cases, at most.
+const MOST_MOVES: usize = 3;
 /// Halvings between two values.
 const MOST_HALVINGS: u32 = 48;
 
@@ -37,6 +42,8 @@ pub(super) struct Suspect<'a> {
 /// What all searches of a flow share.
 pub(super) struct Search<'a> {
     pub sets: &'a BTreeMap<String, Given>,
+    /// Decisions that the search for one survivor may take.
+    pub budget: u32,
 }
 
 /// Facts and circumstances.
@@ -57,15 +64,19 @@ impl Search<'_> {
     pub fn case(&self, suspect: &Suspect<'_>, cases: &[&Seen<'_>]) -> Option<NewCase> {
         let starts = starts(cases);
         let axes = axes(suspect, cases);
-        let hunt = Hunt { suspect, left: Cell::new(BUDGET) };
-        let point = hunt.one_fact(&starts, &axes).or_else(|| hunt.two_facts(&starts, &axes))?;
+        let hunt = Hunt { suspect, left: Cell::new(self.budget) };
+        let all = points(cases);
+        let point = hunt
+            .one_fact(&starts, &axes, self.budget / 2)
+            .or_else(|| hunt.mixtures(&all, &axes, self.budget / 4))
+            .or_else(|| hunt.two_facts(&starts, &axes))?;
         let (like, point) = self.simplest(&hunt, point);
         self.written(suspect, like, point)
     }
 
     /// The named set that the facts are nearest to, and as many of its facts as still tell the two apart.
     fn simplest(&self, hunt: &Hunt<'_, '_>, mut point: Point) -> (Option<&str>, Point) {
-        hunt.left.set(BUDGET);
+        hunt.left.set(BUDGET_FOR_SIMPLER);
         let distance = |set: &Given| {
             let (given, without) = differing(&point.given, set);
             given.len() + without.len()
@@ -103,19 +114,22 @@ impl Search<'_> {
             market: suspect.market,
         };
         let text = case_text::text(&written, &expect);
-        let run = Prepared {
-            name,
-            path: String::new(),
-            line: 0,
-            market: Name::clone(suspect.market),
-            given: point.given,
-            facts,
-            at: Some(point.at),
-            decided_at: point.at,
-            pins,
-            expect,
+        let new = NewCase {
+            run: Prepared {
+                name,
+                path: String::new(),
+                line: 0,
+                market: Name::clone(suspect.market),
+                given: point.given,
+                facts,
+                at: Some(point.at),
+                decided_at: point.at,
+                pins,
+                expect,
+            },
+            text,
         };
-        Some(NewCase { run, text })
+        new.catches(suspect.mutant).then_some(new)
     }
 }
 
@@ -140,7 +154,65 @@ fn starts(cases: &[&Seen<'_>]) -> Vec<Point> {
     points
 }
 
+/// The nearest cases as they are, each once.
+fn points(cases: &[&Seen<'_>]) -> Vec<Point> {
+    let mut all: Vec<Point> = Vec::new();
+    let written = cases.iter().map(|seen| seen.run).filter(|run| run.pins.lists.is_empty());
+    for run in written.take(MOST_MIXED) {
+        if !all.iter().any(|point| point.given == run.given && point.models == run.pins.models) {
+            let (given, models) = (run.given.clone(), run.pins.models.clone());
+            all.push(Point { given, at: run.decided_at, models });
+        }
+    }
+    all
+}
+
+/// Facts, pins and moment of the one, some of them of the other.
+fn mixed(one: &Point, other: &Point, dice: &mut Dice) -> Point {
+    let mut point = one.clone();
+    if let (Given::Map(facts), Given::Map(others)) = (&one.given, &other.given) {
+        let names: Vec<&String> = others.iter().chain(facts).map(|(name, _)| name).collect();
+        for name in names {
+            let (own, new) = (member(&one.given, name), member(&other.given, name));
+            if own != new && dice.below(2) == 0 {
+                point.given = with(&point.given, std::slice::from_ref(name), new.cloned());
+            }
+        }
+    }
+    if dice.below(2) == 0 {
+        point.models.clone_from(&other.models);
+    }
+    if dice.below(2) == 0 {
+        point.at = other.at;
+    }
+    point
+}
+
 impl Hunt<'_, '_> {
+    /// What two cases give, mixed, with some facts moved: what takes several things at once.
+    fn mixtures(&self, all: &[Point], axes: &[Axis], tries: u32) -> Option<Point> {
+        let mut dice = Dice::of(self.suspect.shown);
+        for _ in 0..tries {
+            let mut point = mixed(dice.pick(all)?, dice.pick(all)?, &mut dice);
+            for _ in 0..dice.below(MOST_MOVES + 1) {
+                let Some(axis) = dice.pick(axes) else { break };
+                let values: Vec<&Given> = match dice.below(2) {
+                    0 => axis.values.few().collect(),
+                    _ => axis.values.all().collect(),
+                };
+                let Some(value) = dice.pick(&values) else { continue };
+                point = axis.moved(&point, value);
+            }
+            if self.left.get() == 0 {
+                return None;
+            }
+            if self.tells(&point) {
+                return Some(point);
+            }
+        }
+        None
+    }
+
     /// Both answers; `None` when the facts are not admitted or the budget is used up.
     fn verdicts(&self, point: &Point) -> Option<(Verdict, Verdict)> {
         self.left.set(self.left.get().checked_sub(1)?);
@@ -154,11 +226,11 @@ impl Hunt<'_, '_> {
         self.verdicts(point).is_some_and(|(a, b)| !is_alike(&a, &b))
     }
 
-    fn one_fact(&self, starts: &[Point], axes: &[Axis]) -> Option<Point> {
+    fn one_fact(&self, starts: &[Point], axes: &[Axis], budget: u32) -> Option<Point> {
         if let Some(start) = starts.iter().find(|start| self.tells(start)) {
             return Some(start.clone());
         }
-        let least = BUDGET - BUDGET_FOR_ONE;
+        let least = self.left.get().saturating_sub(budget);
         for axis in axes {
             for start in starts {
                 if self.left.get() < least {

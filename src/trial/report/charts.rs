@@ -107,7 +107,8 @@ pub(super) fn distribution(score: &ScoreSummary) -> Markup {
         title: "Distribution",
         says: format!("how many rows have which {}", score.name),
         across: Axis { label: &score.name, from, to, unit: Unit::Number },
-        up: Axis::over("rows", [0.0, highest], Unit::Number),
+        // There are no halves of rows.
+        up: Axis::over("rows", [0.0, highest.max(5.0)], Unit::Number),
         size: Size::Wide,
         marks,
     };

@@ -61,14 +61,16 @@ fn matrix(comparison: &Comparison) -> Markup {
 }
 
 fn shown(flip: &Flip) -> Markup {
+    let has_references = flip.examples.iter().any(|example| example.reference.is_some());
     html! {
         h3 { (flip.there) " → " (flip.here) }
         p { (number(flip.counts.rows)) " rows; bad rate " (rate(flip.bad_rate)) "." }
         ul { @for (place, rows) in flip.parted.iter().take(8) { li { (number(*rows)) " part at " (place) } } }
         table {
-            tr { th.n { "row" } th { "reference" } th { "reasons there" } th { "reasons here" } th { "parts at" } }
+            tr { th.n { "row" } @if has_references { th { "reference" } } th { "reasons there" } th { "reasons here" } th { "parts at" } }
             @for example in &flip.examples {
-                tr { td.n { (example.row) } td { (example.reference.as_deref().unwrap_or("")) }
+                tr { td.n { (example.row) }
+                    @if has_references { td { (example.reference.as_deref().unwrap_or("")) } }
                     td { (example.reasons_there.join(", ")) } td { (example.reasons_here.join(", ")) }
                     td { (example.parted.as_deref().unwrap_or("")) } }
                 @if let Some(facts) = &example.facts { tr { td {} td colspan="4" class="quiet" { (facts) } } }

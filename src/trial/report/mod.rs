@@ -9,7 +9,15 @@ use maud::{Markup, html};
 
 use super::batch::{OutcomeSummary, Summary};
 use crate::documents::html::chart::grouped;
-use crate::documents::html::whole;
+use crate::documents::html::styled;
+
+/// What this page alone has: figures that stay in one line, words that stay readable on lines, and room for charts and
+/// tables on a narrow screen.
+const STYLE: &str = "
+td.n, th { white-space: nowrap; } section { overflow-x: auto; }
+svg .strong { paint-order: stroke; stroke: var(--paper); stroke-width: 3px; stroke-linejoin: round; }
+@media (max-width: 46rem) { figure.wide { overflow-x: auto; } figure.wide svg { min-width: 36rem; } }
+";
 
 /// The whole page.
 #[must_use]
@@ -17,15 +25,15 @@ pub fn page(summary: &Summary) -> String {
     let body = html! {
         h1 { (summary.flow) " on " (number(summary.rows)) " rows" }
         p.quiet { (market(summary)) ", decided as of " (summary.at) ", revision " (summary.revision) }
-        (overview(summary))
-        (reasons(summary))
-        (scores(summary))
-        (markets(summary))
-        (people::section(summary))
-        (compared::section(summary))
-        (refused(summary))
+        section { (overview(summary)) }
+        section { (reasons(summary)) }
+        section { (scores(summary)) }
+        section { (markets(summary)) }
+        section { (people::section(summary)) }
+        section { (compared::section(summary)) }
+        section { (refused(summary)) }
     };
-    whole(&format!("{} on a file of rows", summary.flow), &body)
+    styled(&format!("{} on a file of rows", summary.flow), STYLE, &body)
 }
 
 fn market(summary: &Summary) -> String {

@@ -245,3 +245,13 @@ fn what_stands_in_must_be_there_and_go_in_no_circle() {
     assert_eq!(declared("fraud", "fraud").1, ["T129"]);
     assert_eq!(declared("bakcup", "fraud").1, ["T004"]);
 }
+
+#[test]
+fn of_a_model_elsewhere_the_reasons_are_none_and_the_outcome_keeps_its_own() {
+    let script =
+        "if model(\"fraud\").probability > 0.5 { decline(model(\"fraud\").reasons, \"R1\"); }\napprove();";
+    let declared = asking(script, vec![uses("fraud", Fetch::Lazy, None)]);
+    let (verdict, _) = to_the_end(&compiled(&declared), &facts(&[]), &[("fraud", Ok(0.9))]);
+    assert_eq!((&*verdict.outcome, verdict.degraded), ("decline", false), "{:?}", verdict.failures);
+    assert_eq!(verdict.reasons.iter().map(|r| &**r).collect::<Vec<_>>(), ["R1"]);
+}

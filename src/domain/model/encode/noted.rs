@@ -107,9 +107,15 @@ impl Range {
         number.clamp(self.low, self.high)
     }
 
-    pub(super) fn holds(self, number: f64) -> bool {
+    #[must_use]
+    pub fn holds(self, number: f64) -> bool {
         self.low <= number && number <= self.high
     }
+}
+
+/// The numbers that an input was fitted on.
+pub(in crate::domain::model) fn range(encoders: &[Encoder], input: usize) -> Option<Range> {
+    encoders.get(input)?.range
 }
 
 /// What is noted of one row that has an answer, in the order of the inputs.

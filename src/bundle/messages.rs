@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::bundle::FlowRevision;
+use super::FlowRevision;
 use crate::domain::declaration::{FlowDeclaration, InputDeclaration, NeedDeclaration, OutputDeclaration};
+use crate::domain::diagnostic::Diagnostic;
 use crate::domain::value::{Field as KindField, Kind, Name};
 
 /// Numbers below are for messages with fixed fields.
@@ -96,6 +97,27 @@ pub fn shapes(revision: &FlowRevision) -> Result<Shapes, ShapeError> {
         }
     }
     Ok(Shapes { facts: facts.finish()?, outputs: outputs.finish()? })
+}
+
+/// What is said of a flow that has no messages: it decides all the same, and typed clients cannot ask it.
+pub(super) fn finding(revision: &FlowRevision) -> Option<Diagnostic> {
+    let error = shapes(revision).err()?;
+    let ShapeError::SameNumber { message, first, second } = &error;
+    let markets = revision.markets.values().map(|market| &*market.declaration);
+    let mut declarations = std::iter::once(&*revision.declaration).chain(markets);
+    let named = |declaration: &FlowDeclaration| {
+        let inputs = declaration.inputs.iter().map(|input| &input.name);
+        let needs = declaration.needs.iter().map(|need| &need.name);
+        let outputs = declaration.outputs.iter().map(|output| &output.name);
+        let mut all = inputs.chain(needs).chain(outputs);
+        all.find(|name| name.value == *second).map(|name| name.place)
+    };
+    // What stands in a map or list has the place of the whole.
+    let place = declarations.find_map(named).unwrap_or(revision.declaration.place);
+    let text = format!("`{first}` and `{second}` get the same protobuf field number in `{message}`");
+    let help =
+        "rename the newer one; until then the flow takes REST and gRPC's Structs, and no messages of its own";
+    Some(Diagnostic::warning("B076", place, text).help(help))
 }
 
 /// The number of a field: of its name, and of how its value travels.
