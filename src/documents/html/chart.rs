@@ -119,7 +119,7 @@ pub struct Bar {
 
 /// Room around the drawing, in units of the picture.
 const LEFT: f64 = 50.0;
-const RIGHT: f64 = 18.0;
+const RIGHT: f64 = 12.0;
 const TOP: f64 = 10.0;
 const BOTTOM: f64 = 38.0;
 const LEGEND_LINE: f64 = 16.0;
@@ -348,7 +348,7 @@ mod tests {
             points: vec![(0.0, 0.0), (0.5, 500.0), (2.0, 5000.0)],
         }]);
         // 1,000 is the end of the upper axis; one line of legend stands above the frame.
-        assert!(drawn.contains("points=\"50.0,292.0 356.0,159.0 662.0,26.0\""), "{drawn}");
+        assert!(drawn.contains("points=\"50.0,292.0 359.0,159.0 668.0,26.0\""), "{drawn}");
         assert!(drawn.contains("1,000") && drawn.contains(">all<"), "{drawn}");
     }
 
