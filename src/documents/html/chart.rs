@@ -119,7 +119,7 @@ pub struct Bar {
 
 /// Room around the drawing, in units of the picture.
 const LEFT: f64 = 50.0;
-const RIGHT: f64 = 18.0;
+const RIGHT: f64 = 12.0;
 const TOP: f64 = 10.0;
 const BOTTOM: f64 = 38.0;
 const LEGEND_LINE: f64 = 16.0;
