@@ -168,7 +168,8 @@ pub fn compare(asked: &Asked<'_>) -> Result<Comparison, CompareError> {
             .models
             .iter()
             .zip(asked.fitted_on)
-            .filter_map(|((name, _), is)| is.then(|| flatters(name)))
+            .filter(|(_, is_own)| *is_own)
+            .map(|((name, _), _)| flatters(name))
             .collect(),
     })
 }
