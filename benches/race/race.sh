@@ -62,38 +62,51 @@ answers() { # url body-file
     exit 1
 }
 
-resident() { # of the servers and of their children, in MiB
-    local all="${servers[*]}" pids
-    pids=$(ps -e -o pid=,ppid= | awk -v all="$all" '
+running() { # the servers and their children
+    ps -e -o pid=,ppid= | awk -v all="${servers[*]}" '
         BEGIN { n = split(all, first, " "); for (i = 1; i <= n; i++) wanted[first[i]] = 1 }
         { parent[$1] = $2 }
-        END { for (pid in parent) { p = pid; while (p > 1 && !(p in wanted)) p = parent[p]; if (p in wanted) print pid } }')
-    # Shared pages are counted once: the proportional size.
-    for pid in $pids; do cat "/proc/$pid/smaps_rollup" 2>/dev/null; done | awk '/^Pss:/ { kib += $2 } END { printf "%.0f", kib / 1024 }'
+        END { for (pid in parent) { p = pid; while (p > 1 && !(p in wanted)) p = parent[p]; if (p in wanted) print pid } }'
 }
 
-line() { # name connections rate p50 p99 errors
-    printf '| %s | %s | %s | %s | %s | %s | %s MiB |\n' "$@" "$(resident)"
+resident() { # in MiB
+    # Shared pages are counted once: the proportional size.
+    for pid in $(running); do cat "/proc/$pid/smaps_rollup" 2>/dev/null; done | awk '/^Pss:/ { kib += $2 } END { printf "%.0f", kib / 1024 }'
+}
+
+spent() { # processor time so far, in ticks of 10 ms
+    for pid in $(running); do sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null; done | awk '{ ticks += $12 + $13 } END { print ticks + 0 }'
+}
+
+line() { # name connections ticks rate p50 p99 errors
+    local each
+    each=$(awk -v ticks="$3" -v rate="$4" -v seconds="$seconds" 'BEGIN { printf "%.1f", ticks * 10000 / (rate * seconds) }')
+    printf '| %s | %s | %s | %s | %s | %s | %s µs | %s MiB |\n' "$1" "$2" "${@:4}" "$each" "$(resident)"
 }
 
 rest() { # name url lua
+    local before
     for connections in 1 20; do
         wrk -t1 -c$connections -d2s -s "$3" "$2" >/dev/null # warm
+        before=$(spent)
         wrk -t1 -c$connections -d"${seconds}s" --latency -s "$3" "$2" >"$work/out"
-        line "$1" $connections $(awk '/^ *50%/ { a = $2 } /^ *99%/ { b = $2 } /Requests\/sec/ { r = $2 } /Non-2xx/ { e = $NF }
+        line "$1" $connections $(($(spent) - before)) $(awk '/^ *50%/ { a = $2 } /^ *99%/ { b = $2 } /Requests\/sec/ { r = $2 } /Non-2xx/ { e = $NF }
             END { printf "%.0f %s %s %s", r, a, b, e == "" ? "none" : e }' "$work/out")
     done
 }
 
 grpc() { # name url frame
+    local before ticks
     for connections in 1 20; do
         h2load -c$connections -m1 -t1 -D2 -d "$3" -H 'content-type: application/grpc' -H 'te: trailers' "$2" >/dev/null
+        before=$(spent)
         h2load -c$connections -m1 -t1 -D"$seconds" -d "$3" -H 'content-type: application/grpc' -H 'te: trailers' \
             --log-file="$work/h2.log" "$2" >"$work/out"
+        ticks=$(($(spent) - before))
         # Of each request: start, status, microseconds.
         sort -n -k3 "$work/h2.log" | awk '{ t[NR] = $3 } END { printf "%dus %dus", t[int(NR * 0.5)], t[int(NR * 0.99)] }' >"$work/times"
         rm "$work/h2.log"
-        line "$1" $connections "$(awk -F'[, ]+' '/^finished in/ { printf "%.0f", $4 }' "$work/out")" $(cat "$work/times") \
+        line "$1" $connections $ticks "$(awk -F'[, ]+' '/^finished in/ { printf "%.0f", $4 }' "$work/out")" $(cat "$work/times") \
             "$(awk '/^requests:/ { print $(NF - 3) == 0 && $(NF - 1) == 0 ? "none" : $0 }' "$work/out")"
     done
 }
@@ -158,8 +171,8 @@ mkdir -p "$work/models"
 "$binary" models import "$work/race.onnx" --as race --columns "$work/columns.yaml" --rows "$work/rows.csv" \
     --expected expected --tolerance 1e-5 --models "$work/models" >&2
 
-echo "| what | connections | requests/s | p50 | p99 | errors | memory |"
-echo "|---|---|---|---|---|---|---|"
+echo "| what | connections | requests/s | p50 | p99 | errors | processor time a request | memory |"
+echo "|---|---|---|---|---|---|---|---|"
 case $parts in *" old "*)
     old sklearn "scikit-learn"
     old onnx "ONNX Runtime"
