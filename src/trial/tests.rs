@@ -147,7 +147,7 @@ fn properties_that_are_so_hold_and_what_nothing_reads_is_proved() {
         "{ more: amount, never: milder }",
         "{ more: amount, never: { lower: limit } }",
         "{ more: age, never: stricter }",
-        "{ when: age < min_age, always: outcome == \"decline\" }",
+        "{ when: share > max_share, always: outcome == \"review\" || outcome == \"decline\" }",
         "{ always: output.limit <= amount }",
     ] {
         let result = held(property);
@@ -156,6 +156,41 @@ fn properties_that_are_so_hold_and_what_nothing_reads_is_proved() {
         assert!(result.tried > 50, "{property}: {} trials", result.tried);
     }
     assert!(matches!(held("{ ignores: [job] }").held, Held::Proved(_)));
+}
+
+/// Proved where the rule hits all of them, broken where it misses some: nothing in between is left to trying.
+#[test]
+fn what_a_rule_that_is_applied_first_says_is_proved_to_the_step() {
+    for top in 1..30 {
+        let result = held(&format!("{{ when: age < {top}, always: outcome == \"decline\" }}"));
+        match result.held {
+            Held::Proved(why) => {
+                assert!(top <= 18, "{top}");
+                assert_eq!(
+                    why,
+                    "the rule `young` of `knockout` hits whenever that is so, and nothing is stricter"
+                );
+            }
+            Held::Broken(_) => assert!(top > 18, "{top}"),
+            other => panic!("{top}: {other:?}"),
+        }
+    }
+    let is_proved = |property: &str| matches!(held(property).held, Held::Proved(_));
+    assert!(is_proved("{ when: age < min_age && amount > income, always: outcome == \"decline\" }"));
+    assert!(is_proved("{ when: age <= 10 || age == 12, always: '\"decline\" == outcome' }"));
+    // A review is not the strictest: what comes later may be.
+    assert!(!is_proved(
+        "{ when: share > max_share, always: outcome == \"review\" || outcome == \"decline\" }"
+    ));
+    // What follows `return` is not applied for all.
+    let script = format!("if amount > 40000 {{ review(\"R2\"); return; }}\n{SCRIPT}");
+    let flow = format!("{FLOW}properties:\n  - {{ when: age < 18, always: outcome == \"decline\" }}\n");
+    let built = built(&[("flow.yaml", &flow), ("flow.rhai", &script)]);
+    let report = &built.flows["loan"];
+    let name = Name::from("loan");
+    let all = tasks(&name, report.revision.as_ref().unwrap(), &report.cases);
+    let result = all[0].run(&Trying { now: at(), made_up: 2000, more: &[] }).unwrap();
+    assert!(!matches!(result.held, Held::Proved(_)), "{:?}", result.held);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 mod branches;
 mod cells;
+mod claims;
 mod cover;
 mod edges;
 mod formula;
@@ -24,6 +25,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
+pub use claims::rule_that_decides;
 pub use edges::{Edges, edges};
 
 use super::declaration::FlowDeclaration;

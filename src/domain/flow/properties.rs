@@ -10,14 +10,18 @@ use super::compile::Build;
 use super::machine::{Machine, Stop};
 use super::{Budget, Flow, Input, Need, Pins};
 use crate::domain::declaration::{ClaimDeclaration, NeverDeclaration, PropertyDeclaration};
-use crate::domain::expression::Expression;
 use crate::domain::expression::operators;
 use crate::domain::expression::words::Moment;
+use crate::domain::expression::{Code, Expression};
 use crate::domain::facts::Facts;
 use crate::domain::nearest::nearest;
 use crate::domain::place::{Located, Place};
+use crate::domain::script::syntax::Operator;
 use crate::domain::value::{Field, Kind, Name, Value};
 use crate::domain::verdict::Verdict;
+
+/// Where a condition finds the outcome: the first of what it is handed.
+const OUTCOME: u16 = 0;
 
 /// One property of a flow.
 #[derive(Debug, Clone)]
@@ -76,6 +80,31 @@ pub enum Judgement {
     Silent,
     /// It cannot be evaluated: why.
     Failed(String),
+}
+
+impl Condition {
+    pub(in crate::domain) fn expression(&self) -> &Expression {
+        &self.expression
+    }
+
+    /// `outcome == "decline"` and nothing else: that outcome.
+    pub(in crate::domain) fn outcome_that_is_claimed(&self) -> Option<&Name> {
+        let Code::Compare(Operator::Equal, sides) = &self.expression.code else { return None };
+        match (&sides[0].code, &sides[1].code) {
+            (Code::Local(OUTCOME), Code::Constant(Value::Text(name)))
+            | (Code::Constant(Value::Text(name)), Code::Local(OUTCOME)) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Whether it reads `outcome`, `output` or `score`, or has values of its own.
+    pub(in crate::domain) fn reads_the_answer(&self) -> bool {
+        fn reads(expression: &Expression) -> bool {
+            matches!(expression.code, Code::Local(_) | Code::Named { .. })
+                || expression.children().into_iter().any(reads)
+        }
+        reads(&self.expression)
+    }
 }
 
 impl Property {

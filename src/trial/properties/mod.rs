@@ -11,6 +11,7 @@ use super::axes::{At, Axis, Values, axes};
 use super::written::Sets;
 use crate::bundle::FlowRevision;
 use crate::bundle::cases::CaseFiles;
+use crate::domain::analysis::rule_that_decides;
 use crate::domain::flow::Flow;
 use crate::domain::flow::properties::{Claim, Judgement, Property, Subject};
 use crate::domain::place::Place;
@@ -199,6 +200,12 @@ impl Trial<'_> {
                 let root = path.first()?;
                 let is_need = self.flow.needs.iter().any(|need| need.name == *root);
                 (!is_need && !may_read.contains(root)).then(|| "nothing in the flow reads it".to_owned())
+            }
+            Claim::Always { when: Some(when), always } => {
+                let (set, rule) = rule_that_decides(self.flow, when, always)?;
+                Some(format!(
+                    "the rule `{rule}` of `{set}` hits whenever that is so, and nothing is stricter"
+                ))
             }
             _ => None,
         }
