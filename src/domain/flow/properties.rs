@@ -90,7 +90,8 @@ impl Condition {
     /// `outcome == "decline"` and nothing else: that outcome.
     pub(in crate::domain) fn outcome_that_is_claimed(&self) -> Option<&Name> {
         let Code::Compare(Operator::Equal, sides) = &self.expression.code else { return None };
-        match (&sides[0].code, &sides[1].code) {
+        let [left, right] = &**sides;
+        match (&left.code, &right.code) {
             (Code::Local(OUTCOME), Code::Constant(Value::Text(name)))
             | (Code::Constant(Value::Text(name)), Code::Local(OUTCOME)) => Some(name),
             _ => None,
