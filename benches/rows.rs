@@ -13,6 +13,7 @@ use std::path::Path;
 
 use tollgate::documents::rows::write::{Cell, Column, ColumnKind, ParquetWriter};
 use tollgate::documents::table;
+use tollgate::learn::SplitMix64;
 
 const DATA: &str = "models/german_credit/data/german_credit.csv";
 /// Columns of numbers; all others are texts.
@@ -26,16 +27,11 @@ const NUMBERS: [&str; 7] = [
     "dependants",
 ];
 
-/// `SplitMix64`.
-struct Lots(u64);
+struct Lots(SplitMix64);
 
 impl Lots {
     fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) % limit
+        self.0.roll() % limit
     }
 }
 
@@ -64,7 +60,7 @@ fn main() {
     let (mut csv, mut ndjson) = (create("rows.csv"), create("rows.ndjson"));
     let mut parquet = ParquetWriter::new(create("rows.parquet"), &columns).unwrap();
     writeln!(csv, "{}", table.columns.join(",")).unwrap();
-    let mut lots = Lots(1);
+    let mut lots = Lots(SplitMix64(1));
     for row in table.rows.iter().cycle().take(rows) {
         let mut cells = row.cells.clone();
         for (name, cell) in table.columns.iter().zip(&mut cells) {

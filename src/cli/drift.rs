@@ -1,13 +1,12 @@
 //! `tollgate models drift`: the rows of a file beside those that a version was fitted on, by the code that watches a
 //! running service. Absent on purpose: what a service was asked (that is its `/v1/models/{model}/drift`).
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::json;
 
-use super::registry::{ascii, read, rows_file};
+use super::registry::{RowsOf, read};
 use super::say::{Say, Trouble, table};
 use crate::config::Settings;
 use crate::drift::{Moved, Report, Watch};
@@ -26,12 +25,8 @@ pub(super) struct DriftOf {
     /// The version, as a flow would name it: german_credit@champion
     #[arg(id = "number", value_name = "MODEL")]
     version: String,
-    /// A CSV with a header line and a column for each input; `--data FILE` says the same here
-    #[arg(long, value_name = "FILE")]
-    rows: Option<PathBuf>,
-    /// What stands between the cells
-    #[arg(long, default_value = ",", value_name = "CHARACTER")]
-    separator: char,
+    #[command(flatten)]
+    rows: RowsOf,
 }
 
 impl DriftOf {
@@ -42,8 +37,8 @@ impl DriftOf {
         say: &Say,
     ) -> Result<ExitCode, Trouble> {
         let nothing = "nothing was compared";
-        let rows = rows_file(self.rows.as_ref(), settings)?;
-        let separator = ascii(self.separator)?;
+        let rows = self.rows.file(settings)?;
+        let separator = self.rows.separator()?;
         let model = library.resolve(&self.version).map_err(|error| Trouble::because(nothing, &error))?;
         let found = library.models().get(&model.name).and_then(|found| found.versions.get(&model.version));
         let Some(found) = found else {

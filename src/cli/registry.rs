@@ -58,12 +58,8 @@ pub(super) struct Compare {
     first: String,
     /// The second
     second: String,
-    /// A CSV with a header line and a column for each input; `--data FILE` says the same here
-    #[arg(long, value_name = "FILE")]
-    rows: Option<PathBuf>,
-    /// What stands between the cells
-    #[arg(long, default_value = ",", value_name = "CHARACTER")]
-    separator: char,
+    #[command(flatten)]
+    rows: RowsOf,
     /// The column with the outcome; the first model's target if left out and the file has it
     #[arg(long, value_name = "COLUMN")]
     label: Option<String>,
@@ -78,6 +74,17 @@ pub(super) struct Compare {
     html: Option<PathBuf>,
 }
 
+/// Applicants in a file of one's own.
+#[derive(Debug, Args)]
+pub(super) struct RowsOf {
+    /// A CSV with a header line and a column for each input; `--data FILE` says the same here
+    #[arg(long, value_name = "FILE")]
+    rows: Option<PathBuf>,
+    /// What stands between the cells
+    #[arg(long, default_value = ",", value_name = "CHARACTER")]
+    separator: char,
+}
+
 fn named<'l>(library: &'l ModelLibrary, name: &str) -> Result<&'l LibraryModel, Trouble> {
     let found = library.models().iter().find(|(known, _)| &***known == name).map(|(_, model)| model);
     found.ok_or_else(|| {
@@ -85,17 +92,21 @@ fn named<'l>(library: &'l ModelLibrary, name: &str) -> Result<&'l LibraryModel, 
     })
 }
 
-/// The file with the rows. Every command takes `--data`, and these keep no records: a file there can only be the rows.
-pub(super) fn rows_file(rows: Option<&PathBuf>, settings: &Settings) -> Result<PathBuf, Trouble> {
-    let given = rows.cloned().or_else(|| settings.data.is_file().then(|| settings.data.clone()));
-    given.ok_or_else(|| {
-        Trouble::new("no rows to compare on").help("`--data FILE` names a CSV with a column for each input")
-    })
-}
+impl RowsOf {
+    /// The file with the rows. Every command takes `--data`, and these keep no records: a file there can only be the
+    /// rows.
+    pub(super) fn file(&self, settings: &Settings) -> Result<PathBuf, Trouble> {
+        let given = self.rows.clone().or_else(|| settings.data.is_file().then(|| settings.data.clone()));
+        given.ok_or_else(|| {
+            Trouble::new("no rows to compare on")
+                .help("`--data FILE` names a CSV with a column for each input")
+        })
+    }
 
-pub(super) fn ascii(separator: char) -> Result<u8, Trouble> {
-    let separator = u8::try_from(separator).ok().filter(u8::is_ascii);
-    separator.ok_or_else(|| Trouble::new("`--separator` is not an ASCII character"))
+    pub(super) fn separator(&self) -> Result<u8, Trouble> {
+        let separator = u8::try_from(self.separator).ok().filter(u8::is_ascii);
+        separator.ok_or_else(|| Trouble::new("`--separator` is not an ASCII character"))
+    }
 }
 
 pub(super) fn read(rows: &Path) -> Result<Vec<u8>, Trouble> {
@@ -205,11 +216,11 @@ impl Compare {
         library: &ModelLibrary,
         say: &Say,
     ) -> Result<ExitCode, Trouble> {
-        let rows = rows_file(self.rows.as_ref(), settings)?;
+        let rows = self.rows.file(settings)?;
         if !(0.0..=1.0).contains(&self.cut) {
             return Err(Trouble::new("`--cut` is not from 0 to 1").help("a probability, such as 0.45"));
         }
-        let separator = ascii(self.separator)?;
+        let separator = self.rows.separator()?;
         let resolve = |name: &String| {
             let model =
                 library.resolve(name).map_err(|error| Trouble::because("nothing to compare", &error))?;

@@ -6,6 +6,7 @@ use serde_json::{Value as Json, json};
 use super::*;
 use crate::domain::model::{Encoding, Fallback, Feature, Logistic, ModelParts, Predictor, Range};
 use crate::domain::value::Kind;
+use crate::learn::SplitMix64;
 use crate::learn::answers;
 use crate::learn::library::read_models;
 
@@ -30,16 +31,12 @@ pub(super) fn age_model() -> Model {
     model_of(None)
 }
 
-/// SplitMix64: the same windows in every run.
-struct Dice(u64);
+/// The same windows in every run.
+struct Dice(SplitMix64);
 
 impl Dice {
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
+        self.0.roll()
     }
 
     fn below(&mut self, most: u64) -> u64 {
@@ -105,7 +102,7 @@ fn false_alarms(name: &str, version: u32, (from, to): (u64, u64)) -> (f64, f64) 
         .zip(&model.inputs)
         .map(|(found, input)| Urn::of(&found.moved.bins, Some(&input.kind)))
         .collect();
-    let mut dice = Dice(u64::from(version));
+    let mut dice = Dice(SplitMix64(u64::from(version)));
     let (mut alarms, mut of_score) = (0_u32, 0_u32);
     for _ in 0..WINDOWS {
         let sample = monitor.sample();
@@ -134,7 +131,7 @@ fn of_a_thousand_windows_without_drift_at_most_one_in_twenty_alarms() {
 #[test]
 fn a_reference_that_is_a_sample_itself_does_not_alarm_more_often() {
     // Reference and window are both drawn from ten equal bins: the limit knows the size of both.
-    let mut dice = Dice(7);
+    let mut dice = Dice(SplitMix64(7));
     for (rows, reference) in [(50, 300), (100, 300), (150, 3000), (2000, 300)] {
         let mut alarms = 0;
         for _ in 0..1000 {
@@ -165,7 +162,7 @@ fn alarmed(rows: u64, seed: u64, change: &dyn Fn(&Model, &mut Dice, &mut Vec<Val
     let (model, watch) = watch_of(&library, "credit_history", 2);
     let all = real_rows(&model, "credit_history/data/credit_data.csv");
     let sample = watch.monitor.as_ref().unwrap().sample();
-    let mut dice = Dice(seed);
+    let mut dice = Dice(SplitMix64(seed));
     for _ in 0..rows {
         let at = usize::try_from(dice.below(all.len() as u64)).unwrap();
         let mut row = all[at].clone();
@@ -272,7 +269,7 @@ fn applicants_ten_years_younger_alarm() {
     let watch = Watch::new(&model, &card);
     let alarm = |younger_by: i64, seed: u64| {
         let sample = watch.monitor.as_ref().unwrap().sample();
-        let mut dice = Dice(seed);
+        let mut dice = Dice(SplitMix64(seed));
         for _ in 0..300 {
             let age = ages[usize::try_from(dice.below(1000)).unwrap()] - younger_by;
             sample.row(&[Value::Integer(age)], model.predict(&[Value::Integer(age)]).unwrap());

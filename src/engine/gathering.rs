@@ -2,7 +2,6 @@
 //! it is evaluated again with the answer known. A pass takes microseconds and holds no thread while answers are
 //! awaited. A replay goes the same way with the recorded answers. Absent: asking itself (`gather`).
 
-use std::borrow::Cow;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -58,7 +57,8 @@ pub(super) async fn gathered(
     before: &[RecordedAnswer],
     (deadline, trace): (Instant, Option<&TraceContext>),
 ) -> (Verdict, Vec<Answered>) {
-    let trace = trace.map_or_else(|| Cow::Owned(TraceContext::begin()), Cow::Borrowed);
+    // Begun only when somebody is asked: it draws from the system's chance, and a replay asks nobody.
+    let mut begun = None;
     let mut known: Vec<Answered> = Vec::new();
     let mut is_first = true;
     loop {
@@ -80,7 +80,8 @@ pub(super) async fn gathered(
             }
         }
         if !open.is_empty() {
-            known.extend(remotes.ask_all(open, deadline, &trace).await);
+            let trace = trace.unwrap_or_else(|| begun.get_or_insert_with(TraceContext::begin));
+            known.extend(remotes.ask_all(open, deadline, trace).await);
         }
     }
 }

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::metrics::{self, Scored};
-use super::split::SplitMix64;
+use super::splitmix::SplitMix64;
 use crate::domain::model::Model;
 use crate::domain::value::Value;
 

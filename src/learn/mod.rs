@@ -24,5 +24,8 @@ mod reference;
 mod sample;
 mod scorecard;
 mod split;
+mod splitmix;
 pub mod train;
 pub mod verify;
+
+pub use splitmix::SplitMix64;

@@ -9,6 +9,7 @@ use crate::domain::facts::{Facts, Given};
 use crate::domain::flow::{Budget, Flow, Pins};
 use crate::domain::value::Name;
 use crate::domain::verdict::Verdict;
+use crate::learn::SplitMix64;
 
 /// One decision that could be asked for.
 #[derive(Debug, Clone, PartialEq)]
@@ -123,9 +124,9 @@ pub fn known(revision: &FlowRevision, files: &CaseFiles, market: &str, now: Time
     known
 }
 
-/// Numbers that look like chance and are the same in every run (SplitMix64).
+/// Numbers that look like chance and are the same in every run.
 #[derive(Debug, Clone)]
-pub struct Dice(u64);
+pub struct Dice(SplitMix64);
 
 impl Dice {
     /// Dice that fall as they always do for this name.
@@ -135,15 +136,11 @@ impl Dice {
         let seed = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
         });
-        Self(seed)
+        Self(SplitMix64(seed))
     }
 
     pub fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.0.roll()
     }
 
     /// From 0 up to, not including, `below`; 0 for nothing.

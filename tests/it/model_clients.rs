@@ -19,11 +19,14 @@ fn python_of(folder: &str) -> Option<PathBuf> {
     if python.exists() {
         return Some(python);
     }
-    let says =
-        "SKIPPED: no clients of model servers are installed: run `tests/clients-up.sh`, or `tests/run`";
-    assert!(std::env::var_os("TOLLGATE_TEST_CLIENTS").is_none_or(|wish| wish != "required"), "{says}");
-    eprintln!("{says}");
+    skipped("no clients of model servers are installed: run `tests/clients-up.sh`, or `tests/run`");
     None
+}
+
+/// Says loudly what a test goes without. `TOLLGATE_TEST_CLIENTS=required` refuses that.
+pub fn skipped(why: &str) {
+    assert!(std::env::var_os("TOLLGATE_TEST_CLIENTS").is_none_or(|wish| wish != "required"), "{why}");
+    eprintln!("SKIPPED: {why}");
 }
 
 /// Runs a script of `tests/clients/` with rows and the answers that they must get. `at`: the address and, after it, what

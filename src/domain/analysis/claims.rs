@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::FlowNames;
 use super::formula::Reader;
-use super::space::{Base, Space};
+use super::space::Space;
 use crate::domain::declaration::HitPolicy;
 use crate::domain::expression::{Code, Expression};
 use crate::domain::flow::properties::Condition;
@@ -76,7 +76,7 @@ fn hits(flow: &Flow, when: &Condition, rule: &Rule) -> bool {
     let mut space = Space::default();
     let first = Reader { space: &mut space, names: &names, source: &when.text }.read(claimed);
     let second = Reader { space: &mut space, names: &names, source: &rule.when }.read(of_rule);
-    if space.axes.iter().any(|axis| matches!(axis.key.0, Base::Feature(_))) {
+    if space.reads_features() {
         return false;
     }
     space.settle();

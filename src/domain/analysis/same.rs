@@ -192,8 +192,7 @@ impl Pair<'_> {
         let formula = Reader { space: &mut space, names: &names, source: &rule.when }.read(&rule.condition);
         space.settle();
         let region = formula.region(&space, &space.sizes());
-        let reads_features = space.axes.iter().any(|axis| matches!(axis.key.0, Base::Feature(_)));
-        region.is_exact && region.holds.is_empty() && region.fails.is_empty() && !reads_features
+        region.is_exact && region.holds.is_empty() && region.fails.is_empty() && !space.reads_features()
     }
 
     /// Under `first`: whether the same rule answers at every point. `None`: not decided.
@@ -207,12 +206,11 @@ impl Pair<'_> {
         let others: Vec<_> = b.rules.iter().map(&mut read).collect();
         space.settle();
         let sizes = space.sizes();
-        let reads_features = space.axes.iter().any(|axis| matches!(axis.key.0, Base::Feature(_)));
         let regions = |formulas: &[super::formula::Formula]| -> Option<Vec<Region>> {
             let all = formulas.iter().map(|formula| formula.region(&space, &sizes));
             all.map(|region| (region.is_exact && region.fails.is_empty()).then_some(region)).collect()
         };
-        if reads_features {
+        if space.reads_features() {
             return None;
         }
         let (mine, theirs) = (regions(&formulas)?, regions(&others)?);

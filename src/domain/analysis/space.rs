@@ -276,6 +276,12 @@ impl Space {
         Some(self.axes.len() - 1)
     }
 
+    /// A feature may fail, which its axis does not show.
+    #[must_use]
+    pub fn reads_features(&self) -> bool {
+        self.axes.iter().any(|axis| matches!(axis.key.0, Base::Feature(_)))
+    }
+
     pub fn settle(&mut self) {
         self.axes.iter_mut().for_each(Axis::settle);
     }

@@ -15,6 +15,7 @@ use super::groups::GroupTally;
 use super::spread::Spread;
 use crate::domain::facts::FactProblem;
 use crate::domain::value::{Name, Value};
+use crate::learn::SplitMix64;
 
 /// Different values of a score that are counted one by one.
 const MOST_SCORES: usize = 200_000;
@@ -199,7 +200,8 @@ impl Tally {
     }
 
     fn sample(&mut self, decided: &Decided<'_>, below: u64) {
-        let lot = lot(decided.number);
+        // A number that has nothing to do with the row but that it is always the same.
+        let lot = SplitMix64::at(decided.number);
         let (Some(facts), Some(flow)) = (decided.here.facts(), decided.flow) else { return };
         if decided.groups.is_empty() || lot > below {
             return;
@@ -278,12 +280,4 @@ pub(super) fn merged<K: Ord>(mine: &mut BTreeMap<K, Counts>, theirs: BTreeMap<K,
     for (key, counts) in theirs {
         mine.entry(key).or_default().merge(counts);
     }
-}
-
-/// A number that has nothing to do with the row but that it is always the same (SplitMix64's last step).
-fn lot(row: u64) -> u64 {
-    let mut z = row.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
 }

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::learn::SplitMix64;
 
 /// No file of these sizes may take so long to read.
 const TOO_LONG: Duration = Duration::from_secs(20);
@@ -54,16 +55,12 @@ const NUMBERS: &[&str] = &[
     "1_000",
 ];
 
-/// Splitmix64: the same seed changes the same files in the same way.
-struct Random(u64);
+/// The same seed changes the same files in the same way.
+struct Random(SplitMix64);
 
 impl Random {
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.0.roll()
     }
 
     fn below(&mut self, end: usize) -> usize {
@@ -161,7 +158,7 @@ fn files_that_were_changed_at_random_are_read_or_refused() {
     // Small files are read many times while a large one is read once.
     let weights: Vec<usize> = others.iter().map(|bytes| 1 + 200_000 / (bytes.len() + 2_000)).collect();
     let all: usize = weights.iter().sum();
-    let (mut random, started) = (Random(seed), Instant::now());
+    let (mut random, started) = (Random(SplitMix64(seed)), Instant::now());
     let (mut tried, mut accepted, mut slowest) = (0_u64, 0_u64, Duration::ZERO);
     let before = spent(started);
     while (spent(started) - before).as_secs() < seconds {
