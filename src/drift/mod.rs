@@ -21,7 +21,7 @@ pub use psi::{LEAST, SURE, Shift};
 pub use report::{BinCount, InputReport, Moved, Report, ScoreReport, WindowReport};
 pub use windows::Window;
 
-use crate::domain::model::Model;
+use crate::domain::model::{Columns, Model};
 use crate::domain::value::{Name, Value};
 use crate::domain::verdict::ModelAnswered;
 use crate::learn::library::ModelLibrary;
@@ -159,8 +159,8 @@ impl Watch {
         Arc::ptr_eq(&self.digest, &model.digest) || self.digest == model.digest
     }
 
-    /// Counts rows that were answered, given as one column an input.
-    pub fn columns(&self, columns: &[Vec<Value>], answers: &[f64], now: Timestamp) {
+    /// Counts rows that were answered.
+    pub fn columns(&self, columns: &Columns, answers: &[f64], now: Timestamp) {
         if let Ok(monitor) = &self.monitor {
             monitor.columns(columns, answers, now);
         }
@@ -198,7 +198,7 @@ impl Monitor {
         self.windows(now).hour(&self.layout, now).tally.row(&self.layout, row, answer);
     }
 
-    fn columns(&self, columns: &[Vec<Value>], answers: &[f64], now: Timestamp) {
+    fn columns(&self, columns: &Columns, answers: &[f64], now: Timestamp) {
         if answers.is_empty() {
             return;
         }

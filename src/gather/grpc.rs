@@ -1,6 +1,5 @@
 //! One server asked over gRPC, by either protocol. Absent: what an answer means beyond its tensors.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use tonic::metadata::{Ascii, MetadataValue};
@@ -16,11 +15,12 @@ use crate::domain::model::remote::{Datatype, Protocol, Remote};
 use crate::wire::inference::grpc_inference_service_client::GrpcInferenceServiceClient;
 use crate::wire::inference::model_infer_request::{InferInputTensor, InferRequestedOutputTensor};
 use crate::wire::inference::{InferTensorContents, ModelInferRequest, ModelInferResponse, ModelReadyRequest};
+use crate::wire::predict_request::PredictRequest;
 use crate::wire::tensorflow::serving::model_service_client::ModelServiceClient;
 use crate::wire::tensorflow::serving::model_spec::VersionChoice;
 use crate::wire::tensorflow::serving::model_version_status::State;
 use crate::wire::tensorflow::serving::prediction_service_client::PredictionServiceClient;
-use crate::wire::tensorflow::serving::{GetModelStatusRequest, ModelSpec, PredictRequest, PredictResponse};
+use crate::wire::tensorflow::serving::{GetModelStatusRequest, ModelSpec, PredictResponse};
 use crate::wire::tensorflow::tensor_shape_proto::Dim;
 use crate::wire::tensorflow::{DataType, TensorProto, TensorShapeProto};
 
@@ -226,11 +226,10 @@ fn spec(remote: &Remote) -> ModelSpec {
 }
 
 fn predict_request(remote: &Remote, tensors: &[Tensor<'_>]) -> PredictRequest {
-    let inputs: HashMap<String, TensorProto> =
-        tensors.iter().map(|tensor| (tensor.name.to_owned(), proto(tensor))).collect();
+    let inputs = tensors.iter().map(|tensor| (tensor.name.to_owned(), proto(tensor)).into());
     PredictRequest {
         model_spec: Some(spec(remote)),
-        inputs: inputs.into_iter().collect(),
+        inputs: inputs.collect(),
         output_filter: remote.output.tensor.iter().cloned().collect(),
     }
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tonic::codegen::http::HeaderMap;
 use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
 use tonic::{Request, Status};
 
@@ -13,6 +14,8 @@ use crate::http::access::Asker;
 use crate::http::problem::Problem;
 use crate::http::{DecideHeaders, Languages, asking};
 use crate::store::Role;
+
+const TIMEOUT: &str = "grpc-timeout";
 
 /// Put into every request by the door.
 #[derive(Debug, Clone)]
@@ -25,11 +28,13 @@ pub struct Caller {
 
 impl Caller {
     /// Of a request that came through the door; one that did not has no rights.
-    pub fn of<T>(request: &Request<T>) -> Self {
-        request.extensions().get::<Self>().cloned().unwrap_or_else(|| Self {
-            asker: Err(Problem::starting()),
-            model_doors_open: false,
-            request_id: Arc::from(""),
+    pub fn of<T>(request: &Request<T>) -> Arc<Self> {
+        request.extensions().get::<Arc<Self>>().cloned().unwrap_or_else(|| {
+            Arc::new(Self {
+                asker: Err(Problem::starting()),
+                model_doors_open: false,
+                request_id: Arc::from(""),
+            })
         })
     }
 
@@ -55,9 +60,14 @@ pub fn lines<'m>(metadata: &'m MetadataMap, name: &str) -> Vec<&'m [u8]> {
 /// What of a decision's metadata changes how it is made.
 pub fn decide_headers(metadata: &MetadataMap) -> Result<DecideHeaders, Problem> {
     let mut headers = DecideHeaders::read_lines(&|name| lines(metadata, name))?;
-    let timeout = metadata.get("grpc-timeout").and_then(|value| timeout(value.to_str().ok()?));
+    let timeout = metadata.get(TIMEOUT).and_then(|value| timeout(value.to_str().ok()?));
     headers.deadline = [headers.deadline, timeout].into_iter().flatten().min();
     Ok(headers)
+}
+
+/// How long the caller waits, if it says so.
+pub fn deadline(headers: &HeaderMap) -> Option<Duration> {
+    timeout(headers.get(TIMEOUT)?.to_str().ok()?)
 }
 
 /// The trace that a call says it is part of.

@@ -2,26 +2,28 @@
 //! the log. Absent on purpose: anything that one call does and another does not.
 
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use prost::Message as _;
 use prost_types::FileDescriptorSet;
 use tokio::sync::watch;
 use tonic::body::Body;
-use tonic::codegen::http::header::{AUTHORIZATION, HOST, HeaderValue};
+use tonic::codegen::http::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue};
 use tonic::codegen::http::{HeaderMap, Request, Response};
-use tonic::codegen::{BoxFuture, Service};
-use tonic::service::Routes;
+use tonic::codegen::{BoxFuture, CompressionEncoding, Service};
 use tonic::{Code, Status};
-use tonic_health::pb::health_server::HealthServer;
+use tonic_health::pb::health_server::{self, HealthServer};
 
-use super::caller::Caller;
+use super::admission;
+use super::caller::{self, Caller};
+use super::calls::Calls;
 use super::decisions::{self, DecisionsDoor};
 use super::flows::{self, Contracts, FlowCall};
 use super::health::{HealthDoor, service_names};
 use super::inference::InferenceDoor;
+use super::meters::{Counted, Meters};
 use super::models::MESSAGE_LIMIT;
 use super::reflection;
 use super::tensorflow::TensorflowDoor;
@@ -31,25 +33,59 @@ use crate::http::Doors;
 use crate::http::access::{self, Credentials, Guard, ModelDoors, Reach};
 use crate::http::problem::Problem;
 use crate::http::tracing_ids::request_id_text;
-use crate::wire::inference::grpc_inference_service_server::GrpcInferenceServiceServer;
-use crate::wire::tensorflow::serving::model_service_server::ModelServiceServer;
-use crate::wire::tensorflow::serving::prediction_service_server::PredictionServiceServer;
-use crate::wire::tollgate::v1::decisions_server::DecisionsServer;
+use crate::wire::inference::grpc_inference_service_server::{self, GrpcInferenceServiceServer};
+use crate::wire::tensorflow::serving::model_service_server::{self, ModelServiceServer};
+use crate::wire::tensorflow::serving::prediction_service_server::{self, PredictionServiceServer};
+use crate::wire::tollgate::v1::decisions_server::{self, DecisionsServer};
+
+const PREDICTION: &str = prediction_service_server::SERVICE_NAME;
+const INFERENCE: &str = grpc_inference_service_server::SERVICE_NAME;
+const DECISIONS: &str = decisions_server::SERVICE_NAME;
+const MODELS: &str = model_service_server::SERVICE_NAME;
+const HEALTH: &str = health_server::SERVICE_NAME;
+
+/// How long before a call's deadline it is given up: a timer's own steps.
+const AHEAD: Duration = Duration::from_millis(2);
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACE: HeaderName = HeaderName::from_static("traceparent");
 
 /// Everything that connections share. Cheap to clone: each connection has one.
 #[derive(Clone)]
 pub struct Door {
     shared: Arc<Shared>,
-    routes: Routes,
+    services: Services,
+    calls: Calls,
+}
+
+/// What is always served. Called by its own type: a router over all of them would box every body once more.
+#[derive(Clone)]
+struct Services {
+    decisions: DecisionsServer<DecisionsDoor>,
+    health: HealthServer<HealthDoor>,
+    inference: GrpcInferenceServiceServer<InferenceDoor>,
+    prediction: PredictionServiceServer<TensorflowDoor>,
+    models: ModelServiceServer<TensorflowDoor>,
 }
 
 struct Shared {
     doors: Arc<Doors>,
     reach: Reach,
+    /// Once there is one: the doors' own, for who can reach this one.
+    guard: OnceLock<Guard>,
     stopped: watch::Receiver<bool>,
-    /// `/package.Service/Method` of the contracts: what metrics may be labelled with.
-    methods: Vec<String>,
+    meters: Meters,
     contracts: Contracts,
+}
+
+/// With messages of so many bytes at most, which may come compressed: the limit is on what they are then.
+macro_rules! bounded {
+    ($server:expr, $limit:expr) => {
+        $server
+            .max_decoding_message_size($limit)
+            .accept_compressed(CompressionEncoding::Gzip)
+            .accept_compressed(CompressionEncoding::Deflate)
+    };
 }
 
 impl Door {
@@ -60,27 +96,56 @@ impl Door {
         let health = HealthDoor { doors: Arc::clone(&doors), services: Arc::new(service_names(&contracts)) };
         let inference = InferenceDoor { doors: Arc::clone(&doors), stopped: stopped.clone() };
         let tensorflow = TensorflowDoor { doors: Arc::clone(&doors) };
-        let routes = Routes::new(DecisionsServer::new(decisions).max_decoding_message_size(limit))
-            .add_service(HealthServer::new(health))
-            .add_service(GrpcInferenceServiceServer::new(inference).max_decoding_message_size(MESSAGE_LIMIT))
-            .add_service(
-                PredictionServiceServer::new(tensorflow.clone()).max_decoding_message_size(MESSAGE_LIMIT),
-            )
-            .add_service(ModelServiceServer::new(tensorflow))
-            .prepare();
-        let methods = methods(&contracts);
+        let services = Services {
+            decisions: bounded!(DecisionsServer::new(decisions), limit),
+            health: bounded!(HealthServer::new(health), limit),
+            inference: bounded!(GrpcInferenceServiceServer::new(inference), MESSAGE_LIMIT),
+            prediction: bounded!(PredictionServiceServer::new(tensorflow.clone()), MESSAGE_LIMIT),
+            models: bounded!(ModelServiceServer::new(tensorflow), MESSAGE_LIMIT),
+        };
+        let meters = Meters::new(methods(&contracts));
+        let guard = OnceLock::new();
         Self {
-            shared: Arc::new(Shared { doors, reach, stopped, methods, contracts: Contracts::default() }),
-            routes,
+            shared: Arc::new(Shared {
+                doors,
+                reach,
+                guard,
+                stopped,
+                meters,
+                contracts: Contracts::default(),
+            }),
+            services,
+            calls: Calls::default(),
         }
+    }
+
+    /// The same, with a count of its own of what is in flight.
+    pub fn on_a_thread_of_its_own(&self) -> Self {
+        Self { calls: Calls::default(), ..self.clone() }
+    }
+
+    pub fn calls(&self) -> Calls {
+        self.calls.clone()
     }
 
     /// The service that a path names, called.
     fn route(&mut self, caller: &Caller, request: Request<Body>) -> BoxFuture<Response<Body>, Infallible> {
         let path = request.uri().path();
+        let service = path.split('/').nth(1).unwrap_or_default();
+        let Services { decisions, health, inference, prediction, models } = &mut self.services;
+        match service {
+            PREDICTION => return prediction.call(request),
+            INFERENCE => return inference.call(request),
+            DECISIONS => return decisions.call(request),
+            MODELS => return models.call(request),
+            HEALTH => return health.call(request),
+            _ => {}
+        }
         let bundle = self.shared.doors.service().map(|service| service.release.in_force());
         if path.starts_with("/grpc.reflection.") {
-            return match reflection::for_caller(caller, &self.shared.contracts, bundle.as_ref()) {
+            let Shared { doors, contracts, .. } = &*self.shared;
+            let serving = doors.settings().serving;
+            return match reflection::for_caller(caller, contracts, bundle.as_ref(), serving) {
                 Some(mut routes) => Box::pin(routes.call(request)),
                 None => ready(Status::internal("server reflection is not available").into_http()),
             };
@@ -91,7 +156,7 @@ impl Door {
                 Err(problem) => ready(caller.refused(&problem).into_http()),
             };
         }
-        Box::pin(self.routes.call(request))
+        ready(Status::unimplemented("").into_http())
     }
 
     fn flow_call(
@@ -114,7 +179,7 @@ fn ready(response: Response<Body>) -> BoxFuture<Response<Body>, Infallible> {
 }
 
 /// The descriptors of everything that is always served.
-fn contracts() -> FileDescriptorSet {
+pub fn contracts() -> FileDescriptorSet {
     let mut contracts = FileDescriptorSet::default();
     for encoded in [
         crate::wire::DESCRIPTORS,
@@ -139,31 +204,31 @@ fn methods(contracts: &FileDescriptorSet) -> Vec<String> {
 }
 
 impl Shared {
-    fn caller(&self, request: &Request<Body>, id: &str) -> Caller {
+    fn caller(&self, request: &Request<Body>, id: Arc<str>) -> Caller {
         let headers = request.headers();
         let authority = request.uri().authority().map(|authority| authority.as_str().as_bytes());
         let credentials = Credentials {
             authorization: headers.get(AUTHORIZATION).map(HeaderValue::as_bytes),
             host: authority.or_else(|| headers.get(HOST).map(HeaderValue::as_bytes)),
         };
-        let asker = match self.doors.guard() {
-            Some(guard) => {
-                let guard = Guard { reach: self.reach, ..guard.clone() };
-                access::identify(&guard, &credentials)
-            }
+        let asker = match self.guard() {
+            Some(guard) => access::identify(guard, &credentials),
             None => Err(Problem::starting()),
         };
-        let model_doors_open = self.doors.guard().is_some_and(|guard| guard.model_doors == ModelDoors::Open);
-        Caller { asker, model_doors_open, request_id: Arc::from(id) }
+        let model_doors_open = self.guard().is_some_and(|guard| guard.model_doors == ModelDoors::Open);
+        Caller { asker, model_doors_open, request_id: id }
+    }
+
+    fn guard(&self) -> Option<&Guard> {
+        let of_doors = self.doors.guard()?;
+        Some(self.guard.get_or_init(|| Guard { reach: self.reach, ..of_doors.clone() }))
     }
 
     /// A path as metrics name it: what nobody declared is one of them.
-    fn label(&self, path: &str) -> String {
-        let is_known = self.methods.iter().any(|method| method == path);
-        if is_known || self.is_flow_method(path) {
-            return path.trim_start_matches('/').to_owned();
-        }
-        "unknown".to_owned()
+    fn counted_as(&self, path: &str) -> Counted {
+        self.meters.known(path).unwrap_or_else(|| {
+            if self.is_flow_method(path) { Counted::of_flow(path) } else { Counted::Unknown }
+        })
     }
 
     fn is_flow_method(&self, path: &str) -> bool {
@@ -183,29 +248,52 @@ impl Service<Request<Body>> for Door {
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let started = Instant::now();
-        let header = |name: &str| request.headers().get(name).map(HeaderValue::as_bytes);
-        let id = request_id_text(header("x-request-id"));
-        let trace = header("traceparent").and_then(TraceContext::parse);
-        let method = self.shared.label(request.uri().path());
-        let caller = self.shared.caller(&request, &id);
-        request.extensions_mut().insert(caller.clone());
-        let answering = self.route(&caller, request);
+        let header = |name: HeaderName| request.headers().get(name).map(HeaderValue::as_bytes);
+        let id = request_id_text(header(REQUEST_ID));
+        let trace = header(TRACE).and_then(TraceContext::parse);
+        let method = self.shared.counted_as(request.uri().path());
+        let is_stream = request.uri().path().contains("Stream");
+        let caller = Arc::new(self.shared.caller(&request, Arc::clone(&id)));
+        request.extensions_mut().insert(Arc::clone(&caller));
+        let refused = admission::check_head(request.uri(), request.headers())
+            .and_then(|()| admission::admit(&caller, request.uri().path()));
+        let deadline = caller::deadline(request.headers());
+        let answering = match refused {
+            Ok(()) => self.route(&caller, request),
+            Err(problem) => ready(caller.refused(&problem).into_http()),
+        };
+        let answering = in_time(answering, deadline);
+        let (shared, call) = (Arc::clone(&self.shared), self.calls.begin());
         Box::pin(async move {
             let mut response = answering.await?;
             let code = code_of(response.headers());
-            finish(&method, &id, trace.as_ref(), code, started);
-            let mut put = |name: &'static str, text: &str| {
-                if let Ok(value) = HeaderValue::from_str(text) {
+            shared.meters.tell(&method, &id, trace.as_ref(), code, started.elapsed());
+            let mut put = |name: HeaderName, text: &str| {
+                if let Ok(mut value) = HeaderValue::from_str(text) {
+                    // Never the same again: kept out of the table of headers that both sides remember.
+                    value.set_sensitive(true);
                     response.headers_mut().insert(name, value);
                 }
             };
-            put("x-request-id", &id);
+            put(REQUEST_ID, &id);
             if let Some(text) = trace.map(|trace| trace.to_text()) {
-                put("traceparent", &text);
+                put(TRACE, &text);
             }
-            Ok(response)
+            // Of any other call the answer is whole by now.
+            Ok(if is_stream { response.map(|body| call.until_the_end_of(body)) } else { response })
         })
     }
+}
+
+/// Says that a call is late shortly before the transport would, which calls it cancelled.
+async fn in_time(
+    answering: BoxFuture<Response<Body>, Infallible>,
+    deadline: Option<Duration>,
+) -> Result<Response<Body>, Infallible> {
+    let Some(deadline) = deadline else { return answering.await };
+    let time = deadline.saturating_sub(AHEAD).max(deadline / 2);
+    let late = |_| Ok(Status::deadline_exceeded("the call's deadline has passed").into_http());
+    tokio::time::timeout(time, answering).await.unwrap_or_else(late)
 }
 
 /// Of an answer that is an error it stands at its head; one that begins well is `OK`.
@@ -213,47 +301,18 @@ fn code_of(headers: &HeaderMap) -> Code {
     headers.get("grpc-status").map_or(Code::Ok, |value| Code::from_bytes(value.as_bytes()))
 }
 
-fn finish(method: &str, id: &str, trace: Option<&TraceContext>, code: Code, started: Instant) {
-    let elapsed = started.elapsed();
-    let (method, status) = (method.to_owned(), code_word(code));
-    metrics::counter!("tollgate_grpc_requests_total", "method" => method.clone(), "status" => status)
-        .increment(1);
-    metrics::histogram!("tollgate_grpc_request_seconds", "method" => method.clone())
-        .record(elapsed.as_secs_f64());
-    let elapsed_us = elapsed.as_micros();
-    let trace_id = trace.map(|trace| trace.trace_id.as_str());
-    if matches!(code, Code::Internal | Code::Unknown | Code::Unavailable | Code::DataLoss) {
-        tracing::warn!(id, trace_id, method, status, elapsed_us, "answered over gRPC");
-    } else {
-        tracing::debug!(id, trace_id, method, status, elapsed_us, "answered over gRPC");
-    }
-}
-
-fn code_word(code: Code) -> &'static str {
-    match code {
-        Code::Ok => "OK",
-        Code::Cancelled => "CANCELLED",
-        Code::Unknown => "UNKNOWN",
-        Code::InvalidArgument => "INVALID_ARGUMENT",
-        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
-        Code::NotFound => "NOT_FOUND",
-        Code::AlreadyExists => "ALREADY_EXISTS",
-        Code::PermissionDenied => "PERMISSION_DENIED",
-        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
-        Code::FailedPrecondition => "FAILED_PRECONDITION",
-        Code::Aborted => "ABORTED",
-        Code::OutOfRange => "OUT_OF_RANGE",
-        Code::Unimplemented => "UNIMPLEMENTED",
-        Code::Internal => "INTERNAL",
-        Code::Unavailable => "UNAVAILABLE",
-        Code::DataLoss => "DATA_LOSS",
-        Code::Unauthenticated => "UNAUTHENTICATED",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_call_is_late_before_the_transport_says_that_it_was_cancelled() {
+        let never = || Box::pin(std::future::pending::<Result<Response<Body>, Infallible>>());
+        let late = in_time(never(), Some(Duration::from_millis(5))).await.unwrap();
+        assert_eq!(code_of(late.headers()), Code::DeadlineExceeded);
+        let answered = in_time(ready(Status::not_found("").into_http()), Some(Duration::from_secs(60))).await;
+        assert_eq!(code_of(answered.unwrap().headers()), Code::NotFound);
+    }
 
     #[test]
     fn the_contracts_have_the_services_that_clients_look_for() {

@@ -26,6 +26,15 @@ pub enum Use {
 }
 
 impl Use {
+    /// # Errors
+    /// When this caller may not.
+    pub fn check(self, caller: &Caller) -> Result<(), Problem> {
+        if self == Self::Operate || !caller.model_doors_open {
+            caller.with_roles(self.roles())?;
+        }
+        Ok(())
+    }
+
     fn roles(self) -> &'static [Role] {
         match self {
             Self::Ask => &[Role::Caller],
@@ -39,9 +48,7 @@ impl Use {
 pub fn models<T>(doors: &Doors, request: &Request<T>, wanted: Use) -> Result<Arc<Models>, Status> {
     let caller = Caller::of(request);
     let refused = |problem: Problem| caller.refused(&problem);
-    if wanted == Use::Operate || !caller.model_doors_open {
-        caller.with_roles(wanted.roles()).map_err(refused)?;
-    }
+    wanted.check(&caller).map_err(refused)?;
     doors.models().cloned().ok_or_else(|| refused(Problem::starting()))
 }
 

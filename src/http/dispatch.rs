@@ -1,13 +1,14 @@
 //! What happens to every request, in order: an id, who asks, the handler, the answer's headers, the count, the log.
 //! Absent on purpose: anything that one route does and another does not, and addresses' queries in the log.
 
-use std::sync::Arc;
-use std::time::Instant;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderValue;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
+use metrics::{Counter, Histogram};
 use tracing::Instrument as _;
 
 use super::Doors;
@@ -22,9 +23,17 @@ use crate::gather::TraceContext;
 /// Bytes of a request's address and headers together.
 const LONGEST_HEAD: usize = 16 * 1024;
 
+/// A route with its meters at hand: looked up by name they took as long as reading a small body.
+#[derive(Default)]
+pub struct Meters {
+    /// Answers with status 200.
+    answered: OnceLock<Counter>,
+    seconds: OnceLock<Histogram>,
+}
+
 /// Runs one request through its route.
 pub async fn dispatch(
-    route: &'static Route,
+    (route, meters): (&'static Route, Arc<Meters>),
     http: HttpRequest,
     payload: Payload,
     doors: Arc<Doors>,
@@ -42,7 +51,9 @@ pub async fn dispatch(
         route = route.path,
     );
     let mut response = run(route, http, payload, doors).instrument(span.clone()).await;
-    span.in_scope(|| finish(route, &id, trace.as_ref(), response.status(), started));
+    let elapsed = started.elapsed();
+    meters.tell(route.path, response.status(), elapsed);
+    span.in_scope(|| log(route, &id, trace.as_ref(), response.status(), elapsed));
     response.headers_mut().insert(X_REQUEST_ID, id);
     if let Some(header) = trace.as_ref().and_then(trace_header) {
         response.headers_mut().insert(TRACEPARENT, header);
@@ -50,17 +61,26 @@ pub async fn dispatch(
     response
 }
 
-fn finish(
+impl Meters {
+    fn tell(&self, route: &'static str, status: StatusCode, elapsed: Duration) {
+        let counter =
+            |status| metrics::counter!("tollgate_http_requests_total", "route" => route, "status" => status);
+        match status {
+            StatusCode::OK => self.answered.get_or_init(|| counter("200")).increment(1),
+            other => counter(status_word(other)).increment(1),
+        }
+        let histogram = || metrics::histogram!("tollgate_http_request_seconds", "route" => route);
+        self.seconds.get_or_init(histogram).record(elapsed.as_secs_f64());
+    }
+}
+
+fn log(
     route: &'static Route,
     id: &HeaderValue,
     trace: Option<&TraceContext>,
     status: StatusCode,
-    started: Instant,
+    elapsed: Duration,
 ) {
-    let elapsed = started.elapsed();
-    let class = status_word(status);
-    metrics::counter!("tollgate_http_requests_total", "route" => route.path, "status" => class).increment(1);
-    metrics::histogram!("tollgate_http_request_seconds", "route" => route.path).record(elapsed.as_secs_f64());
     if status.is_server_error() {
         let (id, trace_id) = (id.to_str().unwrap_or_default(), trace.map(|t| t.trace_id.as_str()));
         let (status, elapsed_us) = (status.as_u16(), elapsed.as_micros());

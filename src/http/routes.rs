@@ -4,6 +4,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
@@ -11,7 +12,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::access::Permission;
 use super::asked::Asked;
-use super::dispatch::dispatch;
+use super::dispatch::{Meters, dispatch};
 use super::problem::{Code, Problem};
 use super::{
     Doors, Serving, batch, checking, continuing, decisions, flow_openapi, flows, meanings, models,
@@ -103,6 +104,11 @@ const fn of_models(
 
 const fn tensorflow(method: Method, path: &'static str, about: &'static str) -> Route {
     of_models(method, path, MODEL_ASKERS, about, |asked| Box::pin(models::tensorflow(asked)))
+}
+
+/// What there is and how it is, for whoever may look.
+const fn tensorflow_look(path: &'static str, about: &'static str) -> Route {
+    of_models(Method::GET, path, MODEL_READERS, about, |asked| Box::pin(models::tensorflow(asked)))
 }
 
 const fn open_inference(
@@ -244,28 +250,21 @@ pub static ROUTES: &[Route] = &[
     of_models(Method::POST, "/v1/models/{model}:explain", MODEL_ASKERS, EXPLAIN, |asked| {
         Box::pin(models::explain(asked))
     }),
-    tensorflow(
-        Method::GET,
+    tensorflow_look(
         "/v1/models/{model}/labels/{label}/metadata",
         "What it takes and gives, as TensorFlow Serving.",
     ),
-    tensorflow(
-        Method::GET,
+    tensorflow_look(
         "/v1/models/{model}/versions/{version}/metadata",
         "What it takes and gives, as TensorFlow Serving.",
     ),
-    tensorflow(Method::GET, "/v1/models/{model}/metadata", "What it takes and gives, as TensorFlow Serving."),
-    tensorflow(
-        Method::GET,
-        "/v1/models/{model}/labels/{label}",
-        "States of its versions, as TensorFlow Serving.",
-    ),
-    tensorflow(
-        Method::GET,
+    tensorflow_look("/v1/models/{model}/metadata", "What it takes and gives, as TensorFlow Serving."),
+    tensorflow_look("/v1/models/{model}/labels/{label}", "States of its versions, as TensorFlow Serving."),
+    tensorflow_look(
         "/v1/models/{model}/versions/{version}",
         "States of its versions, as TensorFlow Serving.",
     ),
-    tensorflow(Method::GET, "/v1/models/{model}", "States of its versions, as TensorFlow Serving."),
+    tensorflow_look("/v1/models/{model}", "States of its versions, as TensorFlow Serving."),
     open_inference(Method::GET, "/v2", MODEL_READERS, "This server, by the Open Inference Protocol."),
     open_inference(Method::GET, "/v2/health/live", Permission::Anyone, "Whether the process answers."),
     open_inference(Method::GET, "/v2/health/ready", Permission::Anyone, "Whether models can be asked."),
@@ -349,11 +348,17 @@ static NOWHERE: Route =
 static WRONG_METHOD: Route =
     route(Method::GET, "wrong_method", Permission::Anyone, |asked| Box::pin(wrong_method(asked)));
 
+/// Patterns that are tried before the others: no pattern above them in the table fits the same address.
+const ASKED_MOST: &[&str] = &["/v1/models/{model}:predict", "/v2/models/{model}/infer"];
+
 /// Registers the table with actix: all of it, or what there is without flows.
 pub fn configure(config: &mut ServiceConfig, serving: Serving) {
     let is_served = |route: &&Route| serving == Serving::Everything || route.family != Family::Decisions;
     let mut done: Vec<&str> = Vec::new();
-    for first in ROUTES.iter().filter(is_served) {
+    // An address is held against one after the other, and against a pattern at ten times the cost.
+    let mut in_order: Vec<&Route> = ROUTES.iter().filter(is_served).collect();
+    in_order.sort_by_key(|route| (route.path.contains('{'), !ASKED_MOST.contains(&route.path)));
+    for first in in_order {
         if done.contains(&first.path) {
             continue;
         }
@@ -381,7 +386,10 @@ pub fn configure(config: &mut ServiceConfig, serving: Serving) {
 type Handled = Pin<Box<dyn Future<Output = HttpResponse>>>;
 
 fn handler(route: &'static Route) -> impl Fn(HttpRequest, web::Payload, web::Data<Doors>) -> Handled + Clone {
-    move |http, payload, doors| Box::pin(dispatch(route, http, payload, doors.into_inner()))
+    let meters = Arc::new(Meters::default());
+    move |http, payload, doors| {
+        Box::pin(dispatch((route, Arc::clone(&meters)), http, payload, doors.into_inner()))
+    }
 }
 
 async fn nowhere(asked: Asked) -> Result<HttpResponse, Problem> {

@@ -1,6 +1,8 @@
 //! How one request is found again: its own id (`X-Request-Id`) and the trace that it is part of (W3C `traceparent`).
 //! Absent on purpose: sampling and exporting of spans.
 
+use std::sync::Arc;
+
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use uuid::Uuid;
 
@@ -16,16 +18,19 @@ const LONGEST_REQUEST_ID: usize = 128;
 pub fn request_id(headers: &HeaderMap) -> HeaderValue {
     headers.get(X_REQUEST_ID).filter(|sent| is_plain(sent.as_bytes())).cloned().unwrap_or_else(|| {
         let mut buffer = Uuid::encode_buffer();
-        let text: &str = Uuid::now_v7().hyphenated().encode_lower(&mut buffer);
-        HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("none"))
+        HeaderValue::from_str(new_id(&mut buffer)).unwrap_or(HeaderValue::from_static("none"))
     })
+}
+
+fn new_id(buffer: &mut [u8]) -> &str {
+    Uuid::now_v7().hyphenated().encode_lower(buffer)
 }
 
 /// The same from any door's headers.
 #[must_use]
-pub fn request_id_text(sent: Option<&[u8]>) -> String {
+pub fn request_id_text(sent: Option<&[u8]>) -> Arc<str> {
     let kept = sent.filter(|sent| is_plain(sent)).and_then(|sent| std::str::from_utf8(sent).ok());
-    kept.map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
+    kept.map_or_else(|| Arc::from(new_id(&mut Uuid::encode_buffer())), Arc::from)
 }
 
 fn is_plain(bytes: &[u8]) -> bool {

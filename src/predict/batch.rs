@@ -6,23 +6,25 @@ use std::sync::Arc;
 
 use super::error::PredictError;
 use super::tensor::{Tensor, TensorData, rows_of};
-use crate::domain::model::{Model, ModelInput};
+use crate::domain::model::{Columns, Model, ModelInput};
 use crate::domain::value::{Kind, Name, Value};
 
 /// Most values, rows times inputs, that one request may send: each takes some tens of bytes while it is worked on.
 pub const MOST_VALUES: usize = 4_000_000;
 
-/// Rows for one model, column by column in the order of its inputs.
+/// Rows for one model, checked against it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Batch {
-    columns: Vec<Vec<Value>>,
-    rows: usize,
+    columns: Columns,
 }
 
 /// Takes values row by row, for protocols that send rows.
 #[derive(Debug)]
 pub struct BatchBuilder {
-    columns: Vec<Vec<Value>>,
+    /// One row after the other, the last one begun.
+    values: Vec<Value>,
+    /// Which inputs the last row has.
+    given: Vec<bool>,
 }
 
 impl Batch {
@@ -35,29 +37,27 @@ impl Batch {
             Split::Named(tensors) => tensors,
             Split::Columns(batch) => return Ok(batch),
         };
-        check_names(model, tensors.iter().map(|tensor| tensor.name.as_str()))?;
-        let mut columns: Vec<Option<Vec<Value>>> = vec![None; model.inputs.len()];
-        let mut rows = None;
-        for Tensor { name, shape, data } in tensors {
-            let place = model.inputs.iter().position(|input| *input.name == *name);
-            let Some((input, column)) =
-                place.and_then(|at| Some((model.inputs.get(at)?, columns.get_mut(at)?)))
-            else {
+        let places = places(model, &tensors)?;
+        let mut given = vec![false; model.inputs.len()];
+        let mut columns: Option<Columns> = None;
+        for (Tensor { name, shape, data }, place) in tensors.into_iter().zip(places) {
+            let (Some(input), Some(is_given)) = (model.inputs.get(place), given.get_mut(place)) else {
                 continue;
             };
-            if column.is_some() {
+            if std::mem::replace(is_given, true) {
                 return Err(PredictError::invalid(format!("input `{name}` is given twice")));
             }
             let count = rows_of(&name, &shape, data.len())?;
-            if *rows.get_or_insert(count) != count {
+            if columns.as_ref().is_some_and(|columns| columns.rows() != count) {
                 let detail = format!("input `{name}` has {count} rows and an earlier one another number");
                 return Err(PredictError::invalid(detail));
             }
             check_size(model, count)?;
-            *column = Some(values(input, data)?);
+            let columns = columns.get_or_insert_with(|| Columns::missing(model.inputs.len(), count));
+            fill(input, columns.column_mut(place).unwrap_or_default(), data)?;
         }
         // The names are the model's, so no column is missing.
-        Self::of_columns(model, columns.into_iter().map(Option::unwrap_or_default).collect())
+        Ok(Self { columns: columns.unwrap_or_else(|| Columns::missing(model.inputs.len(), 0)) })
     }
 
     /// Columns that fit the model already, all of one length.
@@ -65,60 +65,60 @@ impl Batch {
     /// # Errors
     /// When they are not.
     pub fn of_columns(model: &Model, columns: Vec<Vec<Value>>) -> Result<Self, PredictError> {
-        let rows = columns.first().map_or(0, Vec::len);
-        if columns.len() != model.inputs.len() || columns.iter().any(|column| column.len() != rows) {
-            return Err(PredictError::invalid("the inputs have not all the same number of rows"));
-        }
-        check_size(model, rows)?;
-        Ok(Self { columns, rows })
+        let columns = Columns::of_lists(columns).filter(|columns| columns.inputs() == model.inputs.len());
+        let columns = columns
+            .ok_or_else(|| PredictError::invalid("the inputs have not all the same number of rows"))?;
+        check_size(model, columns.rows())?;
+        Ok(Self { columns })
     }
 
     #[must_use]
     pub fn rows(&self) -> usize {
-        self.rows
-    }
-
-    /// Rows times inputs.
-    #[must_use]
-    pub fn values(&self) -> usize {
-        self.rows.saturating_mul(self.columns.len())
+        self.columns.rows()
     }
 
     #[must_use]
-    pub fn columns(&self) -> &[Vec<Value>] {
+    pub fn columns(&self) -> &Columns {
         &self.columns
     }
 
     /// One row, in the order of the model's inputs.
     #[must_use]
     pub fn row(&self, row: usize) -> Vec<Value> {
-        self.columns.iter().map(|column| column.get(row).cloned().unwrap_or(Value::Missing)).collect()
+        self.columns.row(row)
     }
 }
 
 impl BatchBuilder {
     #[must_use]
     pub fn new(model: &Model) -> Self {
-        Self { columns: vec![Vec::new(); model.inputs.len()] }
+        Self { values: Vec::new(), given: vec![false; model.inputs.len()] }
     }
 
-    /// The next value of an input, by its place.
-    pub fn push(&mut self, input: usize, value: Value) {
-        if let Some(column) = self.columns.get_mut(input) {
-            column.push(value);
+    /// Begins the next row: values that are not given are missing.
+    pub fn begin_row(&mut self) {
+        self.given.fill(false);
+        self.values.resize(self.values.len() + self.given.len(), Value::Missing);
+    }
+
+    /// Whether the row has a value of this input yet.
+    #[must_use]
+    pub fn has(&self, input: usize) -> bool {
+        self.given.get(input).copied().unwrap_or(false)
+    }
+
+    /// The row's value of an input, by its place.
+    pub fn put(&mut self, input: usize, value: Value) {
+        let start = self.values.len() - self.given.len();
+        if let (Some(given), Some(place)) = (self.given.get_mut(input), self.values.get_mut(start + input)) {
+            *given = true;
+            *place = value;
         }
     }
 
-    /// Values that an input has so far.
     #[must_use]
-    pub fn len(&self, input: usize) -> usize {
-        self.columns.get(input).map_or(0, Vec::len)
-    }
-
-    /// # Errors
-    /// When the columns are of different lengths.
-    pub fn finish(self, model: &Model) -> Result<Batch, PredictError> {
-        Batch::of_columns(model, self.columns)
+    pub fn finish(self) -> Batch {
+        Batch { columns: Columns::of_rows(self.values, self.given.len()) }
     }
 }
 
@@ -148,11 +148,11 @@ fn split_matrix(model: &Model, mut tensors: Vec<Tensor>) -> Result<Split, Predic
         return Err(PredictError::invalid(detail));
     }
     check_size(model, rows)?;
-    let mut columns: Vec<Vec<Value>> = vec![Vec::with_capacity(rows); inputs];
+    let mut values = Vec::with_capacity(data.len());
     let mut place = |at: usize, read: &dyn Fn(&ModelInput) -> Result<Value, Refusal>| {
         let (row, at) = (at / inputs.max(1), at % inputs.max(1));
-        let (Some(input), Some(column)) = (model.inputs.get(at), columns.get_mut(at)) else { return Ok(()) };
-        column.push(read(input).map_err(|refusal| refused(input, row, refusal))?);
+        let Some(input) = model.inputs.get(at) else { return Ok(()) };
+        values.push(read(input).map_err(|refusal| refused(input, row, refusal))?);
         Ok(())
     };
     match data {
@@ -169,7 +169,23 @@ fn split_matrix(model: &Model, mut tensors: Vec<Tensor>) -> Result<Split, Predic
             all.iter().enumerate().try_for_each(|(at, value)| place(at, &|input| bytes(input, value)))
         }
     }?;
-    Ok(Split::Columns(Batch { columns, rows }))
+    Ok(Split::Columns(Batch { columns: Columns::of_rows(values, inputs) }))
+}
+
+/// The model's input that each tensor is.
+fn places(model: &Model, tensors: &[Tensor]) -> Result<Vec<usize>, PredictError> {
+    let mut places = Vec::with_capacity(tensors.len());
+    for tensor in tensors {
+        let after_the_last = places.last().map_or(0, |last: &usize| last + 1);
+        let Some(place) = model.place_of(&tensor.name, after_the_last) else { break };
+        places.push(place);
+    }
+    // As many names as inputs, each of them an input's: a name that stands twice is found when its values are read.
+    if places.len() == tensors.len() && places.len() == model.inputs.len() {
+        return Ok(places);
+    }
+    check_names(model, tensors.iter().map(|tensor| tensor.name.as_str()))?;
+    Ok(places)
 }
 
 /// Whether exactly the model's inputs are named; else TensorFlow Serving's words for what is not.
@@ -252,23 +268,24 @@ pub fn refused(input: &ModelInput, row: usize, refusal: Refusal) -> PredictError
     PredictError::invalid(format!("input `{}`, row {row}: it {what}", input.name))
 }
 
-fn values(input: &ModelInput, data: TensorData) -> Result<Vec<Value>, PredictError> {
+/// Reads a tensor into its column, which is as long.
+fn fill(input: &ModelInput, column: &mut [Value], data: TensorData) -> Result<(), PredictError> {
     fn all<T>(
         input: &ModelInput,
+        column: &mut [Value],
         values: &[T],
         read: impl Fn(&ModelInput, &T) -> Result<Value, Refusal>,
-    ) -> Result<Vec<Value>, PredictError> {
-        let mut read_all = Vec::with_capacity(values.len());
-        for (row, value) in values.iter().enumerate() {
-            read_all.push(read(input, value).map_err(|refusal| refused(input, row, refusal))?);
+    ) -> Result<(), PredictError> {
+        for (row, (place, value)) in column.iter_mut().zip(values).enumerate() {
+            *place = read(input, value).map_err(|refusal| refused(input, row, refusal))?;
         }
-        Ok(read_all)
+        Ok(())
     }
     match data {
-        TensorData::Booleans(values) => all(input, &values, |input, value| boolean(input, *value)),
-        TensorData::Integers(values) => all(input, &values, |input, value| integer(input, *value)),
-        TensorData::Numbers(values) => all(input, &values, |input, value| number(input, *value)),
-        TensorData::Texts(values) => all(input, &values, |input, value| bytes(input, value)),
+        TensorData::Booleans(values) => all(input, column, &values, |input, value| boolean(input, *value)),
+        TensorData::Integers(values) => all(input, column, &values, |input, value| integer(input, *value)),
+        TensorData::Numbers(values) => all(input, column, &values, |input, value| number(input, *value)),
+        TensorData::Texts(values) => all(input, column, &values, |input, value| bytes(input, value)),
     }
 }
 

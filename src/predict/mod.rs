@@ -2,6 +2,7 @@
 //! what they take and give; how the next version takes over from the last. Absent on purpose: the protocols themselves
 //! (`http`, `grpc`), flows and their decisions, and records: what a model is asked here is counted and not kept.
 
+mod aside;
 mod batch;
 mod error;
 mod meters;
@@ -17,6 +18,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 use tokio::task::{JoinHandle, spawn_blocking};
 
+pub use aside::aside;
 pub use batch::{
     Batch, BatchBuilder, MOST_VALUES, Refusal, boolean, bytes, check_size, integer, number, refused,
     short as shown, text,

@@ -10,7 +10,7 @@ use super::batch::{Batch, MOST_VALUES};
 use super::error::PredictError;
 use super::meters::Meters;
 use super::tensor::{Datatype, TensorSpec};
-use crate::domain::model::{BatchFailure, Contributions, Model, ReasonCode};
+use crate::domain::model::{BatchFailure, Columns, Contributions, Model, ReasonCode};
 use crate::domain::value::{Kind, Name, Value};
 use crate::drift::Watch;
 
@@ -18,8 +18,6 @@ use crate::drift::Watch;
 pub const PROBABILITY: &str = "probability";
 /// What any other model calls it.
 pub const SCORE: &str = "score";
-/// Values from which on a batch is evaluated off the threads that serve connections.
-const MANY_VALUES: usize = 20_000;
 /// Rows with which a new version is warmed.
 const WARM_ROWS: usize = 64;
 
@@ -83,8 +81,8 @@ impl Servable {
         MOST_VALUES / self.inputs.len().max(1)
     }
 
-    /// The answers, one a row. Blocks while it computes: where connections are served, ask with
-    /// [`Servable::predict`].
+    /// The answers, one a row. Blocks while it computes: where connections are served, large requests are asked
+    /// [`aside`](super::aside).
     ///
     /// # Errors
     /// When a row cannot be answered: the text names the row and the input.
@@ -98,22 +96,9 @@ impl Servable {
 
     fn answers(&self, batch: &Batch) -> Result<Vec<f64>, PredictError> {
         let started = Instant::now();
-        let answers = self.model.predict_columns(batch.columns(), batch.rows()).map_err(failed);
+        let answers = self.model.predict_columns(batch.columns()).map_err(failed);
         self.meters.asked(batch.rows(), started.elapsed(), answers.is_ok());
         answers
-    }
-
-    /// As [`Servable::predict_here`]; a large batch is evaluated elsewhere, so that it holds up no other connection.
-    ///
-    /// # Errors
-    /// As [`Servable::predict_here`].
-    pub async fn predict(self: &Arc<Self>, batch: Batch) -> Result<Vec<f64>, PredictError> {
-        if batch.values() < MANY_VALUES {
-            return self.predict_here(&batch);
-        }
-        let own = Arc::clone(self);
-        let task = tokio::task::spawn_blocking(move || own.predict_here(&batch));
-        task.await.unwrap_or(Err(PredictError::Internal))
     }
 
     /// Counts a request for this version that could not be read, so that its failures are whole.
@@ -143,9 +128,11 @@ impl Servable {
     /// Asks the model before anybody does, with made-up rows over all its categories, so that its first request finds
     /// its memory warm. Its recorded predictions were asked when it was read.
     pub(super) fn warm(&self) {
-        let columns: Vec<Vec<Value>> = self.model.inputs.iter().map(|input| made_up(&input.kind)).collect();
-        // What it says of rows that nobody sent is of no interest, not even a refusal.
-        let _answers = self.model.predict_columns(&columns, WARM_ROWS);
+        let lists = self.model.inputs.iter().map(|input| made_up(&input.kind)).collect();
+        if let Some(columns) = Columns::of_lists(lists) {
+            // What it says of rows that nobody sent is of no interest, not even a refusal.
+            let _answers = self.model.predict_columns(&columns);
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::domain::model::Model;
+use crate::domain::model::{Columns, Model};
 use crate::domain::value::{Kind, Value};
 use crate::learn::library::{ModelLibrary, VersionPolicy, read_models};
 
@@ -44,13 +44,13 @@ fn a_batch_gives_the_bits_of_one_row_at_a_time() {
         for rows in [1, 7, 64, 65, 200] {
             let columns = columns(&model, rows);
             let batch = Batch::of_columns(&model, columns).unwrap();
-            let together = model.predict_columns(batch.columns(), rows).unwrap();
+            let together = model.predict_columns(batch.columns()).unwrap();
             for (row, answer) in together.iter().enumerate() {
                 let alone = model.predict(&batch.row(row)).unwrap();
                 assert_eq!(alone.to_bits(), answer.to_bits(), "{reference}, row {row} of {rows}");
             }
         }
-        assert_eq!(model.predict_columns(&vec![Vec::new(); model.inputs.len()], 0), Ok(Vec::new()));
+        assert_eq!(model.predict_columns(&Columns::missing(model.inputs.len(), 0)), Ok(Vec::new()));
     }
 }
 
@@ -61,7 +61,7 @@ fn a_batch_fails_with_its_first_row_that_does() {
     columns[0][6] = Value::text("nobody was like this");
     columns[4][3] = Value::Missing;
     columns[3][3] = Value::text("nor this");
-    let failure = model.predict_columns(&columns, 9).unwrap_err();
+    let failure = model.predict_columns(&Columns::of_lists(columns).unwrap()).unwrap_err();
     assert_eq!((failure.row, failure.failure.code), (3, "unknown_category"), "{failure:?}");
     assert!(failure.failure.detail.contains("`purpose`"), "{failure:?}");
 }

@@ -1,5 +1,10 @@
-//! The messages, clients and server traits of `proto/`, as `build.rs` made them. Absent on purpose: anything written by
-//! hand; what the messages mean is in the rooms above.
+//! The messages, clients and server traits of `proto/`, as `build.rs` made them; one message is written by hand
+//! (`predict_request` says why), and how messages are read is our own (`codec`). Absent on purpose: what the messages
+//! mean, which is in the rooms above.
+
+pub mod codec;
+pub mod predict_request;
+mod weight;
 
 /// Every file of `proto/` and what it imports, as an encoded `google.protobuf.FileDescriptorSet`.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

@@ -7,6 +7,7 @@ use tollgate::domain::value::Kind;
 use tollgate::wire::inference as oip;
 use tollgate::wire::inference::grpc_inference_service_client::GrpcInferenceServiceClient;
 use tollgate::wire::inference::model_infer_request::InferInputTensor;
+use tollgate::wire::predict_request::PredictRequest;
 use tollgate::wire::tensorflow as tf;
 use tollgate::wire::tensorflow::serving::model_service_client::ModelServiceClient;
 use tollgate::wire::tensorflow::serving::model_spec::VersionChoice;
@@ -41,12 +42,12 @@ fn tensor(kind: &Kind, values: Vec<&Json>) -> tf::TensorProto {
     tensor
 }
 
-pub fn question(model: &Model, rows: &[Json]) -> tfs::PredictRequest {
+pub fn question(model: &Model, rows: &[Json]) -> PredictRequest {
     let column = |name: &str| rows.iter().map(|row| &row[name]).collect();
-    let inputs = model.inputs.iter().map(|i| (i.name.to_string(), tensor(&i.kind, column(&i.name))));
+    let inputs = model.inputs.iter().map(|i| (i.name.to_string(), tensor(&i.kind, column(&i.name))).into());
     let version_choice = Some(VersionChoice::Version(model.version.into()));
     let model_spec = Some(ModelSpec { name: model.name.to_string(), version_choice, ..Default::default() });
-    tfs::PredictRequest { model_spec, inputs: inputs.collect(), ..Default::default() }
+    PredictRequest { model_spec, inputs: inputs.collect(), ..Default::default() }
 }
 
 fn raw(kind: &Kind, value: &Json) -> Vec<u8> {

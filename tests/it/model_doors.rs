@@ -178,7 +178,8 @@ async fn errors_are_tensorflow_servings_own_and_echo_no_value() {
     let nan = with("amount", json!("@")).replace("\"@\"", "NaN");
     check(&predict, nan, 400, missing).await;
     let infinite = with("amount", json!("@")).replace("\"@\"", "-Infinity");
-    check(&predict, infinite, 400, type_error).await;
+    let endless = "input `amount`, row 0: it is not finite; NaN or null stands for a value that is missing";
+    check(&predict, infinite, 400, endless).await;
     let whole = "input `duration_months`, row 0: it must be a whole number";
     check(&predict, with("duration_months", json!(6.5)), 400, whole).await;
     let category = "row 0: `purpose` has a category that the model was not fitted on";
@@ -393,7 +394,7 @@ async fn explanations_add_up_to_what_they_explain() {
     let refused = service.api.post(&path, &many).await;
     assert_eq!(
         (refused.status, refused.word("error")),
-        (429, "one request may have 1000 rows explained; send several")
+        (413, "one request may have 1000 rows explained; send several")
     );
     service.stop().await;
 }

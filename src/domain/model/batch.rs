@@ -1,7 +1,7 @@
 //! Many rows at once, column by column: encoded into one matrix, then answered by the fitted part in one go.
 //! The same arithmetic in the same order as one row at a time, so the same bits. No threads.
 
-use super::{Encoder, Model, ModelFailure, Predictor, elsewhere, no_attribute, too_large};
+use super::{Columns, Encoder, Model, ModelFailure, Predictor, elsewhere, no_attribute, too_large};
 use crate::domain::value::Value;
 
 /// Rows that are encoded before they are answered: few enough that their cells are still near when they are asked for.
@@ -41,18 +41,16 @@ impl Model {
         answered.collect()
     }
 
-    /// As [`Model::predict`] for many rows, given as one column an input, in the order of `inputs`, each of `rows`
-    /// values.
+    /// As [`Model::predict`] for many rows, their columns in the order of `inputs`.
     ///
     /// # Errors
     /// Of the first row that cannot be answered.
-    pub fn predict_columns(&self, columns: &[Vec<Value>], rows: usize) -> Result<Vec<f64>, BatchFailure> {
-        let wrong_row =
-            |detail: String| BatchFailure { row: 0, failure: ModelFailure { code: "wrong_row", detail } };
-        if columns.len() != self.inputs.len() || columns.iter().any(|column| column.len() != rows) {
-            let detail = format!("the model reads {} inputs of {rows} values each", self.inputs.len());
-            return Err(wrong_row(detail));
+    pub fn predict_columns(&self, columns: &Columns) -> Result<Vec<f64>, BatchFailure> {
+        if columns.inputs() != self.inputs.len() {
+            let detail = format!("the model reads {} inputs", self.inputs.len());
+            return Err(BatchFailure { row: 0, failure: ModelFailure { code: "wrong_row", detail } });
         }
+        let rows = columns.rows();
         let width = self.columns.max(1);
         let mut cells = vec![0.0; width.saturating_mul(rows.min(ROWS))];
         let mut answers = vec![0.0; rows];
@@ -67,17 +65,12 @@ impl Model {
     }
 
     /// As many rows from `start` on as `cells` has room for.
-    fn encode_columns(
-        &self,
-        columns: &[Vec<Value>],
-        start: usize,
-        cells: &mut [f64],
-    ) -> Result<(), BatchFailure> {
+    fn encode_columns(&self, columns: &Columns, start: usize, cells: &mut [f64]) -> Result<(), BatchFailure> {
         cells.fill(0.0);
         let width = self.columns.max(1);
         // The earliest row that fails, and of its failures the one of the earliest input: as one row at a time says.
         let mut first: Option<BatchFailure> = None;
-        for (encoder, column) in self.encoders.iter().zip(columns) {
+        for (encoder, column) in self.encoders.iter().zip(columns.iter()) {
             let upto = first.as_ref().map_or(usize::MAX, |failure| failure.row);
             let column = column.get(start..).unwrap_or_default();
             if let Err(failure) = encode(encoder, column, upto, width, cells) {

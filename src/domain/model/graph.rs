@@ -129,8 +129,9 @@ impl Graph {
             return;
         };
         let (width, read_by_trees) = (self.parts.columns.max(1), of.len().max(1));
-        let mut slots = vec![0.0; self.slots * BLOCK];
-        let mut gathered = vec![0.0; read_by_trees * BLOCK];
+        let most = BLOCK.min(into.len());
+        let mut slots = vec![0.0; self.slots * most];
+        let mut gathered = vec![0.0; read_by_trees * most];
         let mut leaves = [0.0; BLOCK];
         for (cells, answers) in cells.chunks(width * BLOCK).zip(into.chunks_mut(BLOCK)) {
             let mut next = 0;

@@ -5,6 +5,7 @@ mod answer;
 mod batch;
 mod boosted;
 mod characteristics;
+mod columns;
 mod encode;
 mod explain;
 mod forest;
@@ -24,6 +25,7 @@ pub use answer::{Answer, ExplainWhen, MOST_REASONS};
 pub use batch::BatchFailure;
 pub use boosted::{BaseComes, Boosted, BoostedParts, Branch, MAX_CATEGORIES, Missing, Rule, Side, Width};
 pub use characteristics::{Adverse, Attribute, Characteristic, Characteristics, Compare, Condition};
+pub use columns::Columns;
 pub use encode::noted::{Beyond, InputNote, InputProblem, Range, Taken};
 pub use encode::{Bins, Encoding, Fallback, Feature, as_number};
 pub use explain::{Background, Contributions, ReasonCode, Space};
@@ -218,6 +220,15 @@ impl Model {
             reason_codes,
             explains: ExplainWhen::Asked,
         })
+    }
+
+    /// Where an input of this name stands. Names mostly come in order, so `expected` is looked at first.
+    #[must_use]
+    pub fn place_of(&self, name: &str, expected: usize) -> Option<usize> {
+        if self.inputs.get(expected).is_some_and(|input| *input.name == *name) {
+            return Some(expected);
+        }
+        self.inputs.iter().position(|input| *input.name == *name)
     }
 
     /// Of parts that were checked, without encodings.

@@ -299,7 +299,12 @@ fn many_rows_of_wide_models_give_the_bits_of_one_at_a_time() {
             let alone: Vec<u64> = rows.iter().map(|row| model.predict(row).unwrap().to_bits()).collect();
             let many: Vec<u64> =
                 model.predict_all(&rows).into_iter().map(|answer| answer.unwrap().to_bits()).collect();
-            let together = model.predict_columns(&by_column, rows.len()).unwrap();
+            let together = model.predict_columns(&Columns::of_lists(by_column).unwrap()).unwrap();
+            for few in 1..10 {
+                let flat = rows.iter().take(few).flatten().cloned().collect();
+                let answers = model.predict_columns(&Columns::of_rows(flat, columns)).unwrap();
+                assert_eq!(answers.iter().map(|x| x.to_bits()).collect::<Vec<_>>(), alone[..few]);
+            }
             assert_eq!(alone, many, "{columns} columns");
             assert_eq!(alone, together.iter().map(|x| x.to_bits()).collect::<Vec<_>>(), "{columns} columns");
             assert!(alone.iter().any(|bits| *bits != alone[0]));

@@ -183,6 +183,13 @@ impl Trees {
         sums: &mut [S],
         add: impl Fn(S, f64) -> S,
     ) {
+        if rows.len() < AT_ONCE {
+            // Too few to hide one row's wait behind another's: each goes through several trees at once instead.
+            for (row, sum) in rows.iter_mut().zip(sums) {
+                *sum = self.fold(row, *sum, &add);
+            }
+            return;
+        }
         for row in rows.iter_mut() {
             self.close(row);
         }

@@ -18,7 +18,7 @@ use super::until;
 pub use tensors::signed;
 
 use crate::http::Doors;
-use crate::predict::{Batch, Models, PredictError, Servable, Which};
+use crate::predict::{Batch, Models, PredictError, Servable, Which, aside};
 use crate::wire::inference as wire;
 use crate::wire::inference::grpc_inference_service_server::GrpcInferenceService;
 
@@ -49,16 +49,20 @@ async fn infer(
     request: wire::ModelInferRequest,
 ) -> Result<wire::ModelInferResponse, PredictError> {
     let servable = found(models, &request.model_name, &request.model_version)?;
-    let started = Instant::now();
     let id = request.id.clone();
-    let read = || {
-        tensors::check_outputs(&servable, &request)?;
-        let form = tensors::form_of(&request);
-        let batch = Batch::of_tensors(servable.model(), tensors::read(request)?)?;
-        Ok((form, batch))
-    };
-    let (form, batch) = read().inspect_err(|_: &PredictError| servable.refused(started.elapsed()))?;
-    let answers = servable.predict(batch).await?;
+    let (own, size) = (Arc::clone(&servable), tensors::size(&request));
+    let (form, answers) = aside(size, move || {
+        let started = Instant::now();
+        let read = || {
+            tensors::check_outputs(&own, &request)?;
+            let form = tensors::form_of(&request);
+            let batch = Batch::of_tensors(own.model(), tensors::read(request)?)?;
+            Ok((form, batch))
+        };
+        let (form, batch) = read().inspect_err(|_: &PredictError| own.refused(started.elapsed()))?;
+        Ok((form, own.predict_here(&batch)?))
+    })
+    .await?;
     Ok(tensors::answer(&servable, id, form, answers))
 }
 
@@ -133,6 +137,8 @@ impl GrpcInferenceService for InferenceDoor {
             async move {
                 let message = message?;
                 let (id, name) = (message.id.clone(), message.model_name.clone());
+                // Small ones are answered without a pause: others on this thread get their turn between them.
+                tokio::task::consume_budget().await;
                 let (error_message, response) = match infer(&models, message).await {
                     Ok(response) => (String::new(), response),
                     Err(error) => {

@@ -17,6 +17,16 @@ pub fn form_of(request: &wire::ModelInferRequest) -> Form {
     if request.raw_input_contents.is_empty() { Form::Lists } else { Form::Raw }
 }
 
+/// About the bytes that its values take.
+pub fn size(request: &wire::ModelInferRequest) -> usize {
+    let values = |input: &InferInputTensor| {
+        let sizes = input.shape.iter().map(|size| usize::try_from(*size).unwrap_or(0));
+        sizes.fold(size_of::<f64>(), usize::saturating_mul)
+    };
+    let raw: usize = request.raw_input_contents.iter().map(Vec::len).sum();
+    request.inputs.iter().map(values).fold(raw, usize::saturating_add)
+}
+
 /// The tensors of a request.
 ///
 /// # Errors

@@ -13,26 +13,35 @@ use crate::wire::tensorflow::serving as wire;
 /// # Errors
 /// No example, a feature with several values, a value that its input cannot have.
 pub fn read(model: &Model, input: Option<&wire::Input>) -> Result<Batch, PredictError> {
-    let (examples, context) = match input.and_then(|input| input.kind.as_ref()) {
-        Some(wire::input::Kind::ExampleList(list)) => (list.examples.as_slice(), None),
-        Some(wire::input::Kind::ExampleListWithContext(list)) => {
-            (list.examples.as_slice(), list.context.as_ref())
-        }
-        None => ([].as_slice(), None),
-    };
+    let (examples, context) = parts(input);
     if examples.is_empty() {
         return Err(PredictError::invalid("Input is empty."));
     }
     check_size(model, examples.len())?;
     let mut rows = BatchBuilder::new(model);
     for (row, example) in examples.iter().enumerate() {
+        rows.begin_row();
         for (at, input) in model.inputs.iter().enumerate() {
             let own = feature(Some(example), input).or_else(|| feature(context, input));
             let value = own.map_or(Ok(Value::Missing), |feature| value(input, row, feature))?;
-            rows.push(at, value);
+            rows.put(at, value);
         }
     }
-    rows.finish(model)
+    Ok(rows.finish())
+}
+
+/// About the bytes that its rows take: an example of two bytes stands for a whole row.
+pub fn size(model: &Model, input: Option<&wire::Input>) -> usize {
+    let (examples, _) = parts(input);
+    examples.len().saturating_mul(model.inputs.len()).saturating_mul(size_of::<f64>())
+}
+
+fn parts(input: Option<&wire::Input>) -> (&[tf::Example], Option<&tf::Example>) {
+    match input.and_then(|input| input.kind.as_ref()) {
+        Some(wire::input::Kind::ExampleList(list)) => (&list.examples, None),
+        Some(wire::input::Kind::ExampleListWithContext(list)) => (&list.examples, list.context.as_ref()),
+        None => (&[], None),
+    }
 }
 
 fn feature<'e>(example: Option<&'e tf::Example>, input: &ModelInput) -> Option<&'e Kind> {

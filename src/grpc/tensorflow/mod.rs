@@ -13,8 +13,10 @@ use prost_types::Any;
 use tonic::{Request, Response, Status};
 
 use super::models::{Use, in_tensorflow_words as words, models};
+use crate::domain::model::Model;
 use crate::http::Doors;
-use crate::predict::{Batch, Models, PredictError, Servable, TensorSpec, Which, shown};
+use crate::predict::{Batch, Models, PredictError, Servable, TensorSpec, Which, aside, shown};
+use crate::wire::predict_request::PredictRequest;
 use crate::wire::tensorflow as tf;
 use crate::wire::tensorflow::serving as wire;
 use crate::wire::tensorflow::serving::model_service_server::ModelService;
@@ -79,19 +81,22 @@ fn spec(servable: &Servable) -> wire::ModelSpec {
     }
 }
 
+/// What a request's rows are answered; `size` in bytes says whether they are read here.
 async fn answers(
     servable: &Arc<Servable>,
-    read: impl FnOnce() -> Result<Batch, PredictError>,
+    size: usize,
+    read: impl FnOnce(&Model) -> Result<Batch, PredictError> + Send + 'static,
 ) -> Result<Vec<f64>, PredictError> {
-    let started = Instant::now();
-    let batch = read().inspect_err(|_| servable.refused(started.elapsed()))?;
-    servable.predict(batch).await
+    let own = Arc::clone(servable);
+    aside(size, move || {
+        let started = Instant::now();
+        let batch = read(own.model()).inspect_err(|_| own.refused(started.elapsed()))?;
+        own.predict_here(&batch)
+    })
+    .await
 }
 
-async fn predict(
-    models: &Models,
-    request: wire::PredictRequest,
-) -> Result<wire::PredictResponse, PredictError> {
+async fn predict(models: &Models, request: PredictRequest) -> Result<wire::PredictResponse, PredictError> {
     let servable = found(models, request.model_spec.as_ref())?;
     let own = &servable.output.name;
     if let Some(other) = request.output_filter.iter().find(|name| **name != **own) {
@@ -100,11 +105,15 @@ async fn predict(
             "output tensor alias not found in signature: {name} Outputs expected to be in the set {{{own}}}."
         )));
     }
-    let read = || {
-        let tensors = request.inputs.into_iter().map(|(name, tensor)| tensors::read(name, tensor));
-        Batch::of_tensors(servable.model(), tensors.collect::<Result<Vec<_>, _>>()?)
+    let inputs = request.inputs;
+    let sizes = inputs.iter().filter_map(|input| input.value.as_ref()).map(tensors::size);
+    let size = sizes.fold(0, usize::saturating_add);
+    let read = move |model: &Model| {
+        let inputs = inputs.into_iter();
+        let tensors = inputs.map(|input| tensors::read(input.key, input.value.unwrap_or_default()));
+        Batch::of_tensors(model, tensors.collect::<Result<Vec<_>, _>>()?)
     };
-    let answers = answers(&servable, read).await?;
+    let answers = answers(&servable, size, read).await?;
     let outputs = [(own.to_string(), tensors::of_answers(answers))].into();
     Ok(wire::PredictResponse { model_spec: Some(spec(&servable)), outputs })
 }
@@ -112,10 +121,11 @@ async fn predict(
 async fn of_examples(
     models: &Models,
     spec: Option<&wire::ModelSpec>,
-    input: Option<&wire::Input>,
+    input: Arc<Option<wire::Input>>,
 ) -> Result<(Arc<Servable>, Vec<f64>), PredictError> {
     let servable = found(models, spec)?;
-    let answers = answers(&servable, || examples::read(servable.model(), input)).await?;
+    let size = examples::size(servable.model(), (*input).as_ref());
+    let answers = answers(&servable, size, move |model| examples::read(model, (*input).as_ref())).await?;
     Ok((servable, answers))
 }
 
@@ -144,24 +154,37 @@ async fn several(
     models: &Models,
     request: wire::MultiInferenceRequest,
 ) -> Result<wire::MultiInferenceResponse, PredictError> {
-    let first = request.tasks.first().and_then(|task| task.model_spec.as_ref()).map(|spec| &spec.name);
-    let mut results = Vec::new();
+    let mut model_name = "";
+    let mut asked = Vec::new();
     for task in &request.tasks {
-        if task.model_spec.as_ref().map(|spec| &spec.name) != first {
-            let detail = "All ModelSpecs in a MultiInferenceRequest must access the same model name";
+        let name = task.model_spec.as_ref().map_or("", |spec| &spec.name);
+        if name.is_empty() {
+            return Err(PredictError::invalid("Found ModelSpec with an empty model name."));
+        }
+        if !model_name.is_empty() && model_name != name {
+            let detail = "All ModelSpecs in a MultiInferenceRequest must access the same model name.";
             return Err(PredictError::invalid(detail));
         }
-        let (servable, answers) =
-            of_examples(models, task.model_spec.as_ref(), request.input.as_ref()).await?;
-        let result = match task.method_name.as_str() {
-            CLASSIFY => {
-                wire::inference_result::Result::ClassificationResult(classified(&servable, &answers)?)
-            }
-            REGRESS => wire::inference_result::Result::RegressionResult(regressed(&answers)),
-            other => {
-                let detail = format!("Unsupported signature method_name: {}", shown(other));
-                return Err(PredictError::Unimplemented { detail });
-            }
+        model_name = name;
+        // A model has one signature, which serves both methods.
+        if asked.contains(&task.method_name.as_str()) {
+            let detail = format!("Duplicate evaluation of signature: {SIGNATURE}");
+            return Err(PredictError::invalid(detail));
+        }
+        asked.push(&task.method_name);
+        if ![CLASSIFY, REGRESS].contains(&task.method_name.as_str()) {
+            let detail = format!("Unsupported signature method_name: {}", shown(&task.method_name));
+            return Err(PredictError::Unimplemented { detail });
+        }
+    }
+    let input = Arc::new(request.input);
+    let mut results = Vec::new();
+    for task in &request.tasks {
+        let (servable, answers) = of_examples(models, task.model_spec.as_ref(), Arc::clone(&input)).await?;
+        let result = if task.method_name == CLASSIFY {
+            wire::inference_result::Result::ClassificationResult(classified(&servable, &answers)?)
+        } else {
+            wire::inference_result::Result::RegressionResult(regressed(&answers))
         };
         results.push(wire::InferenceResult { model_spec: Some(spec(&servable)), result: Some(result) });
     }
@@ -209,7 +232,8 @@ fn status(
     let version = match which(spec) {
         Which::Latest => None,
         Which::Version(version) => Some(version),
-        Which::Label(_) => Some(i64::from(table.find(&spec.name, which(spec))?.version)),
+        // That server looks at a number alone.
+        Which::Label(_) => None,
     };
     let versions = table.status(&spec.name, version)?;
     let one = |status: &crate::predict::VersionStatus| wire::ModelVersionStatus {
@@ -225,7 +249,7 @@ fn status(
 
 #[tonic::async_trait]
 impl PredictionService for TensorflowDoor {
-    async fn predict(&self, request: Request<wire::PredictRequest>) -> Answer<wire::PredictResponse> {
+    async fn predict(&self, request: Request<PredictRequest>) -> Answer<wire::PredictResponse> {
         let models = models(&self.doors, &request, Use::Ask)?;
         settled(predict(&models, request.into_inner()).await)
     }
@@ -236,7 +260,7 @@ impl PredictionService for TensorflowDoor {
     ) -> Answer<wire::ClassificationResponse> {
         let models = models(&self.doors, &request, Use::Ask)?;
         let wire::ClassificationRequest { model_spec, input } = request.into_inner();
-        let answered = of_examples(&models, model_spec.as_ref(), input.as_ref()).await;
+        let answered = of_examples(&models, model_spec.as_ref(), Arc::new(input)).await;
         settled(answered.and_then(|(servable, answers)| {
             let result = Some(classified(&servable, &answers)?);
             Ok(wire::ClassificationResponse { model_spec: Some(spec(&servable)), result })
@@ -246,7 +270,7 @@ impl PredictionService for TensorflowDoor {
     async fn regress(&self, request: Request<wire::RegressionRequest>) -> Answer<wire::RegressionResponse> {
         let models = models(&self.doors, &request, Use::Ask)?;
         let wire::RegressionRequest { model_spec, input } = request.into_inner();
-        let answered = of_examples(&models, model_spec.as_ref(), input.as_ref()).await;
+        let answered = of_examples(&models, model_spec.as_ref(), Arc::new(input)).await;
         settled(answered.map(|(servable, answers)| wire::RegressionResponse {
             model_spec: Some(spec(&servable)),
             result: Some(regressed(&answers)),
@@ -289,5 +313,35 @@ impl ModelService for TensorflowDoor {
         models.configure(configured).await.map_err(|error| words(&error))?;
         let status = Some(wire::StatusProto::default());
         Ok(Response::new(wire::ReloadConfigResponse { status, metric: Vec::new() }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prost_reflect::{DescriptorPool, DynamicMessage};
+
+    use super::*;
+    use crate::wire::DESCRIPTORS;
+    use crate::wire::tensorflow::TensorProto;
+    use crate::wire::tensorflow::serving::ModelSpec;
+
+    #[test]
+    fn the_request_written_by_hand_has_the_bytes_of_the_contract() {
+        let tensor = |value| TensorProto { dtype: 2, double_val: vec![value], ..TensorProto::default() };
+        let request = PredictRequest {
+            model_spec: Some(ModelSpec { name: "m".to_owned(), ..ModelSpec::default() }),
+            inputs: vec![("a".to_owned(), tensor(0.5)).into(), (String::new(), tensor(-1.0)).into()],
+            output_filter: vec!["score".to_owned()],
+        };
+        let pool = DescriptorPool::decode(DESCRIPTORS).unwrap();
+        let descriptor = pool.get_message_by_name("tensorflow.serving.PredictRequest").unwrap();
+        let own = request.encode_to_vec();
+        let contract = DynamicMessage::decode(descriptor, own.as_slice()).unwrap();
+        assert_eq!(contract.unknown_fields().count(), 0);
+        let inputs = contract.get_field_by_name("inputs").unwrap().into_owned();
+        assert_eq!(inputs.as_map().unwrap().len(), 2);
+        let mut back = PredictRequest::decode(contract.encode_to_vec().as_slice()).unwrap();
+        back.inputs.sort_by(|a, b| b.key.cmp(&a.key));
+        assert_eq!(back, request);
     }
 }

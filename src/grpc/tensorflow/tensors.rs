@@ -23,6 +23,13 @@ fn wrong(name: &str, what: &str) -> PredictError {
     PredictError::invalid(format!("input `{name}`: {what}"))
 }
 
+/// About the bytes that its values take: one value may stand for as many as the shape says.
+pub fn size(tensor: &tf::TensorProto) -> usize {
+    let dims = tensor.tensor_shape.iter().flat_map(|shape| &shape.dim);
+    let values = dims.fold(1_usize, |n, dim| n.saturating_mul(usize::try_from(dim.size).unwrap_or(0)));
+    values.saturating_mul(size_of::<f64>()).max(tensor.tensor_content.len())
+}
+
 /// The dimensions and how many values they stand for.
 fn shape_of(name: &str, shape: Option<&tf::TensorShapeProto>) -> Result<(Vec<i64>, usize), PredictError> {
     let Some(shape) = shape else { return Ok((Vec::new(), 1)) };

@@ -20,7 +20,12 @@ pub(super) fn error(error: &PredictError, words: Words) -> HttpResponse {
         Words::TensorFlow => error.to_string(),
         Words::OpenInference => error.open_inference(),
     };
-    let mut response = HttpResponse::build(status(error.code()));
+    let status = match error {
+        // Asked again it would be no less, which 429 would invite to.
+        PredictError::TooMuch { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        _ => status(error.code()),
+    };
+    let mut response = HttpResponse::build(status);
     response.insert_header((CACHE_CONTROL, "no-store"));
     if error.code() == Canonical::Unavailable {
         response.insert_header((RETRY_AFTER, 1));

@@ -7,6 +7,7 @@ use std::fmt;
 use data_encoding::BASE64;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::bare::INFINITE;
 use crate::domain::model::{Model, ModelInput};
 use crate::domain::value::Value;
 use crate::predict::{self, PredictError, Refusal};
@@ -64,6 +65,8 @@ pub(super) struct Cell<'r> {
     pub reading: &'r Reading<'r>,
     pub input: &'r ModelInput,
     pub row: usize,
+    /// Whether an empty list is a value that was not given, as in an example.
+    pub may_be_empty: bool,
 }
 
 impl Cell<'_> {
@@ -107,6 +110,9 @@ impl<'de> Visitor<'de> for Cell<'_> {
     }
 
     fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Value, E> {
+        if value == INFINITE {
+            return self.visit_f64(f64::INFINITY);
+        }
         self.settle(predict::text(self.input, value))
     }
 
@@ -117,6 +123,9 @@ impl<'de> Visitor<'de> for Cell<'_> {
     /// A value in a list of its own: a trailing dimension of 1.
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
         let value = list.next_element_seed(self)?;
+        if value.is_none() && self.may_be_empty {
+            return Ok(Value::Missing);
+        }
         let more = list.next_element::<IgnoredAny>()?.is_some();
         value.filter(|_| !more).ok_or_else(|| {
             self.reading.fail(PredictError::invalid(format!(
@@ -180,11 +189,7 @@ impl Visitor<'_> for InputKey<'_> {
     }
 
     fn visit_str<E: serde::de::Error>(self, key: &str) -> Result<Keyed, E> {
-        let inputs = &self.model.inputs;
-        if inputs.get(self.expected).is_some_and(|input| *input.name == *key) {
-            return Ok(Keyed::Input(self.expected));
-        }
-        let place = inputs.iter().position(|input| *input.name == *key);
+        let place = self.model.place_of(key, self.expected);
         Ok(place.map_or_else(|| Keyed::Unknown(predict::shown(key)), Keyed::Input))
     }
 }
@@ -198,7 +203,7 @@ pub(super) struct Column<'r> {
 
 impl<'r> Column<'r> {
     fn cell(&self, row: usize) -> Cell<'r> {
-        Cell { reading: self.reading, input: self.input, row }
+        Cell { reading: self.reading, input: self.input, row, may_be_empty: false }
     }
 }
 

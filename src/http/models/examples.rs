@@ -21,12 +21,13 @@ pub(super) fn read(model: &Model, body: &[u8]) -> Result<Batch, PredictError> {
     let (examples, context) = reading.read(&body, Whole { reading: &reading })?;
     let mut rows = BatchBuilder::new(model);
     for example in examples {
+        rows.begin_row();
         for (at, value) in example.into_iter().enumerate() {
             let shared = || context.as_ref().and_then(|context| context.get(at)?.clone());
-            rows.push(at, value.or_else(shared).unwrap_or(Value::Missing));
+            rows.put(at, value.or_else(shared).unwrap_or(Value::Missing));
         }
     }
-    rows.finish(model)
+    Ok(rows.finish())
 }
 
 #[derive(Clone, Copy)]
@@ -144,7 +145,7 @@ impl<'de> Visitor<'de> for One<'_> {
             };
             expected = at + 1;
             if let (Some(input), Some(place)) = (model.inputs.get(at), example.get_mut(at)) {
-                *place = Some(map.next_value_seed(Cell { reading, input, row })?);
+                *place = Some(map.next_value_seed(Cell { reading, input, row, may_be_empty: true })?);
             }
         }
         Ok(example)

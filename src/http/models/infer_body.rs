@@ -7,8 +7,9 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::bare::without_bare_words;
+use super::bare::{INFINITE, without_bare_words};
 use super::cells::no_json;
+use super::few::{Few, MOST_TENSORS};
 use crate::predict::{Element, MOST_VALUES, PredictError, Tensor, TensorData, Text, shown};
 
 /// A request for answers.
@@ -34,10 +35,10 @@ struct Written<'a> {
     id: Option<String>,
     #[serde(default)]
     parameters: Option<Parameters>,
-    #[serde(borrow)]
-    inputs: Option<Vec<InputWritten<'a>>>,
+    #[serde(borrow, default)]
+    inputs: Few<InputWritten<'a>>,
     #[serde(default)]
-    outputs: Option<Vec<OutputWritten>>,
+    outputs: Few<OutputWritten>,
 }
 
 #[derive(Deserialize)]
@@ -86,8 +87,14 @@ pub(super) fn read(body: &[u8], head: Option<usize>) -> Result<InferRequest, Pre
     };
     let json = without_bare_words(json);
     let written: Written<'_> = serde_json::from_slice(&json).map_err(|error| explained(&error))?;
-    let inputs = written.inputs.filter(|inputs| !inputs.is_empty());
-    let inputs = inputs.ok_or_else(|| PredictError::invalid("the request has no `inputs`"))?;
+    if written.inputs.is_too_long || written.outputs.is_too_long {
+        let detail = format!("a request may have {MOST_TENSORS} inputs or outputs at most");
+        return Err(PredictError::TooMuch { detail });
+    }
+    let inputs = written.inputs.listed;
+    if inputs.is_empty() {
+        return Err(PredictError::invalid("the request has no `inputs`"));
+    }
     let mut values = 0;
     let mut tensors = Vec::with_capacity(inputs.len());
     for input in inputs {
@@ -119,8 +126,7 @@ pub(super) fn read(body: &[u8], head: Option<usize>) -> Result<InferRequest, Pre
         };
         values += data.len();
         if values > MOST_VALUES {
-            let detail = format!("a request may have {MOST_VALUES} values at most; send several");
-            return Err(PredictError::TooMuch { detail });
+            return Err(too_many_values());
         }
         tensors.push(Tensor { name: input.name, shape: input.shape, data });
     }
@@ -128,7 +134,7 @@ pub(super) fn read(body: &[u8], head: Option<usize>) -> Result<InferRequest, Pre
         let detail = format!("{} bytes after the tensors belong to none of them", raw.len());
         return Err(PredictError::invalid(detail));
     }
-    outputs_of(written.outputs.unwrap_or_default()).map(|outputs| InferRequest {
+    outputs_of(written.outputs.listed).map(|outputs| InferRequest {
         id: written.id,
         tensors,
         outputs,
@@ -166,10 +172,18 @@ fn explained(error: &serde_json::Error) -> PredictError {
     }
 }
 
+fn too_many_values() -> PredictError {
+    let detail = format!("a request may have {MOST_VALUES} values at most; send several");
+    PredictError::TooMuch { detail }
+}
+
 fn in_json(name: &str, element: Element, data: &RawValue) -> Result<TensorData, PredictError> {
     let mut reader = serde_json::Deserializer::from_str(data.get());
     let mut flat = Flat::default();
     let read = Values { into: &mut flat }.deserialize(&mut reader);
+    if flat.is_full() {
+        return Err(too_many_values());
+    }
     let fits = read.is_ok() && flat.kind != Kind::Mixed;
     let wrong = || {
         let word = element.word();
@@ -270,6 +284,11 @@ impl Flat {
         }
     }
 
+    /// Whether it has more than a request may have: read on, it would take many times what was sent.
+    fn is_full(&self) -> bool {
+        self.booleans.len() + self.integers.len() + self.numbers.len() + self.texts.len() > MOST_VALUES
+    }
+
     fn into_numbers(self) -> Vec<f64> {
         match self.kind {
             Kind::Integers => self.integers.into_iter().map(|value| value as f64).collect(),
@@ -298,7 +317,11 @@ impl<'de> Visitor<'de> for Values<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while list.next_element_seed(Values { into: self.into })?.is_some() {}
+        while list.next_element_seed(Values { into: self.into })?.is_some() {
+            if self.into.is_full() {
+                return Err(serde::de::Error::custom("too many values"));
+            }
+        }
         Ok(())
     }
 
@@ -326,7 +349,11 @@ impl<'de> Visitor<'de> for Values<'_> {
     }
 
     fn visit_str<E>(self, value: &str) -> Result<(), E> {
-        self.into.text(value);
+        if value == INFINITE {
+            self.into.number(f64::INFINITY);
+        } else {
+            self.into.text(value);
+        }
         Ok(())
     }
 

@@ -8,6 +8,7 @@ mod cells;
 pub(super) mod drift;
 mod examples;
 mod explaining;
+mod few;
 mod infer_answer;
 mod infer_body;
 pub(super) mod listing;
@@ -27,7 +28,7 @@ pub(super) use tensorflow::tensorflow;
 
 use super::asked::Asked;
 use super::problem::{Code, Problem};
-use crate::predict::{Models, PredictError};
+use crate::predict::Models;
 
 /// What is below TensorFlow Serving's addresses in whatever case, and below the other protocol's.
 pub(super) const OTHER_TENSORFLOW: &str = "/{rest:(?i:v1/models)/.*}";
@@ -37,21 +38,6 @@ pub(super) const OTHER_OPEN_INFERENCE: &str = "/v2/{rest:.*}";
 const BODY_LIMIT: usize = 64 << 20;
 /// The longest that such a body may take to arrive.
 const BODY_TIME: Duration = Duration::from_secs(60);
-
-/// Bytes from which on a body is read and answered off the threads that serve connections, so that it holds up no
-/// other: below, handing it over would take longer than reading it.
-const LARGE: usize = 64 * 1024;
-
-/// Does what a body of this size asks for, here or elsewhere.
-async fn aside<T: Send + 'static>(
-    size: usize,
-    work: impl FnOnce() -> Result<T, PredictError> + Send + 'static,
-) -> Result<T, PredictError> {
-    if size < LARGE {
-        return work();
-    }
-    tokio::task::spawn_blocking(work).await.unwrap_or(Err(PredictError::Internal))
-}
 
 impl Asked {
     /// # Errors

@@ -14,12 +14,13 @@ use super::super::asked::Asked;
 use super::super::problem::Problem;
 use super::answer::{self, Words, answer};
 use super::infer_answer::{self, HEAD_LENGTH};
-use super::{aside, infer_body, server};
-use crate::predict::{Batch, Models, PredictError, Servable, Which};
+use super::tensorflow::decoded;
+use super::{infer_body, server};
+use crate::predict::{Batch, Models, PredictError, Servable, Which, aside};
 
 pub(in crate::http) async fn open_inference(asked: Asked) -> Result<HttpResponse, Problem> {
-    let path = asked.http.path().to_owned();
-    let segments: Vec<&str> = path.split('/').skip(2).collect();
+    let segments: Vec<String> = asked.http.path().split('/').skip(2).map(decoded).collect();
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     let method = match *asked.http.method() {
         Method::HEAD => Method::GET,
         ref method => method.clone(),

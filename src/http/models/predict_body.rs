@@ -121,7 +121,7 @@ impl<'de> Visitor<'de> for Rows<'_> {
         if count == 0 {
             return Err(reading.fail(PredictError::invalid("No values in 'instances' array")));
         }
-        rows.finish(reading.model).map_err(|error| reading.fail(error))
+        Ok(rows.finish())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<Batch, A::Error> {
@@ -138,7 +138,7 @@ struct Row<'r, 'b> {
 impl<'r> Row<'r, '_> {
     fn cell(&self, at: usize) -> Option<Cell<'r>> {
         let input = self.reading.model.inputs.get(at)?;
-        Some(Cell { reading: self.reading, input, row: self.row })
+        Some(Cell { reading: self.reading, input, row: self.row, may_be_empty: false })
     }
 
     /// A row of a model with one input: its value.
@@ -148,7 +148,7 @@ impl<'r> Row<'r, '_> {
         }
         let Some(cell) = self.cell(0) else { return Ok(()) };
         let value = read(cell)?;
-        self.rows.push(0, value);
+        self.rows.put(0, value);
         Ok(())
     }
 
@@ -171,6 +171,7 @@ impl<'de> DeserializeSeed<'de> for Row<'_, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        self.rows.begin_row();
         deserializer.deserialize_any(self)
     }
 }
@@ -197,11 +198,11 @@ impl<'de> Visitor<'de> for Row<'_, '_> {
             };
             let Some(cell) = self.cell(at) else { continue };
             let value = map.next_value_seed(cell)?;
-            if self.rows.len(at) != self.row {
+            if self.rows.has(at) {
                 let name = &cell.input.name;
                 return Err(self.process_error(&format!(" key: {name} of 'instances' list: it stands twice")));
             }
-            self.rows.push(at, value);
+            self.rows.put(at, value);
             (expected, count) = (at + 1, count + 1);
         }
         if count == model.inputs.len() {
@@ -218,7 +219,7 @@ impl<'de> Visitor<'de> for Row<'_, '_> {
         let mut at = 0;
         while let Some(cell) = self.cell(at) {
             let Some(value) = list.next_element_seed(cell)? else { break };
-            self.rows.push(at, value);
+            self.rows.put(at, value);
             at += 1;
         }
         let more = list.next_element::<IgnoredAny>()?.is_some();

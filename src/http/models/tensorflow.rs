@@ -15,8 +15,11 @@ use super::super::asked::Asked;
 use super::super::problem::Problem;
 use super::answer::{self, Words};
 use super::predict_body::Form;
-use super::{aside, examples, predict_body};
-use crate::predict::{PredictError, Servable, Table, VersionStatus, Which};
+use super::{examples, predict_body};
+use crate::predict::{PredictError, Servable, Table, VersionStatus, Which, aside};
+
+/// How many times its bytes a list of examples may stand for.
+const EXPANDS: usize = 16;
 
 /// What an address and a method ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +79,9 @@ pub(in crate::http) async fn tensorflow(mut asked: Asked) -> Result<HttpResponse
 
 async fn ask(wanted: &Wanted, servable: &Arc<Servable>, body: Bytes) -> Result<HttpResponse, PredictError> {
     let is_predict = matches!(wanted, Wanted::Predict { .. });
-    let (own, size) = (Arc::clone(servable), body.len());
+    // An example of two bytes stands for a whole row.
+    let size = if is_predict { body.len() } else { body.len().saturating_mul(EXPANDS) };
+    let own = Arc::clone(servable);
     let (answers, form) = aside(size, move || answers(is_predict, &own, &body)).await?;
     match wanted {
         Wanted::Classify { .. } => classified(servable, &answers),
@@ -225,7 +230,7 @@ pub(super) fn wanted(method: &Method, path: &str) -> Result<Wanted, PredictError
 }
 
 /// Percent signs undone; what they spell that is not UTF-8 is no name of ours either way.
-fn decoded(text: &str) -> String {
+pub(super) fn decoded(text: &str) -> String {
     let bytes = text.as_bytes();
     let digit = |at: usize| bytes.get(at).and_then(|byte| char::from(*byte).to_digit(16));
     let mut out = Vec::with_capacity(bytes.len());
