@@ -86,6 +86,8 @@ pub(super) fn histogram<'v>(kind: &Kind, values: impl Iterator<Item = &'v Value>
 
 /// Deciles of the values; equal ones stay together, so there may be fewer bins.
 fn numbers(mut values: Vec<f64>, missing: usize) -> Histogram {
+    // -0 is 0: as edges both would stand beside each other, and no value between them.
+    values.iter_mut().for_each(|value| *value += 0.0);
     values.sort_by(f64::total_cmp);
     let edge = |at: usize| values.get(values.len() * at / BINS).copied();
     let mut edges: Vec<f64> = (1..BINS).filter_map(edge).collect();
@@ -107,6 +109,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn zero_of_either_sign_is_one_edge() {
+        let values = [-1.0, -0.0, 0.0, 1.0].repeat(20);
+        let histogram = numbers(values, 0);
+        assert_eq!((histogram.edges, histogram.counts), (vec![0.0, 1.0], vec![20, 40, 20]));
+    }
 
     proptest! {
         #[test]
