@@ -20,7 +20,7 @@ pub mod metrics;
 pub mod promote;
 mod publish;
 pub mod recipe;
-mod reference;
+pub mod reference;
 mod sample;
 mod scorecard;
 mod split;
