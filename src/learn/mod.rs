@@ -21,6 +21,7 @@ pub mod promote;
 mod publish;
 pub mod recipe;
 pub mod reference;
+pub mod remeasure;
 mod sample;
 mod scorecard;
 mod split;
