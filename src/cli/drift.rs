@@ -1,5 +1,5 @@
-//! `tollgate models drift`: the rows of a file beside those that a version was fitted on, by the code that watches a
-//! running service. Absent on purpose: what a service was asked (that is its `/v1/models/{model}/drift`).
+//! `tollgate models drift`: the rows of a file beside a version's reference, by the code that watches a running
+//! service. Absent on purpose: what a service was asked (that is its `/v1/models/{model}/drift`).
 
 use std::process::ExitCode;
 
@@ -45,7 +45,7 @@ impl DriftOf {
             let what = format!("`{}` answers on another server", self.version);
             return Err(Trouble::new(what).help("ask for its drift there"));
         };
-        let watch = Watch::new(&model, &found.card);
+        let watch = Watch::new(&model, found);
         let monitor = watch.monitor.as_ref().map_err(|why| Trouble::because(nothing, why))?;
         let (data, sample) = (read(&rows)?, monitor.sample());
         let answers = answers::ask(&model, (&data, separator), |row, answer| sample.row(row, answer))
@@ -57,9 +57,11 @@ impl DriftOf {
             "digest": &*model.digest,
             "rows": answers.rows,
             "refused": answers.refused,
+            "reference": found.measured_on(),
             "compared": Compared::from(&report),
         });
-        say.result(&body, || text(&report, &answers))?;
+        let against = found.measured_on().map(|on| format!("\nmeasured against {on}")).unwrap_or_default();
+        say.result(&body, || text(&report, &answers) + &against)?;
         Ok(ExitCode::from(u8::from(report.is_alarm)))
     }
 }

@@ -10,6 +10,7 @@ use super::say::{Say, Trouble};
 use crate::config::Settings;
 use crate::documents::findings::{self, Colour};
 use crate::learn::import::{self, Agreement, ImportError, ImportRequest, ImportedVersion};
+use crate::learn::reference::Unmeasured;
 
 /// Bring a model that another library fitted.
 #[derive(Debug, Args)]
@@ -28,7 +29,7 @@ pub(super) struct Import {
     /// What the file does not say (YAML): columns, target, reason codes
     #[arg(long, value_name = "FILE")]
     columns: Option<PathBuf>,
-    /// Rows (CSV) to measure explanations and compare answers on
+    /// Rows (CSV) to measure explanations and drift on, and to compare answers
     #[arg(long, value_name = "FILE")]
     rows: Option<PathBuf>,
     /// The column of the rows with the answers that the library gave
@@ -89,6 +90,8 @@ fn show(version: &ImportedVersion, say: &Say) -> Result<(), Trouble> {
         "explanations": draft.explains.as_ref().ok(),
         "not_explainable": draft.explains.as_ref().err(),
         "agreement": agreement,
+        "reference": draft.reference.as_ref().ok(),
+        "no_reference": draft.reference.as_ref().err().map(|why| unmeasured(version, *why)),
         "notes": draft.notes,
     });
     say.result(&result, || {
@@ -108,11 +111,23 @@ fn show(version: &ImportedVersion, say: &Say) -> Result<(), Trouble> {
             Ok(space) => text.push_str(&format!("explains its answers, in {}\n", space.replace('_', "-"))),
             Err(why) => text.push_str(&format!("{why}\n")),
         }
+        match &draft.reference {
+            Ok(rows) => text.push_str(&format!("drift is measured against {rows}\n")),
+            Err(why) => text.push_str(&format!("{}\n", unmeasured(version, *why))),
+        }
         for note in &draft.notes {
             text.push_str(&format!("note: {note}\n"));
         }
         text
     })
+}
+
+/// That drift is not measured, why, and the way out.
+fn unmeasured(version: &ImportedVersion, why: Unmeasured) -> String {
+    let ImportedVersion { model, version, .. } = version;
+    format!(
+        "drift is not measured: {why}; `tollgate models reference {model}@{version} --rows FILE` measures it"
+    )
 }
 
 fn agreement_text(agreement: Agreement) -> String {

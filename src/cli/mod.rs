@@ -17,6 +17,7 @@ mod migrate;
 mod models;
 mod openapi;
 mod proto;
+mod reference;
 mod registry;
 mod replay;
 mod say;
@@ -284,6 +285,7 @@ mod tests {
             "tollgate models show german_credit",
             "tollgate models import m.json --as m --columns c.yaml --rows r.csv --expected p --tolerance 1e-6",
             "tollgate models promote german_credit 2 --alias challenger",
+            "tollgate models reference m@1 --rows r.csv --separator ;",
             "tollgate models verify",
             "tollgate models verify german_credit@2",
             "tollgate models compare german_credit@1 german_credit@2 --data d.csv --label y --bad 1 --cut 0.45",

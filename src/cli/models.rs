@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::drift::DriftOf;
 use super::import::Import;
+use super::reference::Reference;
 use super::registry::{Compare, Promote, Verify};
 use super::say::{Say, Trouble, table};
 use crate::config::Settings;
@@ -34,6 +35,8 @@ pub(super) enum Models {
     Compare(Compare),
     /// How far the cases of a data file have moved from those that a version was fitted on
     Drift(DriftOf),
+    /// Measure what drift of a version is held against, from rows given now
+    Reference(Reference),
 }
 
 impl Models {
@@ -55,6 +58,7 @@ impl Models {
             Self::Verify(verify) => return verify.run(settings, &library, say),
             Self::Compare(compare) => return compare.run(settings, &library, say),
             Self::Drift(drift) => return drift.run(settings, &library, say),
+            Self::Reference(reference) => return reference.run(settings, &library, say),
         }
         for finding in library.findings() {
             say.talk(&format!("{}: {}", finding.path, finding.diagnostic.message));
@@ -126,6 +130,7 @@ fn version_text(name: &str, model: &LibraryModel, version: &LibraryVersion) -> S
     add("reads", version.model.as_ref().ok().map(|model| inputs(model)));
     add("left out", Some(left_out(card)));
     add("verified", text("/verified"));
+    add("drift", version.measured_on().map(|on| format!("measured against {on}")));
     for limit in card.pointer("/known_limits").and_then(Json::as_array).into_iter().flatten() {
         add("limit", limit.as_str().map(str::to_owned));
     }

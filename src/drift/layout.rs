@@ -1,4 +1,4 @@
-//! Into which bin a score or an input falls, by the reference that a version's card holds, and where it is counted.
+//! Into which bin a score or an input falls, by the reference of a version, and where it is counted.
 //! Absent on purpose: the counts.
 
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 
 use crate::domain::model::{Model, Range, as_number};
 use crate::domain::value::{Kind, Name, Value};
+use crate::learn::library::LibraryVersion;
 
 /// Most bins of one input, so that one with thousands of categories fills neither memory nor metrics: the rarest ones
 /// share a bin.
@@ -22,7 +23,7 @@ pub const UNSEEN: &str = "(unseen)";
 pub const OTHER: &str = "(other)";
 
 /// Where everything that is counted of one version stands, in one row of cells.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Layout {
     pub score: Variable,
     /// In the order of the model's inputs.
@@ -32,7 +33,7 @@ pub(super) struct Layout {
 }
 
 /// The score or one input.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Variable {
     pub name: Name,
     split: Split,
@@ -54,7 +55,7 @@ pub(super) struct Bin {
     pub expected: u64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 enum Split {
     /// A value is in the first bin whose edge is above it, or in the last one.
     Numbers(Box<[f64]>),
@@ -63,7 +64,7 @@ enum Split {
     Booleans,
 }
 
-/// `reference` of a `card.json`.
+/// `reference` of a `card.json`, or of what was given later.
 #[derive(Debug, Deserialize)]
 struct Stored {
     score: Histogram,
@@ -96,24 +97,37 @@ pub enum NoReference {
     #[error("the version has no card, so nothing is known of the rows that it was fitted on")]
     NoCard,
     #[error(
-        "its card has no `reference`: it was imported, or fitted before cards had one; fit it again with \
-         `tollgate train`"
+        "its card has no `reference`: it was imported without rows or with too few, or fitted before cards had one; \
+         `tollgate models reference {model}@{version} --rows FILE` gives it one"
     )]
-    NotInCard,
-    #[error("the `reference` of its card cannot be read: {why}")]
-    Broken { why: String },
+    NotInCard { model: Name, version: u32 },
+    #[error(
+        "its `reference` cannot be read: {why}; `tollgate models reference {model}@{version} --rows FILE` gives it \
+         another"
+    )]
+    Broken { model: Name, version: u32, why: String },
 }
 
 impl Layout {
+    /// Of a version: the reference that was given later, else its card's.
+    ///
     /// # Errors
-    /// When the card has no reference, or none for this model.
-    pub(super) fn read(model: &Model, card: &Json) -> Result<Self, NoReference> {
-        if card.is_null() {
-            return Err(NoReference::NoCard);
+    /// When there is none, or none for this model.
+    pub(super) fn of(model: &Model, version: &LibraryVersion) -> Result<Self, NoReference> {
+        match version.reference() {
+            Some(reference) => Self::read(model, reference),
+            None if version.card.is_null() => Err(NoReference::NoCard),
+            None => Err(NoReference::NotInCard { model: Name::clone(&model.name), version: model.version }),
         }
-        let stored = card.get("reference").ok_or(NoReference::NotInCard)?;
-        let broken = |why: String| NoReference::Broken { why };
-        let stored = Stored::deserialize(stored).map_err(|error| broken(error.to_string()))?;
+    }
+
+    pub(super) fn read(model: &Model, reference: &Json) -> Result<Self, NoReference> {
+        let broken = |why: String| NoReference::Broken {
+            model: Name::clone(&model.name),
+            version: model.version,
+            why,
+        };
+        let stored = Stored::deserialize(reference).map_err(|error| broken(error.to_string()))?;
         let mut cells = 0;
         let mut place = |mut variable: Variable| {
             variable.first = cells;

@@ -2,12 +2,16 @@
 //! are counters, which add up over replicas; what is compared with a limit is this process's own, as gauges. Absent on
 //! purpose: versions that nobody has asked, and the inputs of models with more bins than a dashboard can hold.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::layout::Variable;
 use super::report::{Moved, Report};
 use super::tally::Counts;
-use super::{Watch, Window};
+use super::{Monitor, Watch, Window};
+use crate::domain::value::Name;
 
 /// Most bins of all inputs of a version; of one with more only the score's are told, and whether it is an alarm.
 const MOST_CELLS: usize = 2000;
@@ -15,6 +19,29 @@ const MOST_CELLS: usize = 2000;
 const WINDOWS: [Window; 2] = [Window::Hour, Window::Day];
 
 type Labels = Vec<(&'static str, String)>;
+
+/// What counters have reached, by input (none: the score) and bin (none: beyond the range). A counter must not fall, and
+/// with another reference counting begins at 0.
+pub(super) type Reached = BTreeMap<(Option<Name>, Option<Arc<str>>), u64>;
+
+/// What the counters of a version stand at.
+pub(super) fn reached(watch: &Watch) -> Reached {
+    let mut reached = watch.before.clone();
+    let Ok(Monitor { layout, windows }) = &watch.monitor else { return reached };
+    let Some((_, windows)) = windows.get() else { return reached };
+    let total = windows.total();
+    let inputs = layout.inputs.iter().map(|input| (Some(Name::clone(&input.name)), input));
+    for (name, variable) in std::iter::once((None, &layout.score)).chain(inputs) {
+        for (at, bin) in variable.bins.iter().enumerate() {
+            let count = reached.entry((name.clone(), Some(Arc::clone(&bin.label)))).or_default();
+            *count += total.cell(variable.first + at);
+        }
+        if let Some(beyond) = variable.beyond() {
+            *reached.entry((name.clone(), None)).or_default() += total.cell(beyond);
+        }
+    }
+    reached
+}
 
 fn labels(watch: &Watch, more: &[(&'static str, &str)]) -> Labels {
     let own = [("model", watch.model.to_string()), ("version", watch.version.to_string())];
@@ -29,8 +56,8 @@ pub(super) fn publish(watch: &Watch, now: Timestamp) {
     let has_inputs = layout.cells <= MOST_CELLS;
     for (at, bin) in layout.score.bins.iter().enumerate() {
         let labels = labels(watch, &[("bin", &bin.label)]);
-        metrics::counter!("tollgate_model_score_bin_total", &labels)
-            .absolute(total.cell(layout.score.first + at));
+        let observed = total.cell(layout.score.first + at) + watch.before(None, Some(&bin.label));
+        metrics::counter!("tollgate_model_score_bin_total", &labels).absolute(observed);
         metrics::gauge!("tollgate_model_score_bin_reference", &labels).set(bin.expected as f64);
     }
     if has_inputs {
@@ -42,9 +69,17 @@ pub(super) fn publish(watch: &Watch, now: Timestamp) {
     }
 }
 
+impl Watch {
+    /// What the counter of a bin stood at when this reference came.
+    fn before(&self, input: Option<&Name>, bin: Option<&Arc<str>>) -> u64 {
+        self.before.get(&(input.cloned(), bin.cloned())).copied().unwrap_or(0)
+    }
+}
+
 fn count_input(watch: &Watch, variable: &Variable, total: &Counts) {
     for (at, bin) in variable.bins.iter().enumerate() {
-        let observed = total.cell(variable.first + at);
+        let before = watch.before(Some(&variable.name), Some(&bin.label));
+        let observed = total.cell(variable.first + at) + before;
         // A bin that nobody has seen is not compared, and takes no series.
         if observed > 0 || bin.expected > 0 {
             let labels = labels(watch, &[("input", &variable.name), ("bin", &bin.label)]);
@@ -54,7 +89,8 @@ fn count_input(watch: &Watch, variable: &Variable, total: &Counts) {
     }
     if let Some(beyond) = variable.beyond() {
         let labels = labels(watch, &[("input", &variable.name)]);
-        metrics::counter!("tollgate_model_input_out_of_range_total", &labels).absolute(total.cell(beyond));
+        let observed = total.cell(beyond) + watch.before(Some(&variable.name), None);
+        metrics::counter!("tollgate_model_input_out_of_range_total", &labels).absolute(observed);
     }
 }
 
@@ -79,11 +115,25 @@ fn tell(watch: &Watch, window: Window, report: &Report, has_inputs: bool) {
     }
 }
 
-/// A version that is gone alarms nobody any more.
+/// A version that is gone, or has another reference, alarms nobody any more, and no bin expects anything.
 pub(super) fn forget(watch: &Watch) {
-    let counted = watch.monitor.as_ref().is_ok_and(|monitor| monitor.windows.get().is_some());
-    for window in WINDOWS.iter().filter(|_| counted) {
+    let Ok(monitor) = &watch.monitor else { return };
+    if monitor.windows.get().is_none() {
+        return;
+    }
+    for window in WINDOWS {
         let labels = labels(watch, &[("window", window.word())]);
         metrics::gauge!("tollgate_model_drift_alarm", &labels).set(0.0);
+    }
+    for bin in &monitor.layout.score.bins {
+        let labels = labels(watch, &[("bin", &bin.label)]);
+        metrics::gauge!("tollgate_model_score_bin_reference", &labels).set(0.0);
+    }
+    let inputs = monitor.layout.inputs.iter().filter(|_| monitor.layout.cells <= MOST_CELLS);
+    for variable in inputs {
+        for bin in variable.bins.iter().filter(|bin| bin.expected > 0) {
+            let labels = labels(watch, &[("input", &variable.name), ("bin", &bin.label)]);
+            metrics::gauge!("tollgate_model_input_bin_reference", &labels).set(0.0);
+        }
     }
 }

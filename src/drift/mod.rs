@@ -1,7 +1,7 @@
 //! Whether models are asked about other cases than those that they were fitted on: scores and inputs are counted into
-//! the bins of the reference that a version's card holds, by the hour, and compared with it when somebody looks. Both
-//! roads count here: decisions that were recorded, and models asked directly. Absent on purpose: any value itself,
-//! counts on disk (a restart begins anew), and deciding anything.
+//! the bins of a version's reference (its card's, or one given later), by the hour, and compared with it when somebody
+//! looks. Both roads count here: decisions that were recorded, and models asked directly. Absent on purpose: any value
+//! itself, counts on disk (a restart begins anew), and deciding anything.
 
 mod layout;
 mod meters;
@@ -24,8 +24,9 @@ pub use windows::Window;
 use crate::domain::model::{Columns, Model};
 use crate::domain::value::{Name, Value};
 use crate::domain::verdict::ModelAnswered;
-use crate::learn::library::ModelLibrary;
+use crate::learn::library::{LibraryVersion, ModelLibrary};
 use layout::Layout;
+use meters::Reached;
 use tally::Tally;
 use windows::Windows;
 
@@ -48,6 +49,10 @@ pub struct Watch {
     pub digest: Arc<str>,
     /// What it is compared with, or why with nothing.
     pub monitor: Result<Monitor, NoReference>,
+    /// What counts in its place since the version has another reference: who holds this one need not know.
+    renewed: OnceLock<Arc<Watch>>,
+    /// What was counted against the references before.
+    before: Reached,
 }
 
 /// Counts of one version beside its reference.
@@ -66,7 +71,8 @@ pub struct Sample<'m> {
 }
 
 impl Drift {
-    /// Watches the versions of this library. Those with the same files go on counting, others are forgotten.
+    /// Watches the versions of this library. Those with the same files go on counting, those with another reference begin
+    /// anew, others are forgotten.
     pub fn follow(&self, library: &ModelLibrary) {
         let before = self.watched.load();
         let mut next = Watched::default();
@@ -80,8 +86,12 @@ impl Drift {
             for (number, version) in &model.versions {
                 let kept = before.find(name, *number);
                 let watch = match (&version.model, kept) {
-                    (Ok(read), Some(kept)) if kept.digest == read.digest => Arc::clone(kept),
-                    (Ok(read), _) => Arc::new(Watch::new(read, &version.card)),
+                    // A file that cannot be read may be the reference that is compared with.
+                    (Ok(read), Some(kept)) if kept.digest == read.digest && library.is_unread(name) => {
+                        Arc::clone(kept)
+                    }
+                    (Ok(read), Some(kept)) if kept.digest == read.digest => kept.following(read, version),
+                    (Ok(read), _) => Arc::new(Watch::new(read, version)),
                     // What was loaded before still answers.
                     (Err(_), Some(kept)) => Arc::clone(kept),
                     (Err(_), None) => continue,
@@ -138,21 +148,53 @@ impl Watched {
     }
 
     fn knows(&self, watch: &Watch) -> bool {
-        self.find(&watch.model, watch.version).is_some_and(|own| own.digest == watch.digest)
+        self.find(&watch.model, watch.version).is_some_and(|own| std::ptr::eq(Arc::as_ptr(own), watch))
     }
 }
 
 impl Watch {
-    /// A version and its card, which may be null.
+    /// A version of the library, and the model that it is.
     #[must_use]
-    pub fn new(model: &Model, card: &serde_json::Value) -> Self {
+    pub fn new(model: &Model, version: &LibraryVersion) -> Self {
+        Self::against(model, Layout::of(model, version))
+    }
+
+    fn against(model: &Model, layout: Result<Layout, NoReference>) -> Self {
         let monitor = |layout| Monitor { layout, windows: OnceLock::new() };
         Self {
             model: Arc::clone(&model.name),
             version: model.version,
             digest: Arc::clone(&model.digest),
-            monitor: Layout::read(model, card).map(monitor),
+            monitor: layout.map(monitor),
+            renewed: OnceLock::new(),
+            before: Reached::default(),
         }
+    }
+
+    /// The watch of the same version as it is read now: this one while its reference is the same, else the next one.
+    fn following(self: &Arc<Self>, model: &Model, version: &LibraryVersion) -> Arc<Self> {
+        let mut next = Self::new(model, version);
+        let is_other = match (&self.monitor, &next.monitor) {
+            (Ok(own), Ok(next)) => own.layout != next.layout,
+            // What cannot be read at the moment says nothing: what was read before still compares.
+            (Ok(_), Err(why)) => matches!(why, NoReference::NotInCard { .. }),
+            (Err(_), Ok(_)) => true,
+            (Err(own), Err(next)) => own != next,
+        };
+        if !is_other {
+            return Arc::clone(self);
+        }
+        next.before = meters::reached(self);
+        Arc::clone(self.renewed.get_or_init(|| Arc::new(next)))
+    }
+
+    /// The one that counts.
+    fn latest(&self) -> &Self {
+        let mut latest = self;
+        while let Some(renewed) = latest.renewed.get() {
+            latest = renewed;
+        }
+        latest
     }
 
     fn is_of(&self, model: &Model) -> bool {
@@ -161,7 +203,7 @@ impl Watch {
 
     /// Counts rows that were answered.
     pub fn columns(&self, columns: &Columns, answers: &[f64], now: Timestamp) {
-        if let Ok(monitor) = &self.monitor {
+        if let Ok(monitor) = &self.latest().monitor {
             monitor.columns(columns, answers, now);
         }
     }

@@ -1,5 +1,7 @@
 //! Windows without drift rarely alarm, shifted ones do; what is counted in parts is what is counted at once.
 
+mod given;
+
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
@@ -55,7 +57,7 @@ fn sample_models() -> ModelLibrary {
 fn watch_of(library: &ModelLibrary, name: &str, version: u32) -> (Arc<Model>, Watch) {
     let found = &library.models()[name].versions[&version];
     let model = found.model.clone().unwrap();
-    let watch = Watch::new(&model, &found.card);
+    let watch = Watch::new(&model, found);
     (model, watch)
 }
 
@@ -265,8 +267,8 @@ fn applicants_ten_years_younger_alarm() {
     let scores = ages.iter().map(|age| model.predict(&[Value::Integer(*age)]).unwrap());
     let mut input = histogram(ages.iter().map(|age| *age as f64).collect());
     input["input"] = json!("age");
-    let card: Json = json!({ "reference": { "score": histogram(scores.collect()), "inputs": [input] } });
-    let watch = Watch::new(&model, &card);
+    let reference: Json = json!({ "score": histogram(scores.collect()), "inputs": [input] });
+    let watch = Watch::against(&model, Layout::read(&model, &reference));
     let alarm = |younger_by: i64, seed: u64| {
         let sample = watch.monitor.as_ref().unwrap().sample();
         let mut dice = Dice(SplitMix64(seed));
@@ -315,11 +317,11 @@ proptest! {
         rows in proptest::collection::vec((-10_i64..120, 0.0..1.0_f64, proptest::bool::weighted(0.1)), 0..200),
         cut in 0_usize..200,
     ) {
-        let card = json!({ "reference": {
+        let reference = json!({
             "score": { "edges": [0.25, 0.5], "counts": [5, 5, 5] },
             "inputs": [{ "input": "age", "edges": [30.0, 50.0], "counts": [5, 5, 5], "missing": 1 }],
-        }});
-        let layout = Layout::read(&age_model(), &card).unwrap();
+        });
+        let layout = Layout::read(&age_model(), &reference).unwrap();
         let tally = |rows: &[(i64, f64, bool)]| {
             let tally = Tally::new(&layout);
             for (age, score, is_missing) in rows {

@@ -9,6 +9,7 @@ pub const OTHER_DIGEST: &str = "M204";
 pub const BAD_CARD: &str = "M205";
 pub const ALIAS: &str = "M206";
 pub const UNREADABLE: &str = "M207";
+pub const BAD_REFERENCE: &str = "M208";
 pub const REMOTE_SERVER: &str = "B070";
 pub const REMOTE_MODEL: &str = "B071";
 pub const REMOTE_LIMIT: &str = "B072";
@@ -26,6 +27,7 @@ pub const ALL: &[(&str, &str)] = &[
     (BAD_CARD, "a version's card is missing or cannot be read"),
     (ALIAS, "an alias is misnamed, or names a version that does not exist"),
     (UNREADABLE, "a file in `models/` cannot be read"),
+    (BAD_REFERENCE, "a reference of `references/` is not one of its version"),
     (REMOTE_SERVER, "a server of `remote.yaml` is not `http://host:port`"),
     (REMOTE_MODEL, "a model, version or alias of `remote.yaml` cannot be asked for"),
     (REMOTE_LIMIT, "a time or number of `remote.yaml` is out of its range"),

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use super::artefact::{self, ArtefactError, FittedWith, Ingredients, Weights};
 use super::library::{CHAMPION, is_name};
 use super::publish::{self, PublishError};
+use super::reference::{MeasuredOn, Unmeasured};
 use crate::documents::Source;
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::model::{
@@ -42,7 +43,7 @@ pub struct ImportRequest {
     pub name: String,
     /// What the file does not say: names and types of columns, reason codes (YAML).
     pub columns: Option<PathBuf>,
-    /// Rows (CSV) to measure what explanations need, and to compare answers on.
+    /// Rows (CSV) to measure what explanations and drift need, and to compare answers on.
     pub rows: Option<PathBuf>,
     /// The column of `rows` with the answers of the library that fitted the model.
     pub expected: Option<String>,
@@ -75,6 +76,8 @@ pub struct Draft {
     pub explains: Result<&'static str, String>,
     /// How it agreed with the expected answers.
     pub agreement: Option<Agreement>,
+    /// What drift is measured against, or why nothing is.
+    pub reference: Result<MeasuredOn, Unmeasured>,
     pub notes: Vec<String>,
 }
 
@@ -331,6 +334,10 @@ fn draft(
         }
         _ => None,
     };
+    let reference = match (&sample, rows) {
+        (Some(sample), Some(rows)) => rows.reference(sample, &model),
+        _ => Err(Unmeasured::NoRows),
+    };
     let explains = explains(&model, &write.golden);
     let fitted_with =
         format!("{} {}", read.algorithm.library, read.algorithm.library_version).trim().to_owned();
@@ -344,12 +351,25 @@ fn draft(
         original: (bytes.len(), &artefact::digest(bytes)),
         agreement,
         explains: &explains,
+        reference: reference.as_ref().ok(),
     })?;
     let inputs = features.iter().map(|feature| feature.name.to_string()).collect();
     let digest = model.digest.clone();
     let algorithm = read.algorithm.name;
     let notes = read.notes;
-    Ok(Draft { artefact, card, digest, algorithm, fitted_with, inputs, explains, agreement, notes })
+    let reference = reference.and_then(|reference| reference.measured_on.ok_or(Unmeasured::NoRows));
+    Ok(Draft {
+        artefact,
+        card,
+        digest,
+        algorithm,
+        fitted_with,
+        inputs,
+        explains,
+        agreement,
+        reference,
+        notes,
+    })
 }
 
 struct Writing<'a> {

@@ -2,6 +2,7 @@
 //! Fits nothing and watches nothing: `release` reads a new library when files change.
 
 mod files;
+mod given;
 mod reference;
 mod remote;
 mod serve;
@@ -18,6 +19,7 @@ pub use serve::VersionPolicy;
 
 use super::artefact;
 use super::codes;
+use super::reference::MeasuredOn;
 use crate::documents::{Source, yaml};
 use crate::domain::diagnostic::{Diagnostic, Severity};
 use crate::domain::model::Model;
@@ -70,6 +72,8 @@ pub struct LibraryVersion {
     pub artefact: Arc<[u8]>,
     /// `Null` when the card is missing or broken.
     pub card: serde_json::Value,
+    /// What its drift is measured against in place of the card's own, where that was given later.
+    pub reference_given: Option<serde_json::Value>,
     /// What serves, or why nothing does.
     pub model: Result<Arc<Model>, Arc<str>>,
 }
@@ -108,6 +112,20 @@ pub fn is_name(text: &str) -> bool {
 pub fn version_number(folder: &str) -> Option<u32> {
     let plain = !folder.starts_with('0') && folder.bytes().all(|byte| byte.is_ascii_digit());
     folder.parse().ok().filter(|_| plain)
+}
+
+impl LibraryVersion {
+    /// What its drift is measured against, as it is stored: what was given later, else the card's own.
+    #[must_use]
+    pub fn reference(&self) -> Option<&serde_json::Value> {
+        self.reference_given.as_ref().or_else(|| self.card.get("reference"))
+    }
+
+    /// The rows of its reference, where they were given; `None` for those of a training.
+    #[must_use]
+    pub fn measured_on(&self) -> Option<MeasuredOn> {
+        MeasuredOn::deserialize(self.reference()?.get("measured_on")?).ok()
+    }
 }
 
 impl ModelLibrary {
@@ -175,7 +193,7 @@ impl ModelLibrary {
                 ModelPart::Artefact(number) => numbers.entry(*number).or_default().0 = Some((*path, *bytes)),
                 ModelPart::Card(number) => numbers.entry(*number).or_default().1 = Some((*path, *bytes)),
                 ModelPart::Remote => model.remote = Some(self.read_remote(path, bytes)),
-                ModelPart::Aliases | ModelPart::Recipe => {}
+                ModelPart::Reference(_) | ModelPart::Aliases | ModelPart::Recipe => {}
             }
         }
         for (number, (artefact, card)) in numbers {
@@ -196,9 +214,21 @@ impl ModelLibrary {
             self.check_alone(files);
         }
         for (part, path, bytes) in files {
-            if *part == ModelPart::Aliases {
-                model.serve = None;
-                self.read_aliases(path, bytes, &mut model);
+            match part {
+                ModelPart::Aliases => {
+                    model.serve = None;
+                    self.read_aliases(path, bytes, &mut model);
+                }
+                ModelPart::Reference(number) => {
+                    let version = model.versions.get_mut(number);
+                    match given::read(bytes, version.as_ref().map(|version| &*version.digest)) {
+                        Ok(reference) => {
+                            version.map_or((), |version| version.reference_given = Some(reference))
+                        }
+                        Err(why) => self.warn(path, codes::BAD_REFERENCE, why, given::HELP),
+                    }
+                }
+                _ => {}
             }
         }
         model
@@ -257,7 +287,8 @@ impl ModelLibrary {
             self.error(path, codes::OTHER_DIGEST, format!("version {version} cannot serve: {why}"), help);
             model = model.and(Err(Arc::from(why)));
         }
-        LibraryVersion { version, digest, artefact: Arc::from(bytes), card, model }
+        let artefact = Arc::from(bytes);
+        LibraryVersion { version, digest, artefact, card, reference_given: None, model }
     }
 
     fn read_card(&mut self, path: &str, bytes: &[u8]) -> serde_json::Value {

@@ -1,12 +1,13 @@
 //! Moving an alias: `model.yaml` is edited where the number stands, so that comments and layout stay, and replaced
 //! whole, so that a reader sees the old file or the new one. A version that does not verify is not promoted.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::library::{LibraryModel, is_name};
+use super::publish::{self, PublishError};
 use crate::documents::Source;
 use crate::documents::yaml::{self, Content, Node};
 
@@ -33,13 +34,8 @@ pub enum PromoteError {
     DoesNotVerify { version: u32, why: String },
     #[error("`{}` is not one that can be edited: {why}; write `aliases: {{ {alias}: {version} }}` into it by hand", path.display())]
     ByHand { path: PathBuf, why: String, alias: String, version: u32 },
-    #[error("`{}` could not be {attempted}", path.display())]
-    File {
-        path: PathBuf,
-        attempted: &'static str,
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] PublishError),
 }
 
 /// Lets `alias` name `version` in `folder/model.yaml`, which is made if it is not there.
@@ -72,7 +68,7 @@ pub fn promote(
     let text = match fs::read(&path) {
         Ok(bytes) => String::from_utf8(bytes).map_err(|_| by_hand("it is not UTF-8 text"))?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-        Err(source) => return Err(PromoteError::File { path, attempted: "read", source }),
+        Err(error) => return Err(publish::failed(&path, "read")(error).into()),
     };
     let before = aliases(&text).map_err(|why| by_hand(&why))?;
     let edited = edit(&text, alias, version).map_err(|why| by_hand(&why))?;
@@ -87,7 +83,7 @@ pub fn promote(
         return Err(by_hand("its `aliases` are written in an unusual way"));
     }
     if edited != text {
-        replace(&path, edited.as_bytes())?;
+        publish::replace(&path, edited.as_bytes())?;
     }
     let before = before.iter().find(|(name, _)| name == alias).and_then(|(_, number)| number.parse().ok());
     Ok(Promoted { alias: alias.to_owned(), before, version })
@@ -148,27 +144,6 @@ fn edit(text: &str, alias: &str, version: u32) -> Result<String, String> {
 fn appended(text: &str, alias: &str, version: u32) -> String {
     let newline = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
     format!("{text}{newline}aliases: {{ {alias}: {version} }}\n")
-}
-
-/// Written beside, synced, renamed over: at no time is there half a file.
-fn replace(path: &Path, bytes: &[u8]) -> Result<(), PromoteError> {
-    let failed = |path: &Path, attempted| {
-        let path = path.to_path_buf();
-        move |source| PromoteError::File { path, attempted, source }
-    };
-    // Hidden, so that a reader of the folder passes over it.
-    let draft = path.with_file_name(format!(".{ALIASES_FILE}-{}", std::process::id()));
-    let written = File::create(&draft)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .map_err(failed(&draft, "written"))
-        .and_then(|()| fs::rename(&draft, path).map_err(failed(path, "replaced")));
-    if written.is_err() {
-        // Only ours; failing to remove it adds nothing to the first error.
-        let _ = fs::remove_file(&draft);
-        return written;
-    }
-    let folder = path.parent().unwrap_or(path);
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed(folder, "synced"))
 }
 
 #[cfg(test)]

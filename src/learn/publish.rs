@@ -1,5 +1,5 @@
 //! A new version appears whole or not at all: written beside, synced, then renamed to the next free number.
-//! Never overwrites a version and never removes one.
+//! Never overwrites a version and never removes one. What stands beside versions and may change is replaced as whole.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -63,6 +63,23 @@ fn take_number(folder: &Path, draft: &Path) -> Result<u32, PublishError> {
     }
 }
 
+/// Puts bytes in the place of a file, if there is one: at no time is there half a file.
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), PublishError> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    // Hidden, so that a reader of the folder passes over it.
+    let draft = path.with_file_name(format!(".{name}-{}", std::process::id()));
+    let written = File::create(&draft)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .map_err(failed(&draft, "written"))
+        .and_then(|()| fs::rename(&draft, path).map_err(failed(path, "replaced")));
+    if written.is_err() {
+        // Only ours; failing to remove it adds nothing to the first error.
+        let _ = fs::remove_file(&draft);
+        return written;
+    }
+    sync(path.parent().unwrap_or(path))
+}
+
 fn highest(folder: &Path) -> Result<u32, PublishError> {
     let mut highest = 0;
     for entry in fs::read_dir(folder).map_err(failed(folder, "read"))? {
@@ -79,7 +96,7 @@ fn sync(folder: &Path) -> Result<(), PublishError> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed(folder, "synced"))
 }
 
-fn failed(path: &Path, attempted: &'static str) -> impl FnOnce(io::Error) -> PublishError {
+pub(super) fn failed(path: &Path, attempted: &'static str) -> impl FnOnce(io::Error) -> PublishError {
     let path = path.to_path_buf();
     move |source| PublishError { path, attempted, source }
 }

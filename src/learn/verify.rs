@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::artefact;
 use super::library::LibraryVersion;
+use super::remeasure::reference_of;
 
 /// What was looked at, and what was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,13 +49,16 @@ pub fn verify(folder: &Path, version: &LibraryVersion) -> Vec<Check> {
             None => Found::Wrong("missing, or it cannot be read".to_owned()),
         },
     );
-    // Files for people carry the digest in their text; older versions have none of them.
+    // Files for people, and a reference that was given later, carry the digest in their text; not every version has them.
     if let Some(found) = names(&own.join("card.html"), &version.digest) {
         add("card.html", found);
     }
     let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     if let Some(found) = names(&own.join(format!("{name}.scorecard.yaml")), &version.digest) {
         add("scorecard", found);
+    }
+    if let Some(found) = names(&reference_of(folder, version.version), &version.digest) {
+        add("reference", found);
     }
     add("data", data(folder, &version.card));
     checks

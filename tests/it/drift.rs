@@ -155,7 +155,11 @@ async fn shifted_rows_alarm_and_a_version_without_reference_says_so() {
     let [first, third] = body["versions"].as_array().unwrap().as_slice() else { panic!("{body}") };
     assert_eq!((&first["version"], &first["compared"]), (&json!(1), &Json::Null));
     let why = first["not_compared"].as_str().unwrap();
-    assert!(why.starts_with("its card has no `reference`") && why.contains("tollgate train"), "{why}");
+    assert!(
+        why.starts_with("its card has no `reference`")
+            && why.contains("`tollgate models reference shifted@1"),
+        "{why}"
+    );
     assert_eq!(third["not_compared"], Json::Null);
     assert!(third["counted_from"].is_string(), "this process has not run since midnight: {third}");
     let inputs = third["compared"]["inputs"].as_array().unwrap();

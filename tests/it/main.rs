@@ -30,6 +30,7 @@ mod grpc_models;
 mod grpc_samples;
 mod hostile;
 mod idempotency;
+mod imported_drift;
 mod inputs;
 mod markets;
 mod masking;

@@ -73,7 +73,7 @@ fn every_sample_has_a_reference_or_says_why_not() {
     let mut compared = 0;
     for version in library.models().values().flat_map(|model| model.versions.values()) {
         let model = version.model.as_ref().unwrap();
-        match Layout::read(model, &version.card) {
+        match Layout::of(model, version) {
             Ok(layout) => {
                 compared += 1;
                 assert_eq!(layout.inputs.len(), model.inputs.len());
@@ -84,7 +84,7 @@ fn every_sample_has_a_reference_or_says_why_not() {
                     "the score's are of rows that it has not seen"
                 );
             }
-            Err(why) => assert_eq!(why, NoReference::NotInCard),
+            Err(why) => assert!(matches!(why, NoReference::NotInCard { .. }), "{why}"),
         }
     }
     assert_eq!(compared, 3);
@@ -94,10 +94,7 @@ fn every_sample_has_a_reference_or_says_why_not() {
 fn a_card_that_cannot_be_read_says_why() {
     let score = json!({ "edges": [0.5], "counts": [5, 5] });
     let age = json!({ "input": "age", "edges": [30.0], "counts": [5, 5] });
-    let says = |reference: Json| {
-        let card = json!({ "reference": reference });
-        Layout::read(&age_model(), &card).unwrap_err().to_string()
-    };
+    let says = |reference: Json| Layout::read(&age_model(), &reference).unwrap_err().to_string();
     for (reference, wanted) in [
         (json!({ "score": score }), "missing field `inputs`"),
         (json!({ "score": score, "inputs": [] }), "it has nothing for `age`"),
@@ -112,21 +109,34 @@ fn a_card_that_cannot_be_read_says_why() {
         (json!({ "score": score, "inputs": [{ "input": "age", "counts": [0] }] }), "`age` has no row"),
     ] {
         let found = says(reference);
-        assert!(found.starts_with("the `reference` of its card cannot be read: "), "{found}");
+        assert!(found.starts_with("its `reference` cannot be read: "), "{found}");
         assert!(found.contains(wanted), "{found}");
+        assert!(found.contains("`tollgate models reference ages@1 --rows FILE`"), "the way out: {found}");
     }
-    assert_eq!(Layout::read(&age_model(), &Json::Null).unwrap_err(), NoReference::NoCard);
-    assert_eq!(Layout::read(&age_model(), &json!({})).unwrap_err(), NoReference::NotInCard);
+}
+
+#[test]
+fn without_a_reference_the_way_to_one_is_named() {
+    let says = |card: Json| {
+        let (digest, artefact) = (std::sync::Arc::from("sha256:0"), [].into());
+        let model = Ok(std::sync::Arc::new(age_model()));
+        let version = LibraryVersion { version: 1, digest, artefact, card, reference_given: None, model };
+        Layout::of(&age_model(), &version).unwrap_err()
+    };
+    assert_eq!(says(Json::Null), NoReference::NoCard);
+    let why = says(json!({}));
+    assert_eq!(why, NoReference::NotInCard { model: Name::from("ages"), version: 1 });
+    assert!(why.to_string().contains("`tollgate models reference ages@1 --rows FILE` gives it one"), "{why}");
 }
 
 #[test]
 fn numbers_beyond_the_range_are_in_their_bin_and_counted_apart() {
     let range = Range { low: 18.0, high: 75.0, beyond: crate::domain::model::Beyond::Keep };
-    let card = json!({ "reference": {
+    let reference = json!({
         "score": { "edges": [], "counts": [5] },
         "inputs": [{ "input": "age", "edges": [30.0], "counts": [5, 5] }],
-    }});
-    let layout = Layout::read(&model_of(Some(range)), &card).unwrap();
+    });
+    let layout = Layout::read(&model_of(Some(range)), &reference).unwrap();
     assert_eq!(layout.cells, 1 + 4 + 1);
     let age = &layout.inputs[0];
     assert_eq!(age.cells(&Value::Integer(18)), (1, None));

@@ -7,11 +7,11 @@ use crate::domain::value::Value;
 use crate::drift::tests::age_model;
 
 fn layout() -> Layout {
-    let card = json!({ "reference": {
+    let reference = json!({
         "score": { "edges": [0.5], "counts": [5, 5], "missing": 0, "unseen": 0 },
         "inputs": [{ "input": "age", "edges": [30.0], "counts": [5, 5], "missing": 0, "unseen": 0 }],
-    }});
-    Layout::read(&age_model(), &card).unwrap()
+    });
+    Layout::read(&age_model(), &reference).unwrap()
 }
 
 fn at(time: &str) -> Timestamp {

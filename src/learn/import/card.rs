@@ -1,11 +1,13 @@
 //! The card of an imported version: what is known of it, from its file and from those who import it. It has no time stamp
-//! and no measure of how good the model is: the file does not say.
+//! and no measure of how good the model is: the file does not say. What drift is measured against comes from the rows given
+//! with it, and says so: those that the model was fitted on stayed where it was fitted.
 
 use serde::Serialize;
 
 use super::columns::Columns;
 use super::{Agreement, ImportError, ImportRequest, Read};
 use crate::domain::model::Feature;
+use crate::learn::reference::Reference;
 
 #[derive(Serialize)]
 struct Card<'a> {
@@ -25,6 +27,9 @@ struct Card<'a> {
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     notes: &'a [String],
     known_limits: Vec<&'a str>,
+    /// Of the rows given at import, where there were enough.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<&'a Reference>,
 }
 
 #[derive(Serialize)]
@@ -45,11 +50,12 @@ pub(super) struct Findings<'a> {
     pub original: (usize, &'a str),
     pub agreement: Option<Agreement>,
     pub explains: &'a Result<&'static str, String>,
+    pub reference: Option<&'a Reference>,
 }
 
 pub(super) fn write(findings: &Findings<'_>) -> Result<Vec<u8>, ImportError> {
-    let Findings { request, read, columns, features, digest, fitted_with, original, agreement, explains } =
-        findings;
+    let Findings { request, read, columns, features, digest, fitted_with, original, .. } = findings;
+    let Findings { agreement, explains, reference, .. } = findings;
     let file = request.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let limits = ["how good it is was not measured here: compare it with `tollgate models compare`"];
     let card = Card {
@@ -76,6 +82,7 @@ pub(super) fn write(findings: &Findings<'_>) -> Result<Vec<u8>, ImportError> {
         },
         notes: &read.notes,
         known_limits: columns.known_limits.iter().map(String::as_str).chain(limits).collect(),
+        reference: *reference,
     };
     let mut bytes = serde_json::to_vec_pretty(&card).map_err(ImportError::Card)?;
     bytes.push(b'\n');

@@ -11,10 +11,12 @@ use crate::domain::value::{Kind, Value};
 use crate::learn::artefact::Weights;
 use crate::learn::golden as golden_rows;
 use crate::learn::recipe::read_cell;
+use crate::learn::reference::{self, Given, Reference, RowsFile, Unmeasured};
 
 /// A file of rows.
 pub(super) struct Rows {
     pub file: String,
+    measured: RowsFile,
     table: Table,
 }
 
@@ -25,9 +27,10 @@ pub(super) struct Sample {
 
 pub(super) fn read(path: &Path) -> Result<Rows, ImportError> {
     let file = path.to_string_lossy().into_owned();
-    let table = table::parse(&read_file(path)?, b',')
+    let bytes = read_file(path)?;
+    let table = table::parse(&bytes, b',')
         .map_err(|error| ImportError::Rows { file: file.clone(), problem: error.to_string() })?;
-    Ok(Rows { file, table })
+    Ok(Rows { file, measured: RowsFile::new(Given::AtImport, path, &bytes), table })
 }
 
 impl Rows {
@@ -64,6 +67,19 @@ impl Rows {
             return Err(self.wrong("it has no rows".to_owned()));
         }
         Ok(Sample { rows })
+    }
+
+    /// What drift is measured against: how these rows and the model's own answers for them lie.
+    pub(super) fn reference(&self, sample: &Sample, model: &Model) -> Result<Reference, Unmeasured> {
+        let (mut answered, mut answers) = (Vec::new(), Vec::new());
+        for (row, answer) in sample.rows.iter().zip(model.predict_all(&sample.rows)) {
+            if let Ok(answer) = answer {
+                answered.push(row.clone());
+                answers.push(answer);
+            }
+        }
+        let refused = sample.rows.len() - answered.len();
+        reference::of_given(model, &self.measured, (&answered, &answers), refused)
     }
 
     /// Holds each answer to the expected one.

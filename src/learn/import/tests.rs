@@ -347,10 +347,53 @@ fn an_import_writes_the_next_version_and_is_compared_with_what_was_expected() {
     assert_eq!(library.resolve("credit").unwrap().version, 1, "the champion does not move");
     let card = &library.models()["credit"].versions[&2].card;
     assert_eq!(card["imported_from"]["file"], "lgb_credit.txt");
+    let measured_on = &card["reference"]["measured_on"];
+    assert_eq!((&measured_on["given"], &measured_on["rows"]), (&"at_import".into(), &1010.into()));
+    assert_eq!((&measured_on["file"], &measured_on["refused"]), (&"rows.csv".into(), &0.into()));
+    assert!(measured_on["says"].as_str().unwrap().contains("not on those that it was fitted on"));
     let wrong = ImportRequest { file: fixture("lgb_zero.txt"), ..request };
     let error = run(models.path(), &wrong).unwrap_err();
     assert!(matches!(error, ImportError::Disagrees { .. }), "{error}");
     assert!(!models.path().join("credit/3").exists());
+}
+
+#[test]
+fn a_reference_needs_rows_that_the_model_answers() {
+    let draft = |count: usize, columns: serde_json::Value| {
+        let text = fs::read_to_string(fixture("credit_rows.csv")).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.csv");
+        fs::write(&path, text.lines().take(count + 1).collect::<Vec<_>>().join("\n")).unwrap();
+        let request = ImportRequest {
+            file: fixture("lgb_credit.txt"),
+            name: "m".to_owned(),
+            ..ImportRequest::default()
+        };
+        let columns: Columns = serde_json::from_value(columns).unwrap();
+        let rows = rows::read(&path).unwrap();
+        convert(&fs::read(fixture("lgb_credit.txt")).unwrap(), &request, &columns, Some(&rows)).unwrap()
+    };
+    let none = || serde_json::json!({});
+    let few = draft(299, none());
+    assert_eq!(few.reference, Err(Unmeasured::TooFew { answered: 299, given: 299 }));
+    let card: serde_json::Value = serde_json::from_slice(&few.card).unwrap();
+    assert_eq!(card.get("reference"), None);
+    assert_eq!(draft(300, none()).reference.unwrap().rows, 300);
+    // A row that the model refuses is none of its cases when it serves, and none here.
+    let refusing = draft(1010, serde_json::json!({"columns": [{"name": "income", "missing": "refuse"}]}));
+    let measured_on = refusing.reference.unwrap();
+    assert!(measured_on.refused > 10, "{measured_on:?}");
+    assert_eq!(measured_on.rows + measured_on.refused, 1010);
+    let card: serde_json::Value = serde_json::from_slice(&refusing.card).unwrap();
+    for counted in card["reference"]["inputs"].as_array().unwrap().iter().chain([&card["reference"]["score"]])
+    {
+        let bins: u64 = counted["counts"].as_array().unwrap().iter().filter_map(|count| count.as_u64()).sum();
+        let all = bins + counted["missing"].as_u64().unwrap() + counted["unseen"].as_u64().unwrap();
+        assert_eq!(all, measured_on.rows as u64, "{counted}");
+    }
+    let income =
+        card["reference"]["inputs"].as_array().unwrap().iter().find(|input| input["input"] == "income");
+    assert_eq!(income.unwrap()["missing"], 0);
 }
 
 /// As pandas writes a column of 32-bit floats: with the digits that those need.

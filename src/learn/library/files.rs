@@ -9,6 +9,7 @@ use super::{Finding, ModelLibrary, codes, is_name, version_number};
 use crate::domain::diagnostic::Diagnostic;
 use crate::domain::place::Place;
 use crate::learn::artefact::MAX_BYTES;
+use crate::learn::remeasure::REFERENCES;
 
 /// What a file is to its model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub enum ModelPart {
     Artefact(u32),
     /// `NAME/N/card.json`
     Card(u32),
+    /// `NAME/references/N.json`: what its drift is measured against, where that was given later.
+    Reference(u32),
     /// `NAME/model.yaml`
     Aliases,
     /// `NAME/remote.yaml`: it answers on other servers.
@@ -60,6 +63,11 @@ pub(super) fn place(path: &str) -> FilePlace<'_> {
             Some(number) if *file == "model.json" => (*name, ModelPart::Artefact(number)),
             Some(number) => (*name, ModelPart::Card(number)),
             None => return FilePlace::Misnamed { folder: version },
+        },
+        [name, REFERENCES, file] => match file.strip_suffix(".json").map(version_number) {
+            Some(Some(number)) => (*name, ModelPart::Reference(number)),
+            Some(None) => return FilePlace::Misnamed { folder: file },
+            None => return FilePlace::Elsewhere,
         },
         _ => return FilePlace::Elsewhere,
     };

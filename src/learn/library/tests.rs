@@ -70,6 +70,52 @@ fn a_reference_that_leads_nowhere_says_why() {
 }
 
 #[test]
+fn a_reference_given_later_stands_in_for_the_card_s() {
+    let reference =
+        |digest: &str| format!(r#"{{ "artefact": "{digest}", "reference": {{ "inputs": [] }} }}"#);
+    let digest = artefact::digest(&sample("2/model.json"));
+    let version = |path: &str, text: &str| {
+        let mut files = files("german_credit");
+        set(&mut files, path, text.as_bytes());
+        let library = ModelLibrary::from_files(&files);
+        let version = library.models()["german_credit"].versions[&2].clone();
+        assert!(version.model.is_ok(), "it serves all the same");
+        (version, told(&library).concat())
+    };
+    let path = "german_credit/references/2.json";
+    let (given, said) = version(path, &reference(&digest));
+    assert_eq!((given.reference(), said.as_str()), (Some(&serde_json::json!({ "inputs": [] })), ""));
+    assert_eq!(given.measured_on(), None, "its file does not say");
+    for (path, text, wanted) in [
+        (
+            path,
+            reference("sha256:0"),
+            "M208 german_credit/references/2.json: the reference was measured on another",
+        ),
+        (path, "{".to_owned(), "M208 german_credit/references/2.json: the reference is not JSON (line 1"),
+        (
+            path,
+            format!(r#"{{ "artefact": "{digest}" }}"#),
+            "M208 german_credit/references/2.json: there is no",
+        ),
+        (
+            "german_credit/references/7.json",
+            reference(&digest),
+            "M208 german_credit/references/7.json: it is the reference of a version that does not exist",
+        ),
+        (
+            "german_credit/references/02.json",
+            reference(&digest),
+            "M201 german_credit/references/02.json: `02.json`",
+        ),
+    ] {
+        let (ignored, said) = version(path, &text);
+        assert!(said.starts_with(wanted), "{said}");
+        assert_eq!(ignored.reference(), ignored.card.get("reference"), "the card's own, if it has one");
+    }
+}
+
+#[test]
 fn one_broken_version_is_reported_and_stops_no_other() {
     let mut files = files("german_credit");
     let whole = sample("2/model.json");
