@@ -20,7 +20,7 @@ use tower::retry::Retry;
 use tower::retry::budget::{Budget as _, TpsBudget};
 use tower::{BoxError, ServiceExt as _};
 
-use super::breaker::{Breaker, Turn};
+use super::breaker::{Breaker, Permit, Turn};
 use super::failure;
 use super::keeper::{self, Count, Keeping};
 use super::server::{Ask, Progress, Tried, Weighed};
@@ -42,7 +42,7 @@ pub(super) struct Pool {
     model: Name,
     remote: Arc<Remote>,
     stack: Stack,
-    breaker: Breaker,
+    breaker: Arc<Breaker>,
     count: Arc<Count>,
     asked_at: Mutex<Instant>,
     _keeping: Keeping,
@@ -67,7 +67,7 @@ impl Pool {
         let balanced = Buffer::new(Balance::new(UnboundedReceiverStream::new(found)), most);
         let again = Again { left: remote.retries.most, model: model.clone(), budget: budget(&remote) };
         let stack = LoadShed::new(ConcurrencyLimit::new(Retry::new(again, balanced), most));
-        let breaker = Breaker::new(remote.breaker);
+        let breaker = Arc::new(Breaker::new(remote.breaker));
         let asked_at = Mutex::new(Instant::now());
         Self { model, remote, stack, breaker, count, asked_at, _keeping: keeping }
     }
@@ -109,13 +109,12 @@ impl Pool {
         if self.count.is_none() {
             return RemoteAnswer::none(RemoteFault::NoServer, "no server is known");
         }
-        if !self.breaker.admits(Instant::now()) {
+        let Some(permit) = self.breaker.admit(Instant::now()) else {
             return RemoteAnswer::none(
                 RemoteFault::BreakerOpen,
                 "most answers fail, so none is awaited for a while",
             );
-        }
-        let mut permit = Permit { breaker: &self.breaker, is_used: false };
+        };
         let progress = Arc::new(Progress::default());
         let ask = Ask {
             asked: Arc::new(asked.clone()),
@@ -132,7 +131,7 @@ impl Pool {
                 version: None,
             },
         };
-        self.judge(&mut permit, &tried.result);
+        self.judge(permit, &tried.result);
         RemoteAnswer {
             result: tried.result,
             endpoint: progress.last(),
@@ -143,14 +142,13 @@ impl Pool {
     }
 
     /// What the breaker makes of a result.
-    fn judge(&self, permit: &mut Permit<'_>, result: &Result<f64, RemoteFailure>) {
+    fn judge(&self, permit: Permit, result: &Result<f64, RemoteFailure>) {
         // Neither a wrong question nor our own cap says anything of the servers.
         let says_nothing = |why: &RemoteFailure| matches!(why.code, RemoteFault::Refused | RemoteFault::Full);
         if result.as_ref().is_err_and(says_nothing) {
             return;
         }
-        permit.is_used = true;
-        let is_open = match self.breaker.record(result.is_ok(), Instant::now()) {
+        let is_open = match permit.settle(result.is_ok(), Instant::now()) {
             Turn::None => return,
             Turn::Opened => true,
             Turn::Closed => false,
@@ -161,20 +159,6 @@ impl Pool {
         } else {
             0.0
         });
-    }
-}
-
-/// What the breaker let through: it hears of it, whatever happens.
-struct Permit<'b> {
-    breaker: &'b Breaker,
-    is_used: bool,
-}
-
-impl Drop for Permit<'_> {
-    fn drop(&mut self) {
-        if !self.is_used {
-            self.breaker.forget();
-        }
     }
 }
 
