@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use tokio::sync::mpsc;
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, timeout_at};
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tower::balance::p2c::Balance;
@@ -23,7 +24,7 @@ use tower::{BoxError, ServiceExt as _};
 use super::breaker::{Breaker, Permit, Turn};
 use super::failure;
 use super::keeper::{self, Count, Keeping};
-use super::server::{Ask, Progress, Tried, Weighed};
+use super::server::{Ask, Progress, Tried, Weighed, is_whole_try};
 use super::trace::TraceContext;
 use crate::domain::flow::remote::{ModelAsked, RemoteAnswer, RemoteFailure, RemoteFault};
 use crate::domain::model::remote::Remote;
@@ -31,10 +32,13 @@ use crate::domain::value::Name;
 
 /// Over how long the retry budget is reckoned.
 const BUDGET: Duration = Duration::from_secs(10);
+/// Questions that go on without their callers, at the same time: enough to judge servers by, and few beside the rest.
+const MOST_GOING_ON: usize = 16;
 
 type Found =
     UnboundedReceiverStream<Result<tower::discover::Change<Arc<str>, Weighed>, std::convert::Infallible>>;
 type Balanced = Buffer<Ask, <Balance<Found, Ask> as tower::Service<Ask>>::Future>;
+type Trying = BoxFuture<'static, Result<Tried, BoxError>>;
 type Stack = LoadShed<ConcurrencyLimit<Retry<Again, Balanced>>>;
 
 /// The servers of one model.
@@ -42,18 +46,18 @@ pub(super) struct Pool {
     model: Name,
     remote: Arc<Remote>,
     stack: Stack,
-    breaker: Arc<Breaker>,
+    judge: Arc<Judge>,
+    /// Places for questions that go on without their callers.
+    going_on: Arc<Semaphore>,
     count: Arc<Count>,
     asked_at: Mutex<Instant>,
+    runtime: Handle,
     _keeping: Keeping,
 }
 
 impl std::fmt::Debug for Pool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pool")
-            .field("model", &self.model)
-            .field("breaker", &self.breaker)
-            .finish_non_exhaustive()
+        f.debug_struct("Pool").field("model", &self.model).field("judge", &self.judge).finish_non_exhaustive()
     }
 }
 
@@ -68,8 +72,17 @@ impl Pool {
         let again = Again { left: remote.retries.most, model: model.clone(), budget: budget(&remote) };
         let stack = LoadShed::new(ConcurrencyLimit::new(Retry::new(again, balanced), most));
         let breaker = Arc::new(Breaker::new(remote.breaker));
-        let asked_at = Mutex::new(Instant::now());
-        Self { model, remote, stack, breaker, count, asked_at, _keeping: keeping }
+        Self {
+            judge: Arc::new(Judge { model: model.clone(), breaker }),
+            going_on: Arc::new(Semaphore::new((most / 2).min(MOST_GOING_ON))),
+            asked_at: Mutex::new(Instant::now()),
+            runtime: Handle::current(),
+            model,
+            remote,
+            stack,
+            count,
+            _keeping: keeping,
+        }
     }
 
     /// How long nobody has asked.
@@ -81,7 +94,7 @@ impl Pool {
     pub async fn ask(&self, asked: &ModelAsked, deadline: Instant, trace: &TraceContext) -> RemoteAnswer {
         let began = Instant::now();
         *self.asked_at.lock().unwrap_or_else(PoisonError::into_inner) = began;
-        let answer = self.answer((asked, trace), deadline.min(began + self.remote.deadline)).await;
+        let answer = self.answer((asked, trace), (began, deadline.min(began + self.remote.deadline))).await;
         let latency = began.elapsed();
         let result = answer.result.as_ref().err().map_or("ok", |why| why.code.word());
         let model = self.model.to_string();
@@ -102,14 +115,18 @@ impl Pool {
         RemoteAnswer { latency_us: u64::try_from(latency.as_micros()).unwrap_or(u64::MAX), ..answer }
     }
 
-    async fn answer(&self, (asked, trace): (&ModelAsked, &TraceContext), until: Instant) -> RemoteAnswer {
+    async fn answer(
+        &self,
+        (asked, trace): (&ModelAsked, &TraceContext),
+        (began, until): (Instant, Instant),
+    ) -> RemoteAnswer {
         if Instant::now() >= until {
             return RemoteAnswer::none(RemoteFault::Late, "the deadline had passed before it was asked");
         }
         if self.count.is_none() {
             return RemoteAnswer::none(RemoteFault::NoServer, "no server is known");
         }
-        let Some(permit) = self.breaker.admit(Instant::now()) else {
+        let Some(permit) = self.judge.breaker.admit(Instant::now()) else {
             return RemoteAnswer::none(
                 RemoteFault::BreakerOpen,
                 "most answers fail, so none is awaited for a while",
@@ -122,16 +139,23 @@ impl Pool {
             trace: Arc::new(trace.clone()),
         };
         // Its type is written out: whoever awaits this must not have to look through the whole stack.
-        let trying: BoxFuture<'static, Result<Tried, BoxError>> = self.stack.clone().oneshot(ask).boxed();
-        let tried = match timeout_at(until, trying).await {
-            Ok(Ok(tried)) => tried,
-            Ok(Err(error)) => Tried { result: Err(no_try(&error)), version: None },
-            Err(_) => Tried {
-                result: Err(failure(RemoteFault::Late, "no answer before the deadline")),
-                version: None,
-            },
+        let mut trying: Trying = self.stack.clone().oneshot(ask).boxed();
+        let tried = match timeout_at(until, &mut trying).await {
+            Ok(ended) => {
+                let tried = tried(ended);
+                self.judge.hear(permit, &tried.result);
+                tried
+            }
+            Err(_) => {
+                let late = Tried { result: Err(late()), version: None };
+                if is_whole_try(until - began, &self.remote) {
+                    self.judge.hear(permit, &late.result);
+                } else {
+                    self.go_on(trying, permit, began + self.remote.deadline);
+                }
+                late
+            }
         };
-        self.judge(permit, &tried.result);
         RemoteAnswer {
             result: tried.result,
             endpoint: progress.last(),
@@ -141,8 +165,29 @@ impl Pool {
         }
     }
 
-    /// What the breaker makes of a result.
-    fn judge(&self, permit: Permit, result: &Result<f64, RemoteFailure>) {
+    /// The caller has gone sooner than the model's own terms say, which tells nothing of the servers. So that those
+    /// that hang are found out though every caller is in a hurry, some questions go on as if the caller had waited.
+    fn go_on(&self, trying: Trying, permit: Permit, until: Instant) {
+        let Ok(place) = Arc::clone(&self.going_on).try_acquire_owned() else { return };
+        let judge = Arc::clone(&self.judge);
+        self.runtime.spawn(async move {
+            let result =
+                timeout_at(until, trying).await.map_or_else(|_| Err(late()), |ended| tried(ended).result);
+            judge.hear(permit, &result);
+            drop(place);
+        });
+    }
+}
+
+/// What is made of results.
+#[derive(Debug)]
+struct Judge {
+    model: Name,
+    breaker: Arc<Breaker>,
+}
+
+impl Judge {
+    fn hear(&self, permit: Permit, result: &Result<f64, RemoteFailure>) {
         // Neither a wrong question nor our own cap says anything of the servers.
         let says_nothing = |why: &RemoteFailure| matches!(why.code, RemoteFault::Refused | RemoteFault::Full);
         if result.as_ref().is_err_and(says_nothing) {
@@ -160,6 +205,14 @@ impl Pool {
             0.0
         });
     }
+}
+
+fn tried(ended: Result<Tried, BoxError>) -> Tried {
+    ended.unwrap_or_else(|error| Tried { result: Err(no_try(&error)), version: None })
+}
+
+fn late() -> RemoteFailure {
+    failure(RemoteFault::Late, "no answer before the deadline")
 }
 
 fn no_try(error: &BoxError) -> RemoteFailure {
