@@ -23,6 +23,7 @@ use tower::{BoxError, ServiceExt as _};
 
 use super::breaker::{Breaker, Permit, Turn};
 use super::failure;
+use super::gauges::Gauge;
 use super::keeper::{self, Count, Keeping};
 use super::server::{Ask, Progress, Tried, Weighed, is_whole_try};
 use super::trace::TraceContext;
@@ -63,17 +64,19 @@ impl std::fmt::Debug for Pool {
 
 impl Pool {
     /// Must be called within a runtime, in which its tasks then run.
-    pub fn new(model: Name, remote: Arc<Remote>) -> Self {
+    pub fn new(model: Name, remote: Arc<Remote>, gauge: Gauge) -> Self {
+        let gauge = Arc::new(gauge);
         let (changes, found) = mpsc::unbounded_channel();
         let count = Arc::new(Count::unknown());
-        let keeping = keeper::keep(model.clone(), Arc::clone(&remote), changes, Arc::clone(&count));
+        let told = (Arc::clone(&count), Arc::clone(&gauge));
+        let keeping = keeper::keep(model.clone(), Arc::clone(&remote), changes, told);
         let most = usize::try_from(remote.most_at_once).unwrap_or(usize::MAX);
         let balanced = Buffer::new(Balance::new(UnboundedReceiverStream::new(found)), most);
         let again = Again { left: remote.retries.most, model: model.clone(), budget: budget(&remote) };
         let stack = LoadShed::new(ConcurrencyLimit::new(Retry::new(again, balanced), most));
         let breaker = Arc::new(Breaker::new(remote.breaker));
         Self {
-            judge: Arc::new(Judge { model: model.clone(), breaker }),
+            judge: Arc::new(Judge { model: model.clone(), breaker, gauge }),
             going_on: Arc::new(Semaphore::new((most / 2).min(MOST_GOING_ON))),
             asked_at: Mutex::new(Instant::now()),
             runtime: Handle::current(),
@@ -83,6 +86,11 @@ impl Pool {
             count,
             _keeping: keeping,
         }
+    }
+
+    /// What it shows of itself.
+    pub fn gauge(&self) -> &Gauge {
+        &self.judge.gauge
     }
 
     /// How long nobody has asked.
@@ -184,6 +192,7 @@ impl Pool {
 struct Judge {
     model: Name,
     breaker: Arc<Breaker>,
+    gauge: Arc<Gauge>,
 }
 
 impl Judge {
@@ -199,11 +208,7 @@ impl Judge {
             Turn::Closed => false,
         };
         tracing::warn!(model = &*self.model, is_open, "the breaker of a model on other servers");
-        metrics::gauge!("tollgate_remote_breaker_open", "model" => self.model.to_string()).set(if is_open {
-            1.0
-        } else {
-            0.0
-        });
+        self.gauge.breaker(is_open);
     }
 }
 

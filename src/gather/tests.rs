@@ -261,6 +261,32 @@ async fn all_addresses_of_a_name_are_asked_and_one_without_any_is_said() {
     panic!("it waits for servers that there are not");
 }
 
+#[tokio::test]
+async fn servers_that_are_no_longer_named_are_let_go_of_and_who_is_asking_them_ends_in_peace() {
+    let fake = Fake::start(Manner::Ponders(Duration::from_millis(150))).await;
+    let (old, new) = (model(&[&fake], OIP), model(&[&fake], &format!("{OIP}decimals: 5\n")));
+    let remotes = remotes();
+    let count = |remotes: &Remotes| remotes.pools.lock().unwrap().len();
+    remotes.prepare([&old]);
+    let pool = Arc::downgrade(&remotes.pool(&old).unwrap());
+    let asking = ask(&remotes, about(&old, 1));
+    let changing = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        remotes.prepare([&new]);
+        assert_eq!(count(&remotes), 1);
+        assert!(pool.upgrade().is_some(), "somebody is asking");
+    };
+    let (answer, ()) = tokio::join!(asking, changing);
+    assert_eq!(answer.result, Ok(0.5));
+    assert!(pool.upgrade().is_none(), "its servers are no longer looked after");
+
+    // A decision that continues asks as it did.
+    assert_eq!(ask(&remotes, about(&old, 2)).await.result, Ok(0.5));
+    remotes.prepare([&new]);
+    assert_eq!(count(&remotes), 2);
+    assert!(!remotes.pool(&old).unwrap().gauge().is_in_force());
+}
+
 /// The trace and the span of a `traceparent`.
 fn span(header: &str) -> (&str, &str) {
     let parts: Vec<&str> = header.split('-').collect();
