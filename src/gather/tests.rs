@@ -127,6 +127,30 @@ async fn whatever_is_no_probability_is_a_failure_and_no_word_of_the_server_is_re
 }
 
 #[tokio::test]
+async fn a_hair_beyond_the_ends_is_the_end_and_other_outputs_may_lack_their_data() {
+    let beside = "{\"outputs\":[{\"name\":\"x\",\"shape\":[2],\"datatype\":\"BYTES\",\"parameters\":{\"binary_data_size\":4}},\
+         {\"name\":\"p\",\"shape\":[1,2],\"datatype\":\"FP32\",\"data\":[0.75,0.25]}]}";
+    let absent = "{\"outputs\":[{\"name\":\"p\",\"shape\":[1,2],\"datatype\":\"FP32\"}]}";
+    let fake = Fake::start(Manner::Says(beside)).await;
+    let model = model(&[&fake], &format!("{OIP}retries: off\nbreaker: off\nejection: off\n"));
+    let remotes = remotes();
+    let nonsense = Err(RemoteFault::Nonsense);
+    let cases = [
+        (Manner::Says(beside), Ok(0.25)),
+        (Manner::Says(absent), nonsense),
+        (Manner::Answers(1.000_000_1), Ok(1.0)),
+        (Manner::Answers(-0.000_000_1), Ok(0.0)),
+        (Manner::Answers(1.000_01), nonsense),
+        (Manner::Answers(-0.000_01), nonsense),
+    ];
+    for (manner, expected) in cases {
+        fake.turn(manner);
+        let answer = ask(&remotes, about(&model, 41)).await;
+        assert_eq!(answer.result.map_err(|why| why.code), expected, "{manner:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_failed_try_is_followed_by_one_elsewhere_but_a_wrong_question_is_not() {
     let (bad, good) = (Fake::start(Manner::Status(500)).await, Fake::start(Manner::Answers(0.5)).await);
     let model = model(&[&bad, &good], &format!("{OIP}ejection: off\nretries: {{ most: 1 }}\n"));

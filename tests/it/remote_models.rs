@@ -415,3 +415,16 @@ async fn the_gauges_tell_of_the_file_that_is_in_force() {
     service.api.until("/metrics", |answer| show(&answer.text, &gone)).await;
     service.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_used_of_an_answer_is_recorded_and_replayed() {
+    let outputs = r#"{"name":"other","shape":[1],"datatype":"BYTES"},{"name":"probability","shape":[1],"datatype":"FP32","data":[1.0000001]}"#;
+    let service = home(&[saying(outputs, Duration::ZERO)], "").serve().await;
+    let answer = service.api.decide(&applicants()[0].facts).await.ok();
+    assert!(!is_referred(&answer), "{answer}");
+    let id = answer["decision_id"].as_str().unwrap().to_owned();
+    let record = service.api.get(&format!("/v1/decisions/{id}")).await.ok();
+    assert_eq!(record["gathered"][0]["answer"], json!(1.0), "{record}");
+    replays(&service.api, &[id]).await;
+    service.stop().await;
+}
