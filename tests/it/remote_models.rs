@@ -367,7 +367,7 @@ async fn a_caller_in_a_hurry_takes_the_model_from_nobody_else() {
 async fn the_gauges_tell_of_the_file_that_is_in_force() {
     let half = r#"{"name":"probability","shape":[1],"datatype":"FP64","data":[0.5]}"#;
     let server = saying(half, Duration::ZERO);
-    let home = home(&[server.clone()], "breaker: { calls: 5, pause_ms: 600000 }\n");
+    let home = home(std::slice::from_ref(&server), "breaker: { calls: 5, pause_ms: 600000 }\n");
     let service = home.serve().await;
     let good = home.read("models/elsewhere/remote.yaml");
     let on = |servers: &str| good.replace(&format!("[{server}]"), servers);
