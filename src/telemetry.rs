@@ -112,12 +112,16 @@ pub const METRICS: &[Metric] = &[
         "Servers that were left alone for a while, by model and server.",
     ),
     gauge(
+        "tollgate_remote_in_force",
+        "1 while a flow in force asks this version of a model, by model and version.",
+    ),
+    gauge(
         "tollgate_remote_servers",
-        "Servers of a model that are asked, not ready or ejected, by model and state.",
+        "Servers of a model that are asked, not ready or ejected, by model, version and state.",
     ),
     gauge(
         "tollgate_remote_breaker_open",
-        "1 while no answer of a model is awaited as most failed, by model.",
+        "1 while no answer of a model is awaited as most failed, by model and version.",
     ),
     counter("tollgate_reload_total", "Reloads of rules and models, by result."),
     counter("tollgate_model_requests_total", "Requests to a model itself, by model and version."),

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use tokio::time::Instant;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
 use tonic::{Code, Request, Status};
@@ -70,19 +71,21 @@ impl GrpcDoor {
         trace: &TraceContext,
     ) -> Result<Reply, RemoteFailure> {
         let tensors = tensors::of_row(asked)?;
+        let began = Instant::now();
+        let refused = |status: Status| refused(&status, began.elapsed() >= remote.attempt.mul_f64(0.9));
         match remote.protocol {
             Protocol::OpenInference => {
                 let mut client = GrpcInferenceServiceClient::new(self.channel.clone())
                     .max_decoding_message_size(LARGEST_ANSWER);
                 let request = traced(self.authorised(oip_request(remote, &tensors)), trace);
-                let answer = client.model_infer(request).await.map_err(|status| refused(&status))?;
+                let answer = client.model_infer(request).await.map_err(refused)?;
                 oip_reply(answer.into_inner())
             }
             Protocol::TensorflowServing => {
                 let mut client = PredictionServiceClient::new(self.channel.clone())
                     .max_decoding_message_size(LARGEST_ANSWER);
                 let request = traced(self.authorised(predict_request(remote, &tensors)), trace);
-                let answer = client.predict(request).await.map_err(|status| refused(&status))?;
+                let answer = client.predict(request).await.map_err(refused)?;
                 predict_reply(answer.into_inner())
             }
         }
@@ -128,8 +131,11 @@ fn traced<T>(mut request: Request<T>, trace: &TraceContext) -> Request<T> {
     request
 }
 
-fn refused(status: &Status) -> RemoteFailure {
+/// `is_over`: whether the time of one try has nearly passed.
+fn refused(status: &Status, is_over: bool) -> RemoteFailure {
     let code = match status.code() {
+        // So servers built on tonic say that a time has passed.
+        Code::Cancelled if is_over || status.message() == "Timeout expired" => RemoteFault::Late,
         Code::InvalidArgument | Code::OutOfRange => RemoteFault::Refused,
         Code::Unavailable | Code::Cancelled => RemoteFault::Unreachable,
         Code::DeadlineExceeded => RemoteFault::Late,
@@ -300,4 +306,26 @@ fn said(name: String, tensor: &TensorProto) -> Result<Said, RemoteFailure> {
         values.resize(elements.max(values.len()), last);
     }
     Ok(Said { name: Some(name), shape: Some(shape), values })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_says_what_went_wrong() {
+        let cases = [
+            (Status::cancelled("Timeout expired"), false, RemoteFault::Late),
+            (Status::cancelled("stream reset"), true, RemoteFault::Late),
+            (Status::cancelled("stream reset"), false, RemoteFault::Unreachable),
+            (Status::deadline_exceeded(""), false, RemoteFault::Late),
+            (Status::unavailable(""), true, RemoteFault::Unreachable),
+            (Status::invalid_argument(""), false, RemoteFault::Refused),
+            (Status::internal("failed to decode"), false, RemoteFault::Nonsense),
+            (Status::not_found(""), false, RemoteFault::ServerFailed),
+        ];
+        for (status, is_over, expected) in cases {
+            assert_eq!(refused(&status, is_over).code, expected, "{status:?}, {is_over}");
+        }
+    }
 }

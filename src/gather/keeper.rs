@@ -13,6 +13,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
 use tower::discover::Change;
 
+use super::gauges::{self, Gauge};
 use super::server::{Door, Marks, Server, Standing, Weighed};
 use crate::domain::model::remote::{Ejection, Health, Remote, Servers};
 use crate::domain::value::Name;
@@ -51,14 +52,21 @@ impl Drop for Keeping {
     }
 }
 
-/// Begins to look after the servers of a model; `changes` leads to the balance.
-pub(super) fn keep(model: Name, remote: Arc<Remote>, changes: Changes, count: Arc<Count>) -> Keeping {
+/// Begins to look after the servers of a model; `changes` leads to the balance, and the rest hears how many they are.
+pub(super) fn keep(
+    model: Name,
+    remote: Arc<Remote>,
+    changes: Changes,
+    (count, gauge): (Arc<Count>, Arc<Gauge>),
+) -> Keeping {
     let keeper = Keeper {
         key: key_of(&model, &remote),
         model,
         remote,
         changes,
         count,
+        gauge,
+        is_lost: false,
         changed: Arc::new(Notify::new()),
         servers: BTreeMap::new(),
         checks: JoinSet::new(),
@@ -82,6 +90,9 @@ struct Keeper {
     key: Option<String>,
     changes: Changes,
     count: Arc<Count>,
+    gauge: Arc<Gauge>,
+    /// Whether the servers' name could not be looked up the last time.
+    is_lost: bool,
     changed: Arc<Notify>,
     servers: BTreeMap<Arc<str>, Kept>,
     checks: JoinSet<()>,
@@ -130,11 +141,16 @@ impl Keeper {
         match timeout(LOOK_UP, tokio::net::lookup_host(host)).await {
             Ok(Ok(addresses)) => {
                 self.known(addresses.map(|address| (at.clone(), Some(address))).collect());
+                if std::mem::take(&mut self.is_lost) {
+                    tracing::info!(model = &*self.model, "the servers' name can be looked up again");
+                }
                 every
             }
             Ok(Err(_)) | Err(_) => {
                 // Those that are known go on: a name server that is away takes no model with it.
-                tracing::warn!(model = &*self.model, "the servers' name cannot be looked up");
+                if !std::mem::replace(&mut self.is_lost, true) {
+                    tracing::warn!(model = &*self.model, "the servers' name cannot be looked up");
+                }
                 if self.servers.is_empty() {
                     self.count.0.store(0, Ordering::Relaxed);
                 }
@@ -273,11 +289,7 @@ impl Keeper {
         let ejected = marks.iter().filter(|marks| marks.ejected_until.is_some()).count();
         let unready = marks.iter().filter(|marks| marks.ejected_until.is_none() && !is_ready(marks)).count();
         let asked = wanted.iter().filter(|is_in| **is_in).count();
-        for (state, count) in [("asked", asked), ("unready", unready), ("ejected", ejected)] {
-            let count = f64::from(u32::try_from(count).unwrap_or(u32::MAX));
-            metrics::gauge!("tollgate_remote_servers", "model" => self.model.to_string(), "state" => state)
-                .set(count);
-        }
+        self.gauge.servers(gauges::Servers { asked, unready, ejected });
     }
 }
 

@@ -3,6 +3,7 @@
 //! clients. Absent: what a decision makes of an answer (the flow's), and what is kept of it (the record's).
 
 mod breaker;
+mod gauges;
 mod grpc;
 mod http;
 mod keeper;
@@ -26,17 +27,19 @@ use tokio::time::Instant;
 use crate::domain::flow::remote::{Answered, ModelAsked, RemoteAnswer, RemoteFailure, RemoteFault};
 use crate::domain::model::Model;
 use crate::domain::value::Name;
+use gauges::Gauges;
 use pool::Pool;
 
 pub use trace::{TRACEPARENT, TraceContext};
 
-/// Servers that nothing in force has asked for so long are forgotten.
-const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
+/// Servers that only older revisions ask, as a decision that continues does, are forgotten when none has for so long.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
 
 /// The servers of every model that answers elsewhere, as they are now: shared by all decisions.
 #[derive(Debug)]
 pub struct Remotes {
     pools: Mutex<HashMap<PoolKey, Arc<Pool>>>,
+    gauges: Arc<Gauges>,
     /// Where the tasks run that look after the servers: they outlive the request that first asked.
     runtime: Handle,
 }
@@ -48,7 +51,7 @@ impl Remotes {
     /// Without any server yet: those of a model are looked up when it is first named.
     #[must_use]
     pub fn new(runtime: Handle) -> Self {
-        Self { pools: Mutex::new(HashMap::new()), runtime }
+        Self { pools: Mutex::default(), gauges: Arc::default(), runtime }
     }
 
     /// Asks everything at the same time, as parts of one trace; answers come in the order of the questions, the last at
@@ -73,13 +76,21 @@ impl Remotes {
     }
 
     /// Looks up the servers of these models and begins to look after them, so that the first decision finds them
-    /// ready; forgets servers that none of these names and nobody has asked for a while.
+    /// ready. Those that were named before and no longer are, are let go of: who is asking them ends in peace.
     pub fn prepare<'m>(&self, models: impl IntoIterator<Item = &'m Arc<Model>>) {
         let named: Vec<Arc<Pool>> = models.into_iter().filter_map(|model| self.pool(model)).collect();
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut gone = Vec::new();
         pools.retain(|_, pool| {
-            named.iter().any(|named| Arc::ptr_eq(named, pool)) || pool.unasked_for() < FORGOTTEN_AFTER
+            let is_named = named.iter().any(|named| Arc::ptr_eq(named, pool));
+            let stays = is_named || (!pool.gauge().is_in_force() && pool.unasked_for() < FORGOTTEN_AFTER);
+            if !stays {
+                gone.push(Arc::clone(pool));
+            }
+            stays
         });
+        // The new take their place on the gauges before the old leave it.
+        self.gauges.put_in_force(named.iter().map(|pool| pool.gauge()));
     }
 
     fn pool(&self, model: &Arc<Model>) -> Option<Arc<Pool>> {
@@ -88,7 +99,8 @@ impl Remotes {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         let pool = pools.entry(key).or_insert_with(|| {
             let _runtime = self.runtime.enter();
-            Arc::new(Pool::new(model.name.clone(), Arc::clone(remote)))
+            let gauge = self.gauges.begin(model.name.clone(), remote.version.clone());
+            Arc::new(Pool::new(model.name.clone(), Arc::clone(remote), gauge))
         });
         Some(Arc::clone(pool))
     }

@@ -84,7 +84,9 @@ struct Answer {
 struct Output {
     name: String,
     shape: Vec<i64>,
-    data: Json,
+    /// Some leave it out, or send it apart from the JSON, which is nothing to us where another output is read.
+    #[serde(default)]
+    data: Option<Json>,
 }
 
 /// What an answer says.
@@ -99,7 +101,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Reply, RemoteFailure> {
     for output in answer.outputs {
         let mut values = Vec::new();
         // Outputs beside the one that is read may hold anything.
-        flatten(&output.data, &mut values);
+        if let Some(data) = &output.data {
+            flatten(data, &mut values);
+        }
         tensors.push(Said { name: Some(output.name), shape: Some(output.shape), values });
     }
     Ok(Reply { version: answer.model_version.filter(|version| !version.is_empty()), tensors })

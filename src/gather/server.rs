@@ -218,6 +218,13 @@ impl Server {
     }
 }
 
+/// Whether so long is the time of a try, as far as the model's own deadline leaves it: a server that has not answered
+/// in less has done nothing wrong, whenever its caller left. A little is taken off, as a try begins a little later than
+/// its question.
+pub(super) fn is_whole_try(given: Duration, remote: &Remote) -> bool {
+    given >= remote.attempt.min(remote.deadline).mul_f64(0.9)
+}
+
 /// Notices when nobody waits any more for a server that takes too long.
 struct Watched<'s> {
     server: &'s Server,
@@ -227,8 +234,7 @@ struct Watched<'s> {
 
 impl Drop for Watched<'_> {
     fn drop(&mut self) {
-        // What had hardly begun when the deadline came says nothing.
-        if !self.is_over && self.began.elapsed() >= self.server.remote.attempt / 2 {
+        if !self.is_over && is_whole_try(self.began.elapsed(), &self.server.remote) {
             self.server.standing.failed(Instant::now());
             self.server.count(RemoteFault::Late.word());
         }

@@ -10,6 +10,9 @@ use crate::domain::value::Value;
 /// Elements that an answer may have.
 pub(super) const MOST_ELEMENTS: usize = 100_000;
 
+/// By so much may a sum of 32-bit floats miss 0 or 1; it is taken for what it meant.
+const SLACK: f64 = 1e-6;
+
 /// One tensor as it is sent.
 #[derive(Debug, PartialEq)]
 pub(super) struct Tensor<'a> {
@@ -123,8 +126,9 @@ pub(super) fn probability(output: &Output, reply: &Reply) -> Result<f64, RemoteF
             *several.get(at).ok_or_else(|| nonsense(format!("the output has no element {at}")))?
         }
     };
-    if (0.0..=1.0).contains(&value) {
-        Ok(value)
+    if (-SLACK..=1.0 + SLACK).contains(&value) {
+        // What is used is what is recorded, so a replay sees the same.
+        Ok(value.clamp(0.0, 1.0))
     } else {
         Err(nonsense("the answer is no probability: not a number from 0 to 1".to_owned()))
     }

@@ -1,171 +1,14 @@
 //! Pools against servers that answer, are late, lie and go away: small ones of this process, on real sockets.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+mod blame;
+mod fake;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
+use tokio::net::TcpListener;
 
 use super::*;
 use crate::domain::value::Value;
 use crate::learn::library::ModelLibrary;
-
-/// What a server does with a question.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Manner {
-    Answers(f64),
-    Sleeps(Duration),
-    Status(u16),
-    Says(&'static str),
-    Endless,
-    HangsUp,
-}
-
-/// A server that speaks just enough HTTP, and can change its manner.
-struct Fake {
-    address: String,
-    manner: Arc<Mutex<Manner>>,
-    asked: Arc<AtomicUsize>,
-    last: Arc<Mutex<String>>,
-    serving: JoinHandle<()>,
-}
-
-impl Fake {
-    async fn start(manner: Manner) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
-        let (manner, asked) = (Arc::new(Mutex::new(manner)), Arc::new(AtomicUsize::new(0)));
-        let last = Arc::new(Mutex::new(String::new()));
-        let shared = (Arc::clone(&manner), Arc::clone(&asked), Arc::clone(&last));
-        let serving = tokio::spawn(async move {
-            let mut open = tokio::task::JoinSet::new();
-            while let Ok((stream, _)) = listener.accept().await {
-                open.spawn(serve(stream, shared.clone()));
-            }
-        });
-        Self { address, manner, asked, last, serving }
-    }
-
-    fn turn(&self, manner: Manner) {
-        *self.manner.lock().unwrap() = manner;
-    }
-
-    fn asked(&self) -> usize {
-        self.asked.load(Ordering::Relaxed)
-    }
-
-    fn last(&self) -> String {
-        self.last.lock().unwrap().clone()
-    }
-
-    /// As when the process is killed: nobody listens, and open connections break.
-    async fn kill(&mut self) {
-        self.serving.abort();
-        assert!((&mut self.serving).await.unwrap_err().is_cancelled());
-    }
-}
-
-type Shared = (Arc<Mutex<Manner>>, Arc<AtomicUsize>, Arc<Mutex<String>>);
-
-async fn serve(mut stream: TcpStream, (manner, asked, last): Shared) {
-    let mut buffer = Vec::new();
-    loop {
-        let Some(request) = request(&mut stream, &mut buffer).await else { return };
-        let manner = *manner.lock().unwrap();
-        if request.starts_with("GET ") {
-            let status = if matches!(manner, Manner::Status(_)) { 503 } else { 200 };
-            let body = "{\"model_version_status\":[{\"version\":\"1\",\"state\":\"AVAILABLE\"}]}";
-            say(&mut stream, status, body).await;
-            continue;
-        }
-        asked.fetch_add(1, Ordering::Relaxed);
-        *last.lock().unwrap() = request;
-        match manner {
-            Manner::Answers(p) => {
-                let body = format!(
-                    "{{\"model_name\":\"m\",\"model_version\":\"7\",\"outputs\":[{{\"name\":\"p\",\"shape\":[1,2],\
-                     \"datatype\":\"FP64\",\"data\":[{},{p}]}}]}}",
-                    1.0 - p
-                );
-                say(&mut stream, 200, &body).await;
-            }
-            Manner::Sleeps(how_long) => {
-                tokio::time::sleep(how_long).await;
-                say(&mut stream, 200, "{}").await;
-            }
-            Manner::Status(status) => say(&mut stream, status, "{\"error\":\"amount 2500 is bad\"}").await,
-            Manner::Says(body) => say(&mut stream, 200, body).await,
-            Manner::Endless => {
-                let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
-                drop(stream.write_all(head.as_bytes()).await);
-                let chunk = format!("10000\r\n{}\r\n", "0".repeat(0x10000));
-                while stream.write_all(chunk.as_bytes()).await.is_ok() {}
-                return;
-            }
-            Manner::HangsUp => return,
-        }
-    }
-}
-
-async fn request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<String> {
-    loop {
-        let text = String::from_utf8_lossy(buffer).into_owned();
-        if let Some((head, rest)) = text.split_once("\r\n\r\n") {
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap_or("0");
-            let length: usize = length.trim().parse().unwrap();
-            if rest.len() >= length {
-                buffer.drain(..head.len() + 4 + length);
-                return Some(format!("{head}\n\n{}", rest.get(..length).unwrap()));
-            }
-        }
-        if stream.read_buf(buffer).await.ok()? == 0 {
-            return None;
-        }
-    }
-}
-
-async fn say(stream: &mut TcpStream, status: u16, body: &str) {
-    let length = body.len();
-    let text = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n\r\n{body}");
-    drop(stream.write_all(text.as_bytes()).await);
-}
-
-/// A model on these servers; `more` is laid behind the lines that every one needs.
-fn model(servers: &[&Fake], more: &str) -> Arc<Model> {
-    let servers: Vec<&str> = servers.iter().map(|fake| fake.address.as_str()).collect();
-    let text = format!(
-        "servers: [{}]\nmodel: m\ninputs:\n  amount: {{ type: decimal, if_missing: nan }}\n  age: integer\n  purpose: text\n{more}",
-        servers.join(", ")
-    );
-    let library = ModelLibrary::from_files(&[("m/remote.yaml", text.as_bytes())]);
-    assert_eq!(library.findings(), [], "{text}");
-    library.resolve("m").unwrap()
-}
-
-const OIP: &str = "protocol: oip\noutput: { tensor: p, at: 1 }\nhealth: off\n";
-
-fn about(model: &Arc<Model>, age: i64) -> ModelAsked {
-    let amount = Value::Decimal("2500.50".parse().unwrap());
-    let row = [amount, Value::Integer(age), Value::text("car \"new\"")].into();
-    ModelAsked { model: Arc::clone(model), row }
-}
-
-async fn ask_within(remotes: &Remotes, asked: ModelAsked, within: Duration) -> RemoteAnswer {
-    let deadline = std::time::Instant::now() + within;
-    remotes.ask_all(vec![asked], deadline, &TraceContext::begin()).await.remove(0).answer
-}
-
-async fn ask(remotes: &Remotes, asked: ModelAsked) -> RemoteAnswer {
-    ask_within(remotes, asked, Duration::from_secs(10)).await
-}
-
-fn remotes() -> Remotes {
-    Remotes::new(Handle::current())
-}
-
-fn fault(answer: &RemoteAnswer) -> RemoteFault {
-    answer.result.as_ref().unwrap_err().code
-}
+use fake::{Fake, Manner, OIP, about, ask, ask_within, fault, model, remotes};
 
 #[tokio::test]
 async fn a_question_and_its_answer_in_both_protocols() {
@@ -281,6 +124,30 @@ async fn whatever_is_no_probability_is_a_failure_and_no_word_of_the_server_is_re
     }
     fake.turn(Manner::Answers(0.5));
     assert_eq!(ask(&remotes, about(&model, 41)).await.result, Ok(0.5), "it recovers by itself");
+}
+
+#[tokio::test]
+async fn a_hair_beyond_the_ends_is_the_end_and_other_outputs_may_lack_their_data() {
+    let beside = "{\"outputs\":[{\"name\":\"x\",\"shape\":[2],\"datatype\":\"BYTES\",\"parameters\":{\"binary_data_size\":4}},\
+         {\"name\":\"p\",\"shape\":[1,2],\"datatype\":\"FP32\",\"data\":[0.75,0.25]}]}";
+    let absent = "{\"outputs\":[{\"name\":\"p\",\"shape\":[1,2],\"datatype\":\"FP32\"}]}";
+    let fake = Fake::start(Manner::Says(beside)).await;
+    let model = model(&[&fake], &format!("{OIP}retries: off\nbreaker: off\nejection: off\n"));
+    let remotes = remotes();
+    let nonsense = Err(RemoteFault::Nonsense);
+    let cases = [
+        (Manner::Says(beside), Ok(0.25)),
+        (Manner::Says(absent), nonsense),
+        (Manner::Answers(1.000_000_1), Ok(1.0)),
+        (Manner::Answers(-0.000_000_1), Ok(0.0)),
+        (Manner::Answers(1.000_01), nonsense),
+        (Manner::Answers(-0.000_01), nonsense),
+    ];
+    for (manner, expected) in cases {
+        fake.turn(manner);
+        let answer = ask(&remotes, about(&model, 41)).await;
+        assert_eq!(answer.result.map_err(|why| why.code), expected, "{manner:?}");
+    }
 }
 
 #[tokio::test]
@@ -416,6 +283,32 @@ async fn all_addresses_of_a_name_are_asked_and_one_without_any_is_said() {
         }
     }
     panic!("it waits for servers that there are not");
+}
+
+#[tokio::test]
+async fn servers_that_are_no_longer_named_are_let_go_of_and_who_is_asking_them_ends_in_peace() {
+    let fake = Fake::start(Manner::Ponders(Duration::from_millis(150))).await;
+    let (old, new) = (model(&[&fake], OIP), model(&[&fake], &format!("{OIP}decimals: 5\n")));
+    let remotes = remotes();
+    let count = |remotes: &Remotes| remotes.pools.lock().unwrap().len();
+    remotes.prepare([&old]);
+    let pool = Arc::downgrade(&remotes.pool(&old).unwrap());
+    let asking = ask(&remotes, about(&old, 1));
+    let changing = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        remotes.prepare([&new]);
+        assert_eq!(count(&remotes), 1);
+        assert!(pool.upgrade().is_some(), "somebody is asking");
+    };
+    let (answer, ()) = tokio::join!(asking, changing);
+    assert_eq!(answer.result, Ok(0.5));
+    assert!(pool.upgrade().is_none(), "its servers are no longer looked after");
+
+    // A decision that continues asks as it did.
+    assert_eq!(ask(&remotes, about(&old, 2)).await.result, Ok(0.5));
+    remotes.prepare([&new]);
+    assert_eq!(count(&remotes), 2);
+    assert!(!remotes.pool(&old).unwrap().gauge().is_in_force());
 }
 
 /// The trace and the span of a `traceparent`.

@@ -6,6 +6,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 use tollgate::domain::value::Kind;
@@ -17,9 +18,9 @@ use crate::app::{Api, FLOW, Home, applicants, repository};
 const DEADLINE_MS: u64 = 2000;
 const APPLICANTS: usize = 40;
 
-/// Everything that it is asked it answers with a probability of 7.5.
-fn liar() -> String {
-    fn serve(mut stream: TcpStream) {
+/// A server that gives these outputs to whatever it is asked, after a while.
+fn saying(outputs: &'static str, after: Duration) -> String {
+    let serve = move |mut stream: TcpStream| {
         let (mut buffer, mut chunk) = (Vec::new(), [0_u8; 4096]);
         while let Ok(read @ 1..) = stream.read(&mut chunk) {
             buffer.extend_from_slice(&chunk[..read]);
@@ -30,14 +31,17 @@ fn liar() -> String {
             if body.len() < length {
                 continue;
             }
+            if head.starts_with("POST ") {
+                std::thread::sleep(after);
+            }
             buffer.clear();
-            let answer = r#"{"model_name":"german_credit","outputs":[{"name":"probability","shape":[1],"datatype":"FP64","data":[7.5]}]}"#;
+            let answer = format!("{{\"model_name\":\"german_credit\",\"outputs\":[{outputs}]}}");
             let text = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{answer}", answer.len());
             if stream.write_all(text.as_bytes()).is_err() {
                 return;
             }
         }
-    }
+    };
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
@@ -46,6 +50,11 @@ fn liar() -> String {
         }
     });
     address
+}
+
+/// Everything that it is asked it answers with a probability of 7.5.
+fn liar() -> String {
+    saying(r#"{"name":"probability","shape":[1],"datatype":"FP64","data":[7.5]}"#, Duration::ZERO)
 }
 
 /// `remote.yaml` for the sample model on these servers.
@@ -165,7 +174,7 @@ async fn servers_are_killed_stopped_and_lie_and_no_decision_fails() {
     let tasks: Vec<_> = (0..8).map(ask).collect();
     let reached = async |many: usize| {
         while count.load(Ordering::Relaxed) < many {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
     reached(100).await;
@@ -335,5 +344,87 @@ async fn the_callers_trace_reaches_the_other_server() {
     let infer = heard.iter().find(|head| head[0].starts_with("POST ")).unwrap();
     let sent = infer.iter().find_map(|line| line.strip_prefix("traceparent: ")).unwrap();
     assert!(sent.starts_with(&format!("00-{trace}-")) && !sent.contains("00f067aa0ba902b7"), "{sent}");
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_in_a_hurry_takes_the_model_from_nobody_else() {
+    let half = r#"{"name":"probability","shape":[1],"datatype":"FP64","data":[0.5]}"#;
+    let servers = [saying(half, Duration::from_millis(20)), saying(half, Duration::from_millis(20))];
+    let service = home(&servers, "").serve().await;
+    let body = json!({ "flow": FLOW, "facts": applicants()[0].facts });
+    for _ in 0..60 {
+        let hurried = service.api.request("POST", "/v1/decisions").json(&body).header("deadline-ms", "1");
+        assert!(is_referred(&service.api.send(hurried).await.unwrap().ok()));
+    }
+    for _ in 0..20 {
+        assert!(!is_referred(&service.api.post("/v1/decisions", &body).await.ok()));
+    }
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_gauges_tell_of_the_file_that_is_in_force() {
+    let half = r#"{"name":"probability","shape":[1],"datatype":"FP64","data":[0.5]}"#;
+    let server = saying(half, Duration::ZERO);
+    let home = home(std::slice::from_ref(&server), "breaker: { calls: 5, pause_ms: 600000 }\n");
+    let service = home.serve().await;
+    let good = home.read("models/elsewhere/remote.yaml");
+    let on = |servers: &str| good.replace(&format!("[{server}]"), servers);
+    let gauges = |asked: u8, is_open: u8| {
+        let labels = r#"model="elsewhere",version="1""#;
+        [
+            format!("tollgate_remote_in_force{{{labels}}} 1\n"),
+            format!("tollgate_remote_servers{{{labels},state=\"asked\"}} {asked}\n"),
+            format!("tollgate_remote_breaker_open{{{labels}}} {is_open}\n"),
+        ]
+    };
+    let show = |text: &str, wanted: &[String]| wanted.iter().all(|line| text.contains(line));
+    let facts = &applicants()[0].facts;
+    service.api.until("/metrics", |answer| show(&answer.text, &gauges(1, 0))).await;
+    assert!(!is_referred(&service.api.decide(facts).await.ok()));
+
+    home.write("models/elsewhere/remote.yaml", on("[http://127.0.0.1:1]"));
+    let begun = std::time::Instant::now();
+    while !show(&service.api.get("/metrics").await.text, &gauges(1, 1)) {
+        service.api.decide(facts).await.ok();
+        assert!(begun.elapsed().as_secs() < 60, "the breaker does not open");
+    }
+    home.write("models/elsewhere/remote.yaml", on("{ at: 'http://no-such-host.invalid:80', every_s: 1 }"));
+    service.api.until("/metrics", |answer| show(&answer.text, &gauges(0, 0))).await;
+
+    home.write("models/elsewhere/remote.yaml", &good);
+    service.api.until("/metrics", |answer| show(&answer.text, &gauges(1, 0))).await;
+    for _ in 0..100 {
+        let said = service.api.get("/metrics").await.text;
+        assert!(show(&said, &gauges(1, 0)), "what is replaced says no more: {said}");
+        tokio::time::sleep(Duration::from_millis(30)).await;
+    }
+    assert!(!is_referred(&service.api.decide(facts).await.ok()));
+
+    // A flow that asks it no more.
+    let flow = format!("rules/{FLOW}/flow.yaml");
+    let stand_in = "{ use: elsewhere, if_it_fails: { outcome: review, reason: R900 } }";
+    home.edit(&flow, stand_in, "german_credit@champion");
+    let gone = gauges(0, 0).map(|line| {
+        line.replace(
+            "_in_force{model=\"elsewhere\",version=\"1\"} 1",
+            "_in_force{model=\"elsewhere\",version=\"1\"} 0",
+        )
+    });
+    service.api.until("/metrics", |answer| show(&answer.text, &gone)).await;
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_used_of_an_answer_is_recorded_and_replayed() {
+    let outputs = r#"{"name":"other","shape":[1],"datatype":"BYTES"},{"name":"probability","shape":[1],"datatype":"FP32","data":[1.0000001]}"#;
+    let service = home(&[saying(outputs, Duration::ZERO)], "").serve().await;
+    let answer = service.api.decide(&applicants()[0].facts).await.ok();
+    assert!(!is_referred(&answer), "{answer}");
+    let id = answer["decision_id"].as_str().unwrap().to_owned();
+    let record = service.api.get(&format!("/v1/decisions/{id}")).await.ok();
+    assert_eq!(record["gathered"][0]["answer"], json!(1.0), "{record}");
+    replays(&service.api, &[id]).await;
     service.stop().await;
 }
