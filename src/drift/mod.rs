@@ -66,40 +66,52 @@ pub struct Sample<'m> {
 }
 
 impl Drift {
-    /// Watches the versions of this library. Those with the same files go on counting, others are forgotten.
+    /// Watches the versions of this library: nothing else answers.
     pub fn follow(&self, library: &ModelLibrary) {
+        self.follow_all(library, [], &[]);
+    }
+
+    /// Watches the versions of this library, and whatever else answers: what is `served` of files that have gone or
+    /// changed since, and what flows in force have `asked` of them. The same files go on counting, others are
+    /// forgotten.
+    pub fn follow_all(
+        &self,
+        library: &ModelLibrary,
+        served: impl IntoIterator<Item = Arc<Watch>>,
+        asked: &[Arc<Model>],
+    ) {
         let before = self.watched.load();
         let mut next = Watched::default();
+        // What answers comes first: a count that nobody adds to must not take its place.
+        served.into_iter().for_each(|watch| next.add(watch));
+        asked.iter().filter_map(|model| before.of(model)).for_each(|watch| next.add(Arc::clone(watch)));
         for (name, model) in library.models() {
-            let of = next.0.entry(Arc::clone(name)).or_default();
-            if library.is_unread(name) {
-                of.extend(
-                    before.0.get(name).into_iter().flatten().map(|(at, watch)| (*at, Arc::clone(watch))),
-                );
-            }
+            next.0.entry(Arc::clone(name)).or_default();
             for (number, version) in &model.versions {
                 let kept = before.find(name, *number);
-                let watch = match (&version.model, kept) {
-                    (Ok(read), Some(kept)) if kept.digest == read.digest => Arc::clone(kept),
-                    (Ok(read), _) => Arc::new(Watch::new(read, &version.card)),
+                match &version.model {
+                    Ok(read) => next.add(before.watch(read, &version.card)),
                     // What was loaded before still answers.
-                    (Err(_), Some(kept)) => Arc::clone(kept),
-                    (Err(_), None) => continue,
-                };
-                of.insert(*number, watch);
+                    Err(_) => kept.into_iter().for_each(|kept| next.add(Arc::clone(kept))),
+                }
             }
         }
+        // Of what cannot be seen, nothing is known to be gone.
+        let is_unseen =
+            |name: &Name| library.is_unread(name) || (next.answers(name) && !library.has_versions(name));
+        let unseen: Vec<_> = before.all().filter(|watch| is_unseen(&watch.model)).cloned().collect();
+        unseen.into_iter().for_each(|watch| next.add(watch));
         for gone in before.all().filter(|watch| !next.knows(watch)) {
             meters::forget(gone);
         }
         self.watched.store(Arc::new(next));
     }
 
-    /// The watch of a version whose files are these.
+    /// The watch of a version with these files and this card: the one that counts already, or a new one. It is not
+    /// looked at before [`Drift::follow_all`] is told of it.
     #[must_use]
-    pub fn of(&self, model: &Model) -> Option<Arc<Watch>> {
-        let watched = self.watched.load();
-        watched.find(&model.name, model.version).filter(|watch| watch.is_of(model)).cloned()
+    pub fn watch(&self, model: &Model, card: &serde_json::Value) -> Arc<Watch> {
+        self.watched.load().watch(model, card)
     }
 
     /// Counts what models answered in one decision.
@@ -109,8 +121,7 @@ impl Drift {
         }
         let watched = self.watched.load();
         for ModelAnswered { model, row, answer } in answered {
-            let watch = watched.find(&model.name, model.version).filter(|watch| watch.is_of(model));
-            if let Some(Ok(monitor)) = watch.map(|watch| &watch.monitor) {
+            if let Some(Ok(monitor)) = watched.of(model).map(|watch| &watch.monitor) {
                 monitor.row(row, *answer, now);
             }
         }
@@ -131,6 +142,24 @@ impl Drift {
 impl Watched {
     fn find(&self, model: &str, version: u32) -> Option<&Arc<Watch>> {
         self.0.get(model)?.get(&version)
+    }
+
+    fn of(&self, model: &Model) -> Option<&Arc<Watch>> {
+        self.find(&model.name, model.version).filter(|watch| watch.is_of(model))
+    }
+
+    fn watch(&self, model: &Model, card: &serde_json::Value) -> Arc<Watch> {
+        self.of(model).map_or_else(|| Arc::new(Watch::new(model, card)), Arc::clone)
+    }
+
+    /// Unless the version is watched already.
+    fn add(&mut self, watch: Arc<Watch>) {
+        let of = self.0.entry(Arc::clone(&watch.model)).or_default();
+        of.entry(watch.version).or_insert(watch);
+    }
+
+    fn answers(&self, model: &str) -> bool {
+        self.0.get(model).is_some_and(|versions| !versions.is_empty())
     }
 
     fn all(&self) -> impl Iterator<Item = &Arc<Watch>> {

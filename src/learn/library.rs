@@ -167,6 +167,13 @@ impl ModelLibrary {
         }
     }
 
+    /// Whether anything is left of this model that could answer, here or on other servers.
+    #[must_use]
+    pub fn has_versions(&self, model: &str) -> bool {
+        let found = self.models.get(model);
+        found.is_some_and(|found| !found.versions.is_empty() || found.remote.is_some())
+    }
+
     fn read_model(&mut self, files: &[Part<'_>], older: Option<&LibraryModel>) -> LibraryModel {
         let mut model = LibraryModel { serve: Some(VersionPolicy::default()), ..LibraryModel::default() };
         let mut numbers: BTreeMap<u32, (Option<_>, Option<_>)> = BTreeMap::new();

@@ -177,8 +177,10 @@ impl Models {
         wish(&mut wishes);
         let before = self.table();
         let library = self.source.library();
-        self.drift.follow(&library);
         let plan::Plan { next, fresh } = plan::plan(&library, &wishes, &before, &self.drift);
+        // What is served counts where its drift is looked at, wherever its files are now.
+        let served = next.servables().filter_map(|servable| servable.watch().cloned());
+        self.drift.follow_all(&library, served, &self.source.asked_by_flows());
         if !fresh.is_empty() {
             self.table.store(Arc::new(plan::meanwhile(&before, &fresh)));
             let warming = spawn_blocking(move || fresh.iter().for_each(|servable| servable.warm()));

@@ -182,7 +182,8 @@ fn serve(
         }
         return Some(ServedVersion { status, servable: Some(Arc::clone(kept)) });
     }
-    let servable = Arc::new(Servable::new(Arc::clone(read?), drift.of(read?)));
+    let (read, found) = (read?, found?);
+    let servable = Arc::new(Servable::new(Arc::clone(read), Some(drift.watch(read, &found.card))));
     fresh.push(Arc::clone(&servable));
     let status = VersionStatus::well(servable.version, State::Available);
     Some(ServedVersion { status, servable: Some(servable) })

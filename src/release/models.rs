@@ -13,6 +13,7 @@ use super::watch::{Again, Followed, Watching};
 use super::{Cause, Release};
 use crate::bundle::{fingerprint_of_models, models_of, read_models_folder};
 use crate::domain::diagnostic::Severity;
+use crate::domain::model::Model;
 use crate::learn::library::ModelLibrary;
 
 /// Where models come from.
@@ -37,6 +38,15 @@ impl ModelSource {
         match self {
             Self::Release(release) => release.libraries.subscribe(),
             Self::Folder(folder) => folder.libraries.subscribe(),
+        }
+    }
+
+    /// The models that flows in force ask, also those of which nothing is left in the folder; one may come twice.
+    #[must_use]
+    pub fn asked_by_flows(&self) -> Vec<Arc<Model>> {
+        match self {
+            Self::Release(release) => release.in_force().models_asked(),
+            Self::Folder(_) => Vec::new(),
         }
     }
 
