@@ -215,6 +215,7 @@ impl Served {
         self.models.change(|_| ()).await;
     }
 
+    /// Renames.
     fn put(&self, from: &str, to: &str) {
         std::fs::rename(self.folder.path().join(from), self.folder.path().join(to)).unwrap();
     }
@@ -253,6 +254,60 @@ async fn what_serves_counts_where_it_is_looked_at_while_its_folder_is_gone_and_a
     served.read().await;
     served.ask(Which::Version(1), 10);
     assert_eq!(served.counted(1), 17);
+}
+
+const LEFT: &str = "no version of it is left in `models/`: what was loaded before still serves; \
+                    `POST /v2/repository/models/credit_history/unload` ends it";
+
+#[tokio::test]
+async fn a_model_of_which_nothing_is_left_serves_on_and_is_a_problem_until_it_is_unloaded() {
+    let served = Served::new().await;
+    let all = [Which::Latest, Which::Version(1), Which::Label("champion"), Which::Label("challenger")];
+    let folder = |part: &str| format!("models/{HISTORY}{part}");
+    // The folder of all models, the model's, and what is in that.
+    for parts in
+        [vec!["models".to_owned()], vec![folder("")], vec![folder("/1"), folder("/2"), folder("/model.yaml")]]
+    {
+        parts.iter().enumerate().for_each(|(at, part)| served.put(part, &format!("away{at}")));
+        served.read().await;
+        served.read().await;
+        all.into_iter().for_each(|which| served.ask(which, 1));
+        assert_eq!(served.problems(), [LEFT], "{parts:?}");
+        parts.iter().enumerate().for_each(|(at, part)| served.put(&format!("away{at}"), part));
+        served.read().await;
+        all.into_iter().for_each(|which| served.ask(which, 1));
+        assert_eq!(served.problems(), Vec::<String>::new());
+    }
+    assert_eq!((served.counted(1), served.counted(2)), (12, 12));
+
+    served.put(&folder(""), "away");
+    served.read().await;
+    served.models.unload(HISTORY).await.unwrap();
+    assert!(served.models.find(HISTORY, Which::Latest).is_err());
+    assert_eq!(served.problems(), Vec::<String>::new());
+    assert!(served.models.load(HISTORY).await.is_err(), "there is nothing to load");
+    served.put("away", &folder(""));
+    served.models.load(HISTORY).await.unwrap();
+    all.into_iter().for_each(|which| served.ask(which, 1));
+}
+
+#[tokio::test]
+async fn a_version_whose_folder_is_gone_ends_where_another_is_left_or_none_is_wanted() {
+    let served = Served::new().await;
+    let root = served.folder.path().join("models").join(HISTORY);
+    let serve = |text: &str| std::fs::write(root.join("model.yaml"), text).unwrap();
+    serve("serve: all\n");
+    std::fs::remove_dir_all(root.join("2")).unwrap();
+    served.read().await;
+    assert!(served.models.find(HISTORY, Which::Version(2)).is_err());
+    served.ask(Which::Latest, 1);
+    std::fs::remove_dir_all(root.join("1")).unwrap();
+    served.read().await;
+    served.ask(Which::Latest, 1);
+    serve("serve: { versions: [] }\n");
+    served.read().await;
+    assert!(served.models.find(HISTORY, Which::Latest).is_err());
+    assert_eq!(served.problems(), Vec::<String>::new());
 }
 
 #[tokio::test]
