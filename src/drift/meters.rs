@@ -79,11 +79,13 @@ fn tell(watch: &Watch, window: Window, report: &Report, has_inputs: bool) {
     }
 }
 
-/// A version that is gone alarms nobody any more.
+/// A version that is gone alarms nobody any more, and stands nowhere: a series cannot be taken out of `/metrics`.
 pub(super) fn forget(watch: &Watch) {
-    let counted = watch.monitor.as_ref().is_ok_and(|monitor| monitor.windows.get().is_some());
-    for window in WINDOWS.iter().filter(|_| counted) {
-        let labels = labels(watch, &[("window", window.word())]);
-        metrics::gauge!("tollgate_model_drift_alarm", &labels).set(0.0);
+    let Ok(monitor) = &watch.monitor else { return };
+    if monitor.windows.get().is_none() {
+        return;
     }
+    let layout = &monitor.layout;
+    let empty = super::report::report(layout, &Counts::none(layout));
+    WINDOWS.into_iter().for_each(|window| tell(watch, window, &empty, layout.cells <= MOST_CELLS));
 }

@@ -11,7 +11,7 @@ mod tally;
 mod windows;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
@@ -33,6 +33,8 @@ use windows::Windows;
 #[derive(Debug, Default)]
 pub struct Drift {
     watched: ArcSwap<Watched>,
+    /// Held while `/metrics` is told: what is forgotten must not be told of again by who looked a moment before.
+    telling: Mutex<()>,
 }
 
 /// The versions of one moment. Immutable: other files are another table.
@@ -101,10 +103,12 @@ impl Drift {
             |name: &Name| library.is_unread(name) || (next.answers(name) && !library.has_versions(name));
         let unseen: Vec<_> = before.all().filter(|watch| is_unseen(&watch.model)).cloned().collect();
         unseen.into_iter().for_each(|watch| next.add(watch));
+        let next = Arc::new(next);
+        self.watched.store(Arc::clone(&next));
+        let _alone = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
         for gone in before.all().filter(|watch| !next.knows(watch)) {
             meters::forget(gone);
         }
-        self.watched.store(Arc::new(next));
     }
 
     /// The watch of a version with these files and this card: the one that counts already, or a new one. It is not
@@ -135,6 +139,7 @@ impl Drift {
 
     /// Brings what `/metrics` says of drift up to date.
     pub fn publish(&self, now: Timestamp) {
+        let _alone = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
         self.watched.load().all().for_each(|watch| meters::publish(watch, now));
     }
 }

@@ -203,6 +203,16 @@ async fn shifted_rows_alarm_and_a_version_without_reference_says_so() {
     let alarm = "tollgate_model_drift_alarm{model=\"shifted\",version=\"3\",window=\"day\"} 1";
     assert!(text.contains(alarm), "{text}");
 
+    // Its series stay, and say that nothing is known of it any more.
+    home.write("models/shifted/model.yaml", "serve: all\n");
+    std::fs::remove_dir_all(home.path("models/shifted/3")).unwrap();
+    let calm = "tollgate_model_drift_alarm{model=\"shifted\",version=\"3\",window=\"day\"} 0";
+    let text = api.until("/metrics", |answer| answer.text.contains(calm)).await.text;
+    assert!(
+        text.contains("tollgate_model_score_psi{model=\"shifted\",version=\"3\",window=\"day\"} NaN"),
+        "{text}"
+    );
+
     api.get("/v1/models/nobody/drift").await.assert_problem(404, "unknown_model");
     api.get("/v1/models/shifted/drift?version=2").await.assert_problem(404, "unknown_model");
     api.get("/v1/models/shifted/drift?window=week").await.assert_problem(400, "invalid_query");
