@@ -122,7 +122,8 @@ impl Walk {
 
     fn models(models: &Path, large: Large) -> Documents {
         let mut walk = Self { documents: Documents::default(), large };
-        if models.exists() {
+        // Whether it is there may be what cannot be found out: then it cannot be read either.
+        if models.try_exists().unwrap_or(true) {
             walk.folder(models, "models", 0);
         }
         walk.documents

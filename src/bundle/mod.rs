@@ -44,6 +44,7 @@ pub use revision::{ManifestFile, of_files, sha256_hex};
 
 use crate::domain::declaration::FlowDeclaration;
 use crate::domain::flow::Flow;
+use crate::domain::model::Model;
 use crate::domain::value::Name;
 use crate::learn::library::ModelLibrary;
 
@@ -167,6 +168,18 @@ impl Bundle {
     #[must_use]
     pub fn flow(&self, name: &str) -> Option<&Arc<FlowRevision>> {
         self.flows.get(name)
+    }
+
+    /// The models that its flows ask, in every market; one that several ask comes several times.
+    #[must_use]
+    pub fn models_asked(&self) -> Vec<Arc<Model>> {
+        let of =
+            |revision: &FlowRevision| revision.flow.all_models().into_iter().cloned().collect::<Vec<_>>();
+        let variants = |base: &FlowRevision| {
+            let markets = base.markets.values().flat_map(|market| of(market));
+            of(base).into_iter().chain(markets).collect::<Vec<_>>()
+        };
+        self.flows.values().flat_map(|base| variants(base)).collect()
     }
 
     /// The files of every flow, each once, sorted by path: what must be kept so that this revision can be rebuilt.

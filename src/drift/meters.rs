@@ -115,22 +115,22 @@ fn tell(watch: &Watch, window: Window, report: &Report, has_inputs: bool) {
     }
 }
 
-/// A version that is gone, or has another reference, alarms nobody any more, and no bin expects anything.
+/// A version that is gone, or has another reference, alarms nobody any more, stands nowhere, and no bin expects anything: a
+/// series cannot be taken out of `/metrics`.
 pub(super) fn forget(watch: &Watch) {
     let Ok(monitor) = &watch.monitor else { return };
     if monitor.windows.get().is_none() {
         return;
     }
-    for window in WINDOWS {
-        let labels = labels(watch, &[("window", window.word())]);
-        metrics::gauge!("tollgate_model_drift_alarm", &labels).set(0.0);
-    }
-    for bin in &monitor.layout.score.bins {
+    let layout = &monitor.layout;
+    let has_inputs = layout.cells <= MOST_CELLS;
+    let empty = super::report::report(layout, &Counts::none(layout));
+    WINDOWS.into_iter().for_each(|window| tell(watch, window, &empty, has_inputs));
+    for bin in &layout.score.bins {
         let labels = labels(watch, &[("bin", &bin.label)]);
         metrics::gauge!("tollgate_model_score_bin_reference", &labels).set(0.0);
     }
-    let inputs = monitor.layout.inputs.iter().filter(|_| monitor.layout.cells <= MOST_CELLS);
-    for variable in inputs {
+    for variable in layout.inputs.iter().filter(|_| has_inputs) {
         for bin in variable.bins.iter().filter(|bin| bin.expected > 0) {
             let labels = labels(watch, &[("input", &variable.name), ("bin", &bin.label)]);
             metrics::gauge!("tollgate_model_input_bin_reference", &labels).set(0.0);

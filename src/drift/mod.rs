@@ -11,7 +11,7 @@ mod tally;
 mod windows;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
@@ -34,6 +34,8 @@ use windows::Windows;
 #[derive(Debug, Default)]
 pub struct Drift {
     watched: ArcSwap<Watched>,
+    /// Held while `/metrics` is told: what is forgotten must not be told of again by who looked a moment before.
+    telling: Mutex<()>,
 }
 
 /// The versions of one moment. Immutable: other files are another table.
@@ -71,45 +73,58 @@ pub struct Sample<'m> {
 }
 
 impl Drift {
-    /// Watches the versions of this library. Those with the same files go on counting, those with another reference begin
-    /// anew, others are forgotten.
+    /// Watches the versions of this library: nothing else answers.
     pub fn follow(&self, library: &ModelLibrary) {
+        self.follow_all(library, [], &[]);
+    }
+
+    /// Watches the versions of this library, and whatever else answers: what is `served` of files that have gone or
+    /// changed since, and what flows in force have `asked` of them. The same files go on counting, others are
+    /// forgotten.
+    pub fn follow_all(
+        &self,
+        library: &ModelLibrary,
+        served: impl IntoIterator<Item = Arc<Watch>>,
+        asked: &[Arc<Model>],
+    ) {
         let before = self.watched.load();
         let mut next = Watched::default();
+        // What answers comes first: a count that nobody adds to must not take its place.
+        served.into_iter().for_each(|watch| next.add(watch.newest()));
+        asked.iter().filter_map(|model| before.of(model)).for_each(|watch| next.add(Arc::clone(watch)));
         for (name, model) in library.models() {
-            let of = next.0.entry(Arc::clone(name)).or_default();
-            if library.is_unread(name) {
-                of.extend(
-                    before.0.get(name).into_iter().flatten().map(|(at, watch)| (*at, Arc::clone(watch))),
-                );
-            }
+            next.0.entry(Arc::clone(name)).or_default();
             for (number, version) in &model.versions {
-                let kept = before.find(name, *number);
-                let watch = match (&version.model, kept) {
+                let kept = next.find(name, *number).or_else(|| before.find(name, *number)).cloned();
+                match (&version.model, kept) {
                     // A file that cannot be read may be the reference that is compared with.
-                    (Ok(read), Some(kept)) if kept.digest == read.digest && library.is_unread(name) => {
-                        Arc::clone(kept)
-                    }
-                    (Ok(read), Some(kept)) if kept.digest == read.digest => kept.following(read, version),
-                    (Ok(read), _) => Arc::new(Watch::new(read, version)),
+                    (Ok(read), Some(kept)) if kept.is_of(read) && library.is_unread(name) => next.add(kept),
+                    (Ok(read), Some(kept)) if kept.is_of(read) => next.put(kept.following(read, version)),
+                    (Ok(read), _) => next.add(Arc::new(Watch::new(read, version))),
                     // What was loaded before still answers.
-                    (Err(_), Some(kept)) => Arc::clone(kept),
-                    (Err(_), None) => continue,
-                };
-                of.insert(*number, watch);
+                    (Err(_), kept) => kept.into_iter().for_each(|kept| next.add(kept)),
+                }
             }
         }
+        // Of what cannot be seen, nothing is known to be gone.
+        let is_unseen =
+            |name: &Name| library.is_unread(name) || (next.answers(name) && !library.has_versions(name));
+        let unseen: Vec<_> = before.all().filter(|watch| is_unseen(&watch.model)).cloned().collect();
+        unseen.into_iter().for_each(|watch| next.add(watch));
+        let next = Arc::new(next);
+        self.watched.store(Arc::clone(&next));
+        let _alone = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
         for gone in before.all().filter(|watch| !next.knows(watch)) {
             meters::forget(gone);
         }
-        self.watched.store(Arc::new(next));
     }
 
-    /// The watch of a version whose files are these.
+    /// The watch of a version with these files: the one that counts already, or a new one. It is not looked at before
+    /// [`Drift::follow_all`] is told of it.
     #[must_use]
-    pub fn of(&self, model: &Model) -> Option<Arc<Watch>> {
+    pub fn watch(&self, model: &Model, version: &LibraryVersion) -> Arc<Watch> {
         let watched = self.watched.load();
-        watched.find(&model.name, model.version).filter(|watch| watch.is_of(model)).cloned()
+        watched.of(model).map_or_else(|| Arc::new(Watch::new(model, version)), Arc::clone)
     }
 
     /// Counts what models answered in one decision.
@@ -119,8 +134,7 @@ impl Drift {
         }
         let watched = self.watched.load();
         for ModelAnswered { model, row, answer } in answered {
-            let watch = watched.find(&model.name, model.version).filter(|watch| watch.is_of(model));
-            if let Some(Ok(monitor)) = watch.map(|watch| &watch.monitor) {
+            if let Some(Ok(monitor)) = watched.of(model).map(|watch| &watch.monitor) {
                 monitor.row(row, *answer, now);
             }
         }
@@ -134,6 +148,7 @@ impl Drift {
 
     /// Brings what `/metrics` says of drift up to date.
     pub fn publish(&self, now: Timestamp) {
+        let _alone = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
         self.watched.load().all().for_each(|watch| meters::publish(watch, now));
     }
 }
@@ -141,6 +156,25 @@ impl Drift {
 impl Watched {
     fn find(&self, model: &str, version: u32) -> Option<&Arc<Watch>> {
         self.0.get(model)?.get(&version)
+    }
+
+    fn of(&self, model: &Model) -> Option<&Arc<Watch>> {
+        self.find(&model.name, model.version).filter(|watch| watch.is_of(model))
+    }
+
+    /// Unless the version is watched already.
+    fn add(&mut self, watch: Arc<Watch>) {
+        let of = self.0.entry(Arc::clone(&watch.model)).or_default();
+        of.entry(watch.version).or_insert(watch);
+    }
+
+    /// In the place of the one that was watched, if any.
+    fn put(&mut self, watch: Arc<Watch>) {
+        self.0.entry(Arc::clone(&watch.model)).or_default().insert(watch.version, watch);
+    }
+
+    fn answers(&self, model: &str) -> bool {
+        self.0.get(model).is_some_and(|versions| !versions.is_empty())
     }
 
     fn all(&self) -> impl Iterator<Item = &Arc<Watch>> {
@@ -186,6 +220,15 @@ impl Watch {
         }
         next.before = meters::reached(self);
         Arc::clone(self.renewed.get_or_init(|| Arc::new(next)))
+    }
+
+    /// The same version against its reference of now.
+    fn newest(self: Arc<Self>) -> Arc<Self> {
+        let mut newest = self;
+        while let Some(renewed) = newest.renewed.get().cloned() {
+            newest = renewed;
+        }
+        newest
     }
 
     /// The one that counts.

@@ -307,6 +307,9 @@ fn versions_are_counted_for_what_they_are() {
     assert_eq!(rows(&drift), [None, None, Some(2)], "a version with other bytes is another version");
     drift.follow(&library);
     assert_eq!(rows(&drift), [None, None, Some(2)], "the same files go on counting");
+    drift.follow_all(&ModelLibrary::default(), [], &[Arc::clone(&model), other]);
+    drift.decided(&[answered(&model)], now);
+    assert_eq!(rows(&drift), [None, None, Some(3)], "flows ask it, though its folder is gone");
     drift.follow(&ModelLibrary::default());
     assert!(drift.versions("german_credit").is_none());
 }

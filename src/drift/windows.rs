@@ -15,6 +15,9 @@ const HOUR: i64 = 3600;
 const HOURS_OF_A_DAY: i64 = 24;
 /// Days that are kept: the one that runs and the last.
 const DAYS: usize = 2;
+/// Seconds that a time may lie before the hour that runs and still be counted in it: who looked at the clock just
+/// before the border comes a little later. A clock that is further behind was set back.
+const LATE: i64 = 60;
 
 /// Which part of the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,10 +92,10 @@ impl Windows {
         Self { running: ArcSwap::from_pointee(hour), past: Mutex::new(past) }
     }
 
-    /// The hour to count in. A clock that was set back goes on with the hour that runs.
+    /// The hour to count in.
     pub(super) fn hour(&self, layout: &Layout, now: Timestamp) -> Guard<Arc<Hour>> {
         let hour = self.running.load();
-        if hour.number >= hour_of(now) {
+        if hour.takes(now) {
             return hour;
         }
         drop(hour);
@@ -100,18 +103,23 @@ impl Windows {
         self.running.load()
     }
 
-    /// Begins the hour of this time, if that is not done yet.
+    /// Begins the hour of this time, if that is not done yet; a clock that was set back begins an earlier one.
     fn turn(&self, layout: &Layout, now: Timestamp) {
         let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
         let (running, number) = (self.running.load_full(), hour_of(now));
-        if running.number >= number {
+        if running.takes(now) {
             return;
         }
-        // Nobody counts any more in the hour that was the last until now: a whole one has passed since.
-        if let Some(before) = past.last.replace(running) {
-            past.sum_up(layout, &before);
-        }
-        self.running.store(Arc::new(Hour { number, tally: Tally::new(layout) }));
+        let coming = match past.last.replace(running) {
+            // The clock went astray in this hour, and is back in it.
+            Some(before) if before.number == number => before,
+            before => {
+                // Nobody counts in that one any more: a whole hour has passed since.
+                before.iter().for_each(|before| past.sum_up(layout, before, number));
+                Arc::new(Hour { number, tally: Tally::new(layout) })
+            }
+        };
+        self.running.store(coming);
     }
 
     /// What was counted in a window that this time knows.
@@ -142,14 +150,25 @@ impl Windows {
     }
 }
 
+impl Hour {
+    fn takes(&self, now: Timestamp) -> bool {
+        let ahead = self.number.saturating_sub(hour_of(now));
+        ahead == 0 || (ahead == 1 && HOUR - now.as_second().rem_euclid(HOUR) <= LATE)
+    }
+}
+
 impl Past {
-    fn sum_up(&mut self, layout: &Layout, hour: &Hour) {
+    /// Adds an hour to the sum of its day, as seen from the hour that runs.
+    fn sum_up(&mut self, layout: &Layout, hour: &Hour, running: i64) {
         let counts = hour.tally.counts();
         self.total.add(&counts);
         let day = hour.number.div_euclid(HOURS_OF_A_DAY);
         self.days.entry(day).or_insert_with(|| Counts::none(layout)).add(&counts);
         while self.days.len() > DAYS {
-            self.days.pop_first();
+            // A day that has not come yet was never one: the clock was wrong.
+            let is_ahead =
+                self.days.keys().next_back().is_some_and(|last| *last > running.div_euclid(HOURS_OF_A_DAY));
+            let _gone = if is_ahead { self.days.pop_last() } else { self.days.pop_first() };
         }
     }
 }

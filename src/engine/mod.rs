@@ -189,7 +189,8 @@ impl Engine {
         };
         self.meters.count(&decision);
         if let Some(drift) = self.drift.as_ref().filter(|_| verdict.needs.is_empty()) {
-            drift.decided(&verdict.answered, decision.decided_at);
+            // What waited for its caller is answered now, whenever it was begun.
+            drift.decided(&verdict.answered, stopped.at);
         }
         decision.durable = Some(recorded.durable);
         decision.origin = Origin::Decided;

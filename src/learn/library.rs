@@ -185,6 +185,22 @@ impl ModelLibrary {
         }
     }
 
+    /// Whether anything is left of this model that could answer, here or on other servers.
+    #[must_use]
+    pub fn has_versions(&self, model: &str) -> bool {
+        let found = self.models.get(model);
+        found.is_some_and(|found| !found.versions.is_empty() || found.remote.is_some())
+    }
+
+    /// Whether a model has lost its newest version since `before`.
+    #[must_use]
+    pub fn is_behind(&self, before: &Self) -> bool {
+        let newest = |library: &Self, name: &Name| {
+            library.models.get(name).and_then(|model| model.versions.keys().next_back().copied())
+        };
+        before.models.keys().any(|name| newest(self, name) < newest(before, name))
+    }
+
     fn read_model(&mut self, files: &[Part<'_>], older: Option<&LibraryModel>) -> LibraryModel {
         let mut model = LibraryModel { serve: Some(VersionPolicy::default()), ..LibraryModel::default() };
         let mut numbers: BTreeMap<u32, (Option<_>, Option<_>)> = BTreeMap::new();

@@ -179,8 +179,10 @@ impl Models {
         wish(&mut wishes);
         let before = self.table();
         let library = self.source.library();
-        self.drift.follow(&library);
         let plan::Plan { next, fresh } = plan::plan(&library, &wishes, &before, &self.drift);
+        // What is served counts where its drift is looked at, wherever its files are now.
+        let served = next.servables().filter_map(|servable| servable.watch().cloned());
+        self.drift.follow_all(&library, served, &self.source.asked_by_flows());
         if !fresh.is_empty() {
             self.table.store(Arc::new(plan::meanwhile(&before, &fresh)));
             let warming = spawn_blocking(move || fresh.iter().for_each(|servable| servable.warm()));
@@ -188,13 +190,16 @@ impl Models {
                 tracing::error!("a model could not be warmed: it serves cold");
             }
         }
-        tell(&before, &next);
+        tell(&before, &next, &library);
         self.table.store(Arc::new(next));
     }
 }
 
 /// What changed, in the log and the metrics.
-fn tell(before: &Table, next: &Table) {
+fn tell(before: &Table, next: &Table, library: &ModelLibrary) {
+    let is_on_disk = |name: &Name, version: u32| {
+        library.models().get(name).is_some_and(|model| model.versions.contains_key(&version))
+    };
     let serves = |table: &Table, name: &Name, version: u32| {
         let versions = table.model(name).map(|model| &model.versions);
         let servable = versions.and_then(|versions| versions.get(&version)?.servable.as_ref());
@@ -209,7 +214,12 @@ fn tell(before: &Table, next: &Table) {
                 (Some(old), Some(new)) if old != new => {
                     tracing::info!(model = %name, version = number, digest = %new, "serves other files");
                 }
-                (Some(_), None) => tracing::info!(model = %name, version = number, "serves no more"),
+                (Some(_), None) if is_on_disk(name, number) => {
+                    tracing::info!(model = %name, version = number, "serves no more");
+                }
+                (Some(_), None) => {
+                    tracing::warn!(model = %name, version = number, "serves no more: its folder is gone");
+                }
                 _ => {}
             }
             let labels = [("model", name.to_string()), ("version", number.to_string())];

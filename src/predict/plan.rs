@@ -1,6 +1,7 @@
 //! From what lies in `models/`, what was asked for and what serves now, to what serves next. A pure function: nothing
 //! is loaded or switched here. What serves goes only when its place is taken: a version that cannot serve, a label
-//! that leads nowhere or a `model.yaml` that cannot be read changes nothing but the statuses.
+//! that leads nowhere, a `model.yaml` that cannot be read or a model of which nothing is left changes nothing but the
+//! statuses.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -49,16 +50,15 @@ pub(super) fn plan(library: &ModelLibrary, wishes: &Wishes, before: &Table, drif
         let found = library.models().get(name).unwrap_or(&nothing.0);
         let serving = before.models.get(name).unwrap_or(&nothing.1);
         let is_wanted = !wishes.unloaded.contains(name)
-            && (library.models().contains_key(name) || library.is_unread(name))
             && wishes.configured.as_ref().is_none_or(|configured| configured.contains_key(name));
+        let is_there = library.models().contains_key(name) || library.is_unread(name);
         let configured = wishes.configured.as_ref().and_then(|configured| configured.get(name));
-        let model = if is_wanted && library.is_unread(name) && serving.is_available() {
-            let problem = Arc::from("files of it cannot be read: what was loaded before still serves");
-            ServedModel { problems: vec![problem], ..serving.clone() }
-        } else if is_wanted {
-            next_model(found, configured, serving, (&mut plan.fresh, drift))
-        } else {
-            ServedModel { versions: ended(found, serving, &BTreeMap::new()), ..ServedModel::default() }
+        let model = match unseen(library, name, configured) {
+            Some(problem) if is_wanted && serving.is_available() => {
+                ServedModel { problems: vec![Arc::from(problem)], ..serving.clone() }
+            }
+            _ if is_wanted && is_there => next_model(found, configured, serving, (&mut plan.fresh, drift)),
+            _ => ServedModel { versions: ended(found, serving, &BTreeMap::new()), ..ServedModel::default() },
         };
         // A model that answers on other servers is no servable of this one.
         if !is_elsewhere(name) || !model.versions.is_empty() {
@@ -68,6 +68,23 @@ pub(super) fn plan(library: &ModelLibrary, wishes: &Wishes, before: &Table, drif
     // A model without a trace on disk or here is not told of.
     plan.next.models.retain(|name, model| library.models().contains_key(name) || !model.versions.is_empty());
     plan
+}
+
+/// Why what was read of a model does not say what should serve; `None` where it does.
+fn unseen(library: &ModelLibrary, name: &Name, configured: Option<&Configured>) -> Option<String> {
+    if library.is_unread(name) {
+        return Some("files of it cannot be read: what was loaded before still serves".to_owned());
+    }
+    // A folder that is away comes back, mostly; who wants the model gone can say so.
+    let written = library.models().get(name).and_then(|model| model.serve.as_ref());
+    let policy = configured.map(|configured| &configured.policy).or(written);
+    let is_over = policy.is_some_and(|policy| *policy == VersionPolicy::Versions(Vec::new()));
+    (!library.has_versions(name) && !is_over).then(|| {
+        format!(
+            "no version of it is left in `models/`: what was loaded before still serves; \
+             `POST /v2/repository/models/{name}/unload` ends it"
+        )
+    })
 }
 
 /// The table while `fresh` is warmed: what serves still serves, and what is coming is loading.
@@ -182,7 +199,8 @@ fn serve(
         }
         return Some(ServedVersion { status, servable: Some(Arc::clone(kept)) });
     }
-    let servable = Arc::new(Servable::new(Arc::clone(read?), drift.of(read?)));
+    let (read, found) = (read?, found?);
+    let servable = Arc::new(Servable::new(Arc::clone(read), Some(drift.watch(read, found))));
     fresh.push(Arc::clone(&servable));
     let status = VersionStatus::well(servable.version, State::Available);
     Some(ServedVersion { status, servable: Some(servable) })

@@ -75,6 +75,12 @@ impl Servable {
         &self.meters
     }
 
+    /// Where its answers are counted.
+    #[must_use]
+    pub fn watch(&self) -> Option<&Arc<Watch>> {
+        self.watch.as_ref()
+    }
+
     /// Most rows that one request may send.
     #[must_use]
     pub fn most_rows(&self) -> usize {

@@ -169,6 +169,12 @@ impl Table {
         &self.models
     }
 
+    /// Everything that answers.
+    pub fn servables(&self) -> impl Iterator<Item = &Arc<Servable>> {
+        let versions = self.models.values().flat_map(|model| model.versions.values());
+        versions.filter_map(|version| version.servable.as_ref())
+    }
+
     /// Everything that is on disk and does not serve as it should: model, version (if it is one's), what is wrong.
     #[must_use]
     pub fn problems(&self) -> Vec<(Name, Option<u32>, Arc<str>)> {

@@ -1,11 +1,14 @@
 //! Batches against one row at a time, tensors as bytes, and one table after another. The library is the repository's.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::*;
 use crate::domain::model::{Columns, Model};
 use crate::domain::value::{Kind, Value};
+use crate::drift::Window;
 use crate::learn::library::{ModelLibrary, VersionPolicy, read_models};
+use crate::release::ModelFolder;
 
 fn library() -> ModelLibrary {
     read_models(&Path::new(env!("CARGO_MANIFEST_DIR")).join("models"))
@@ -179,4 +182,152 @@ fn what_somebody_asked_for_is_on_top_of_what_the_files_say() {
         configured.find("credit_history", Which::Latest).is_err(),
         "it is not among those that are configured"
     );
+}
+
+/// A folder with the sample of which `champion` is version 1 and the latest is 2, as it is served by itself.
+struct Served {
+    folder: tempfile::TempDir,
+    models: Arc<Models>,
+}
+
+const HISTORY: &str = "credit_history";
+
+impl Served {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let documents =
+            crate::bundle::read_models_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("models"));
+        for (path, bytes) in documents.files.iter().filter(|(path, _)| path.contains(HISTORY)) {
+            let to = folder.path().join(path);
+            std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+            std::fs::write(to, bytes).unwrap();
+        }
+        let (settle, poll) = (Duration::from_millis(2), Duration::from_secs(600));
+        let source = ModelFolder::start(folder.path().join("models"), settle, poll).await;
+        let drift = Arc::new(Drift::default());
+        let models = Models::start(ModelSource::Folder(source), drift).await;
+        Self { folder, models }
+    }
+
+    /// Reads the folder and switches to what it holds.
+    async fn read(&self) {
+        self.models.source.reload().await;
+        self.models.change(|_| ()).await;
+    }
+
+    /// Renames.
+    fn put(&self, from: &str, to: &str) {
+        std::fs::rename(self.folder.path().join(from), self.folder.path().join(to)).unwrap();
+    }
+
+    fn ask(&self, which: Which<'_>, rows: usize) {
+        let servable = self.models.find(HISTORY, which).unwrap();
+        let batch = Batch::of_columns(servable.model(), columns(servable.model(), rows)).unwrap();
+        servable.predict_here(&batch).unwrap();
+    }
+
+    /// Rows that drift shows of a version: since yesterday, as a test may run over midnight.
+    fn counted(&self, version: u32) -> u64 {
+        let watched = self.models.drift().versions(HISTORY).unwrap();
+        let watch = watched.iter().find(|watch| watch.version == version).unwrap();
+        let now = jiff::Timestamp::now();
+        let rows = |window| watch.report(window, now).unwrap().report.rows;
+        rows(Window::Day) + rows(Window::LastDay)
+    }
+
+    fn problems(&self) -> Vec<String> {
+        self.models.table().problems().into_iter().map(|(.., problem)| problem.to_string()).collect()
+    }
+}
+
+#[tokio::test]
+async fn what_serves_counts_where_it_is_looked_at_while_its_folder_is_gone_and_afterwards() {
+    let served = Served::new().await;
+    let one = format!("models/{HISTORY}/1");
+    served.ask(Which::Version(1), 5);
+    assert_eq!(served.counted(1), 5);
+    served.put(&one, "away");
+    served.read().await;
+    served.ask(Which::Label("champion"), 2);
+    assert_eq!(served.counted(1), 7, "its label keeps it");
+    served.put("away", &one);
+    served.read().await;
+    served.ask(Which::Version(1), 10);
+    assert_eq!(served.counted(1), 17);
+}
+
+const LEFT: &str = "no version of it is left in `models/`: what was loaded before still serves; \
+                    `POST /v2/repository/models/credit_history/unload` ends it";
+
+#[tokio::test]
+async fn a_model_of_which_nothing_is_left_serves_on_and_is_a_problem_until_it_is_unloaded() {
+    let served = Served::new().await;
+    let all = [Which::Latest, Which::Version(1), Which::Label("champion"), Which::Label("challenger")];
+    let folder = |part: &str| format!("models/{HISTORY}{part}");
+    // The folder of all models, the model's, and what is in that.
+    for parts in
+        [vec!["models".to_owned()], vec![folder("")], vec![folder("/1"), folder("/2"), folder("/model.yaml")]]
+    {
+        parts.iter().enumerate().for_each(|(at, part)| served.put(part, &format!("away{at}")));
+        served.read().await;
+        served.read().await;
+        all.into_iter().for_each(|which| served.ask(which, 1));
+        assert_eq!(served.problems(), [LEFT], "{parts:?}");
+        parts.iter().enumerate().for_each(|(at, part)| served.put(&format!("away{at}"), part));
+        served.read().await;
+        all.into_iter().for_each(|which| served.ask(which, 1));
+        assert_eq!(served.problems(), Vec::<String>::new());
+    }
+    assert_eq!((served.counted(1), served.counted(2)), (12, 12));
+
+    served.put(&folder(""), "away");
+    served.read().await;
+    served.models.unload(HISTORY).await.unwrap();
+    assert!(served.models.find(HISTORY, Which::Latest).is_err());
+    assert_eq!(served.problems(), Vec::<String>::new());
+    assert!(served.models.load(HISTORY).await.is_err(), "there is nothing to load");
+    served.put("away", &folder(""));
+    served.models.load(HISTORY).await.unwrap();
+    all.into_iter().for_each(|which| served.ask(which, 1));
+}
+
+#[tokio::test]
+async fn a_version_whose_folder_is_gone_ends_where_another_is_left_or_none_is_wanted() {
+    let served = Served::new().await;
+    let root = served.folder.path().join("models").join(HISTORY);
+    let serve = |text: &str| std::fs::write(root.join("model.yaml"), text).unwrap();
+    serve("serve: all\n");
+    std::fs::remove_dir_all(root.join("2")).unwrap();
+    served.read().await;
+    assert!(served.models.find(HISTORY, Which::Version(2)).is_err());
+    served.ask(Which::Latest, 1);
+    std::fs::remove_dir_all(root.join("1")).unwrap();
+    served.read().await;
+    served.ask(Which::Latest, 1);
+    serve("serve: { versions: [] }\n");
+    served.read().await;
+    assert!(served.models.find(HISTORY, Which::Latest).is_err());
+    assert_eq!(served.problems(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_serves_counts_where_it_is_looked_at_while_nothing_can_be_read() {
+    let served = Served::new().await;
+    served.ask(Which::Version(1), 5);
+    let drift = Arc::clone(served.models.drift());
+    // As when file descriptors are used up: nothing was read, and that is known.
+    let mut nothing = ModelLibrary::default();
+    nothing.note_unread(Some(HISTORY));
+    let table = served.models.table();
+    let watches = |table: &Table| -> Vec<_> {
+        table.servables().filter_map(|servable| servable.watch().cloned()).collect()
+    };
+    let next = plan::plan(&nothing, &Wishes::default(), &table, &drift).next;
+    drift.follow_all(&nothing, watches(&next), &[]);
+    served.ask(Which::Version(1), 3);
+    assert_eq!(served.counted(1), 8);
+    drift.follow(&nothing);
+    assert_eq!(served.counted(1), 8, "of what cannot be read nothing is known to be gone");
+    drift.follow(&ModelLibrary::default());
+    assert!(drift.versions(HISTORY).is_none());
 }

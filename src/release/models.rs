@@ -8,11 +8,12 @@ use std::time::Duration;
 use tokio::sync::{Mutex, watch};
 use tokio::task::spawn_blocking;
 
-use super::reload::settled;
+use super::reload::{REMOVED_AFTER, settled};
 use super::watch::{Again, Followed, Watching};
 use super::{Cause, Release};
 use crate::bundle::{fingerprint_of_models, models_of, read_models_folder};
 use crate::domain::diagnostic::Severity;
+use crate::domain::model::Model;
 use crate::learn::library::ModelLibrary;
 
 /// Where models come from.
@@ -37,6 +38,15 @@ impl ModelSource {
         match self {
             Self::Release(release) => release.libraries.subscribe(),
             Self::Folder(folder) => folder.libraries.subscribe(),
+        }
+    }
+
+    /// The models that flows in force ask, also those of which nothing is left in the folder; one may come twice.
+    #[must_use]
+    pub fn asked_by_flows(&self) -> Vec<Arc<Model>> {
+        match self {
+            Self::Release(release) => release.in_force().models_asked(),
+            Self::Folder(_) => Vec::new(),
         }
     }
 
@@ -83,16 +93,14 @@ impl ModelFolder {
 
     async fn reload(&self) {
         let mut known = self.digest.lock().await;
-        let folder = self.folder.clone();
-        let read = move || read_models_folder(&folder);
-        let Some(documents) = settled(self.settle, read).await else { return };
-        let older = Arc::clone(&self.libraries.borrow());
-        let before = known.clone();
-        let built = spawn_blocking(move || {
-            let digest = documents.digest();
-            (digest != before).then(|| (digest, models_of(&documents, Some(&older))))
-        });
-        let Ok(Some((digest, library))) = built.await else { return };
+        let Some(mut read) = self.read(&known).await else { return };
+        let is_behind = read.1.is_behind(&self.libraries.borrow());
+        if is_behind {
+            tokio::time::sleep(REMOVED_AFTER).await;
+            let Some(second) = self.read(&known).await else { return };
+            read = second;
+        }
+        let (digest, library) = read;
         for finding in library.findings() {
             let (code, path, found) = (finding.diagnostic.code, &finding.path, &finding.diagnostic.message);
             match finding.diagnostic.severity {
@@ -103,6 +111,18 @@ impl ModelFolder {
         tracing::info!(models = library.models().len(), "read");
         *known = digest;
         self.libraries.send_replace(Arc::new(library));
+    }
+
+    /// What it holds, and the digest of that; `None` when it is what is known.
+    async fn read(&self, known: &str) -> Option<(String, ModelLibrary)> {
+        let folder = self.folder.clone();
+        let documents = settled(self.settle, move || read_models_folder(&folder)).await?;
+        let (older, known) = (Arc::clone(&self.libraries.borrow()), known.to_owned());
+        let built = spawn_blocking(move || {
+            let digest = documents.digest();
+            (digest != known).then(|| (digest, models_of(&documents, Some(&older))))
+        });
+        built.await.ok().flatten()
     }
 }
 

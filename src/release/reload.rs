@@ -25,8 +25,9 @@ use crate::learn::library::ModelLibrary;
 /// Readings after which files that never rest are taken as they are.
 const MOST_READINGS: usize = 50;
 
-/// How long a flow's folder must stay away before the flow is taken as removed: folders are replaced in two steps.
-const REMOVED_AFTER: Duration = Duration::from_millis(250);
+/// How long the folder of a flow or a version must stay away before it is taken as removed: folders are replaced in two
+/// steps.
+pub(super) const REMOVED_AFTER: Duration = Duration::from_millis(250);
 
 /// What came of one reload.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,7 +102,9 @@ impl Release {
             Some(None) => return ReloadOutcome::Unchanged,
             None => return self.refuse("the reading of the folders was stopped".to_owned(), None),
         };
-        let reading = self.without_haste(reading, &memory).await;
+        let Some(reading) = self.without_haste(reading, &memory).await else {
+            return ReloadOutcome::Unchanged;
+        };
         memory.models = Some(reading.models.clone());
         memory.lists = reading.built.lists.clone();
         if reading.built.unreadable {
@@ -117,18 +120,18 @@ impl Release {
         outcome
     }
 
-    /// Looks a second time where a whole flow is gone.
-    async fn without_haste(&self, reading: Reading, memory: &Memory) -> Reading {
+    /// Looks a second time where a whole flow is gone, or the newest version of a model; `None` when all is there again
+    /// as it was.
+    async fn without_haste(&self, reading: Reading, memory: &Memory) -> Option<Reading> {
         let in_force = self.in_force();
-        let all_there = in_force.flows.keys().all(|name| reading.built.flows.contains_key(name));
-        if all_there || reading.built.unreadable {
-            return reading;
+        let flows_there = in_force.flows.keys().all(|name| reading.built.flows.contains_key(name));
+        let models_there =
+            memory.models.as_ref().is_none_or(|(_, before)| !reading.models.1.is_behind(before));
+        if (flows_there && models_there) || reading.built.unreadable {
+            return Some(reading);
         }
         tokio::time::sleep(REMOVED_AFTER).await;
-        match read(&self.settings, memory).await {
-            Some(Some(second)) => second,
-            _ => reading,
-        }
+        read(&self.settings, memory).await.unwrap_or(Some(reading))
     }
 
     async fn put_in_force(&self, cause: Cause, reading: &Reading) -> ReloadOutcome {

@@ -162,6 +162,33 @@ async fn a_restart_on_broken_rules_serves_what_the_store_kept() {
     assert_eq!(release.status().reload, ReloadState::Failed);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_that_is_back_at_the_second_look_was_never_gone() {
+    let folder = Folder::new();
+    let release = folder.start().await;
+    let first = release.in_force();
+    let path = |name: &str| folder.folder.path().join(name);
+    for part in ["rules/personal_loan", "models/german_credit", "models/german_credit/3", "models"] {
+        loop {
+            fs::rename(path(part), path("away")).unwrap();
+            let (begun, reading) = (Instant::now(), Arc::clone(&release));
+            let reading = tokio::spawn(async move { reading.reload_now(Cause::FilesChanged).await });
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            fs::rename(path("away"), path(part)).unwrap();
+            let is_in_time = begun.elapsed() < reload::REMOVED_AFTER;
+            let outcome = reading.await.unwrap();
+            // On a machine that is busy elsewhere, it may have been away for longer.
+            if is_in_time {
+                assert_eq!(outcome, ReloadOutcome::Unchanged, "{part}");
+                break;
+            }
+            release.reload_now(Cause::FilesChanged).await;
+        }
+        assert_eq!(release.in_force().revision, first.revision);
+        assert_eq!(release.status().reload, ReloadState::Ok, "{part}");
+    }
+}
+
 #[tokio::test]
 async fn nothing_comes_into_force_that_the_journal_does_not_have() {
     let folder = Folder::new();

@@ -124,6 +124,40 @@ async fn decisions_and_questions_over_rest_and_grpc_are_counted_once_each() {
     service.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn counts_go_on_while_a_folder_is_away_and_when_it_is_back() {
+    let (home, model) = home("astray");
+    let service = home.serve().await;
+    let api = &service.api;
+    let (rows, facts) = (rows(&model, 10), &applicants()[0].facts);
+    let mut scores = Vec::new();
+    let mut ask = async || {
+        api.post("/v1/models/astray/versions/3:predict", &json!({ "instances": rows })).await.ok();
+        scores.extend(expected(&model, &rows));
+        let answer = api.decide(facts).await.ok();
+        if answer["scores"]["default_risk"].is_number() {
+            scores.extend(expected(&model, &[as_row(&model, facts)]));
+        }
+    };
+    let told = async |is_well: bool| {
+        let is_told = |json: &Json| json["models"]["problems"].as_array().unwrap().is_empty() == is_well;
+        api.until("/readyz", |answer| is_told(&answer.json)).await.ok()
+    };
+    ask().await;
+    // The version's folder, which a label keeps; the model's, and that of all models, which nothing has replaced.
+    for part in ["models/astray/3", "models/astray", "models"] {
+        std::fs::rename(home.path(part), home.path("away")).unwrap();
+        let ready = told(false).await;
+        assert_eq!(ready["status"], "ready", "{ready}");
+        ask().await;
+        std::fs::rename(home.path("away"), home.path(part)).unwrap();
+        told(true).await;
+        ask().await;
+    }
+    assert_eq!(observed(&counted(api, "astray", 3).await), by_hand(&home, "astray", &scores));
+    service.stop().await;
+}
+
 fn as_row(model: &Model, facts: &Json) -> Json {
     let number = |value: &Json| match value.as_str().and_then(|text| text.parse::<f64>().ok()) {
         Some(number) => json!(number),
@@ -172,6 +206,16 @@ async fn shifted_rows_alarm_and_a_version_without_reference_says_so() {
     let text = api.get("/metrics").await.text;
     let alarm = "tollgate_model_drift_alarm{model=\"shifted\",version=\"3\",window=\"day\"} 1";
     assert!(text.contains(alarm), "{text}");
+
+    // Its series stay, and say that nothing is known of it any more.
+    home.write("models/shifted/model.yaml", "serve: all\n");
+    std::fs::remove_dir_all(home.path("models/shifted/3")).unwrap();
+    let calm = "tollgate_model_drift_alarm{model=\"shifted\",version=\"3\",window=\"day\"} 0";
+    let text = api.until("/metrics", |answer| answer.text.contains(calm)).await.text;
+    assert!(
+        text.contains("tollgate_model_score_psi{model=\"shifted\",version=\"3\",window=\"day\"} NaN"),
+        "{text}"
+    );
 
     api.get("/v1/models/nobody/drift").await.assert_problem(404, "unknown_model");
     api.get("/v1/models/shifted/drift?version=2").await.assert_problem(404, "unknown_model");

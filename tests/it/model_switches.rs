@@ -100,6 +100,49 @@ async fn a_hundred_switches_under_load_fail_nobody_and_mix_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn models_that_are_put_aside_and_copied_back_fail_nobody() {
+    let home = home();
+    let flags = tollgate::config::Flags { models_only: true, ..home.flags() };
+    let service = home.serve_with(flags).await;
+    let body = Arc::new(json!({ "instances": rows(&model(1), 3) }));
+    let done = Arc::new(AtomicBool::new(false));
+    let clients = ["", "/labels/champion", "/versions/2"].map(|which| {
+        let (api, body, done) = (service.api.clone(), Arc::clone(&body), Arc::clone(&done));
+        tokio::spawn(async move {
+            while !done.load(Ordering::Relaxed) {
+                api.post(&format!("/v1/models/{MODEL}{which}:predict"), &body).await.ok();
+            }
+        })
+    });
+    let told = async |wanted: usize| {
+        let count = |json: &Json| json["models"]["problems"].as_array().unwrap().len();
+        service.api.until("/readyz", |answer| count(&answer.json) == wanted).await.ok()
+    };
+    for part in ["models".to_owned(), format!("models/{MODEL}")] {
+        let aside = home.path("aside");
+        std::fs::rename(home.path(&part), &aside).unwrap();
+        let ready = told(1).await;
+        let problem = ready["models"]["problems"][0]["problem"].as_str().unwrap();
+        assert!(problem.starts_with("no version of it is left in `models/`"), "{problem}");
+        crate::app::copy_folder(&aside, &home.path(&part));
+        told(0).await;
+        std::fs::remove_dir_all(&aside).unwrap();
+    }
+    done.store(true, Ordering::Relaxed);
+    for client in clients {
+        client.await.expect("no request failed");
+    }
+    // Who means it says so.
+    std::fs::remove_dir_all(home.path(&format!("models/{MODEL}"))).unwrap();
+    told(1).await;
+    service.api.post(&format!("/v2/repository/models/{MODEL}/unload"), &json!({})).await.ok();
+    told(0).await;
+    let gone = service.api.post(&format!("/v1/models/{MODEL}:predict"), &body).await;
+    assert_eq!(gone.status, 404);
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_bad_version_changes_nothing_and_is_seen() {
     let home = home();
     let flags = tollgate::config::Flags { models_only: true, ..home.flags() };

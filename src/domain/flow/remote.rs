@@ -199,8 +199,13 @@ impl Flow {
 
     /// The models on other servers that it and the flows that it asks use.
     pub fn remote_models(&self) -> Vec<&Arc<Model>> {
-        let own = self.models.iter().map(|used| &used.model).filter(|model| model.remote().is_some());
-        own.chain(self.sub_flows.iter().flat_map(|sub| sub.flow.remote_models())).collect()
+        self.all_models().into_iter().filter(|model| model.remote().is_some()).collect()
+    }
+
+    /// The models that it and the flows that it asks use, wherever they answer.
+    pub fn all_models(&self) -> Vec<&Arc<Model>> {
+        let own = self.models.iter().map(|used| &used.model);
+        own.chain(self.sub_flows.iter().flat_map(|sub| sub.flow.all_models())).collect()
     }
 }
 

@@ -71,6 +71,36 @@ fn a_clock_that_is_set_back_loses_nothing() {
 }
 
 #[test]
+fn a_clock_that_was_days_ahead_is_forgotten_once_it_is_right_again() {
+    let layout = layout();
+    let windows = Windows::new(&layout, at("20T10:00:00"));
+    count(&windows, &layout, &["20T10:00:00", "20T10:10:00", "28T05:00:00", "28T06:00:00", "29T07:00:00"]);
+    assert_eq!(rows(&windows, &layout, "20T11:20:00"), [0, 0, 2, 0]);
+    count(&windows, &layout, &["20T11:20:00"]);
+    assert_eq!(rows(&windows, &layout, "20T11:30:00"), [1, 0, 3, 0]);
+    count(&windows, &layout, &["20T12:00:00"]);
+    assert_eq!(rows(&windows, &layout, "20T12:00:01"), [1, 1, 4, 0]);
+    count(&windows, &layout, &["21T00:10:00", "21T01:00:00", "21T02:00:00"]);
+    assert_eq!(rows(&windows, &layout, "21T02:00:00"), [1, 1, 3, 4]);
+    count(&windows, &layout, &["22T00:00:00", "22T01:00:00", "22T02:00:00"]);
+    assert_eq!(rows(&windows, &layout, "22T02:00:00"), [1, 1, 3, 3]);
+    assert_eq!(windows.total().rows(), 13, "what was counted since the beginning never falls");
+}
+
+#[test]
+fn a_clock_that_strays_goes_on_in_the_hour_that_it_left() {
+    let layout = layout();
+    let windows = Windows::new(&layout, at("20T10:00:00"));
+    count(&windows, &layout, &["20T10:00:00", "20T10:10:00", "28T05:00:00", "20T10:20:00"]);
+    assert_eq!(rows(&windows, &layout, "20T10:30:00"), [3, 0, 3, 0]);
+    // An hour back and forth again, as where somebody takes summer time for UTC.
+    count(&windows, &layout, &["20T11:20:00", "20T10:20:30"]);
+    assert_eq!(rows(&windows, &layout, "20T10:40:00"), [4, 0, 5, 0], "the hour to come is a part of the day");
+    assert_eq!(rows(&windows, &layout, "20T11:21:00"), [1, 4, 5, 0]);
+    assert_eq!(windows.total().rows(), 6);
+}
+
+#[test]
 fn memory_does_not_grow_with_time() {
     let layout = layout();
     let start = at("01T00:00:00");
