@@ -2,7 +2,7 @@
 //! purpose: any decision about how it runs (that is config's) and any work of its own.
 
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
@@ -131,7 +131,8 @@ impl Application {
         let (listener, address) = bind(settings.http)?;
         let grpc_listener = settings.grpc.map(bind).transpose()?;
         let drift = Arc::new(Drift::default());
-        let render = rendering(metrics.render(), Arc::clone(&drift));
+        let served = Arc::new(OnceLock::new());
+        let render = rendering(metrics.render(), Arc::clone(&drift), Arc::clone(&served));
         let doors = Arc::new(Doors::new(settings.http_settings(), render));
         let reach = if beyond.is_none() { Reach::Loopback } else { Reach::Beyond };
         doors.admit_keys(Guard { ring: ring.clone(), reach, model_doors: settings.model_doors });
@@ -155,6 +156,7 @@ impl Application {
                 return Err(error);
             }
         };
+        let _only_once = served.set(Arc::clone(&models));
         if is_unguarded && reach == Reach::Beyond {
             tracing::warn!(
                 "there is no API key: whoever can reach this service may ask its models, and nobody may load or \
@@ -293,10 +295,13 @@ async fn open_audit(settings: &Settings) -> Result<Option<Arc<Audit>>, StartErro
     }
 }
 
-/// What is counted of drift is brought up to date whenever somebody reads the metrics.
-fn rendering(render: RenderMetrics, drift: Arc<Drift>) -> RenderMetrics {
+/// What is counted of drift and of models is brought up to date whenever somebody reads the metrics.
+fn rendering(render: RenderMetrics, drift: Arc<Drift>, served: Arc<OnceLock<Arc<Models>>>) -> RenderMetrics {
     Arc::new(move || {
         drift.publish(Timestamp::now());
+        if let Some(models) = served.get() {
+            models.publish();
+        }
         render()
     })
 }

@@ -4,16 +4,18 @@
 #
 #   benches/race/race.sh [SECONDS-PER-MEASUREMENT] [old] [mlserver] [tollgate]
 #
-# Without names all of them run.
+# Without names all of them run. Each is measured with 2, 3 and 4 processes (threads, here), or as many as WORKERS says: how
+# many are best on two cores that the load generator shares is another number for each, so each is taken at its best.
 #
 # Needs python3 with venv and pip, nginx, wrk and h2load (Debian: apt-get install nginx-light wrk nghttp2-client), a C
-# compiler for uWSGI, and takes about ten minutes. The environments are kept in target/race for the next time. The
+# compiler for uWSGI, and takes about twenty minutes. The environments are kept in target/race for the next time. The
 # load generator runs on the same machine, beside each of them in turn.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 here=benches/race
 seconds=${1:-8}
 parts=" ${*:2} "
+counts=${WORKERS:-2 3 4}
 [ -n "${2:-}" ] || parts=' old mlserver tollgate '
 for program in python3 nginx wrk h2load; do
     command -v $program >/dev/null || { echo "$program is missing: apt-get install nginx-light wrk nghttp2-client" >&2; exit 2; }
@@ -78,15 +80,18 @@ spent() { # processor time so far, in ticks of 10 ms
     for pid in $(running); do sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null; done | awk '{ ticks += $12 + $13 } END { print ticks + 0 }'
 }
 
-line() { # name connections ticks rate p50 p99 errors
+line() { # name connections ticks rate p50 p99 errors; $workers serve
     local each
     each=$(awk -v ticks="$3" -v rate="$4" -v seconds="$seconds" 'BEGIN { printf "%.1f", ticks * 10000 / (rate * seconds) }')
-    printf '| %s | %s | %s | %s | %s | %s | %s µs | %s MiB |\n' "$1" "$2" "${@:4}" "$each" "$(resident)"
+    printf '| %s | %s | %s | %s | %s | %s | %s | %s µs | %s MiB |\n' "$1" "$workers" "$2" "${@:4}" "$each" "$(resident)"
 }
+
+# One connection is asked of the first number of processes alone: more of them are no use to it.
+connections() { [ "$workers" = "${counts%% *}" ] && echo 1 20 || echo 20; }
 
 rest() { # name url lua
     local before
-    for connections in 1 20; do
+    for connections in $(connections); do
         wrk -t1 -c$connections -d2s -s "$3" "$2" >/dev/null # warm
         before=$(spent)
         wrk -t1 -c$connections -d"${seconds}s" --latency -s "$3" "$2" >"$work/out"
@@ -97,7 +102,7 @@ rest() { # name url lua
 
 grpc() { # name url frame
     local before ticks
-    for connections in 1 20; do
+    for connections in $(connections); do
         h2load -c$connections -m1 -t1 -D2 -d "$3" -H 'content-type: application/grpc' -H 'te: trailers' "$2" >/dev/null
         before=$(spent)
         h2load -c$connections -m1 -t1 -D"$seconds" -d "$3" -H 'content-type: application/grpc' -H 'te: trailers' \
@@ -117,7 +122,7 @@ old() { # engine
     port=$(free_port)
     mkdir -p "$work/$1"
     cp "$work/old.joblib" "$work/race.onnx" "$work/$1/"
-    RACE_ENGINE=$1 RACE_FOLDER="$work/$1" "$kept/old/bin/uwsgi" --master --processes 2 --disable-logging --die-on-term \
+    RACE_ENGINE=$1 RACE_FOLDER="$work/$1" "$kept/old/bin/uwsgi" --master --processes "$workers" --disable-logging --die-on-term \
         --socket "$work/$1/old.sock" --chdir $here --wsgi-file old.py --callable app --virtualenv "$kept/old" \
         --chmod-socket=666 --listen 100 >"$work/uwsgi.log" 2>&1 &
     servers=($!)
@@ -136,7 +141,7 @@ mlserver() {
     cp $here/mlserver.json "$work/mlserver/race/model-settings.json"
     port=$(free_port)
     cat >"$work/mlserver/settings.json" <<JSON
-{"host": "127.0.0.1", "http_port": $port, "grpc_port": $(free_port), "metrics_port": $(free_port), "parallel_workers": 2, "debug": false}
+{"host": "127.0.0.1", "http_port": $port, "grpc_port": $(free_port), "metrics_port": $(free_port), "parallel_workers": $workers, "debug": false}
 JSON
     PATH="$kept/mlserver/bin:$PATH" "$kept/mlserver/bin/mlserver" start "$work/mlserver" >"$work/mlserver.log" 2>&1 &
     servers=($!)
@@ -147,7 +152,8 @@ JSON
 
 tollgate() {
     stop
-    "$binary" serve --models-only --models "$work/models" --http 127.0.0.1:0 --grpc 127.0.0.1:0 2>"$work/tollgate.log" &
+    echo "workers: $workers" >"$work/tollgate.yaml"
+    "$binary" serve --config "$work/tollgate.yaml" --models-only --models "$work/models" --http 127.0.0.1:0 --grpc 127.0.0.1:0 2>"$work/tollgate.log" &
     servers=($!)
     for _ in $(seq 100); do
         port=$(sed -n 's/.*listening http=127.0.0.1:\([0-9]*\).*/\1/p' "$work/tollgate.log" | head -1)
@@ -171,13 +177,14 @@ mkdir -p "$work/models"
 "$binary" models import "$work/race.onnx" --as race --columns "$work/columns.yaml" --rows "$work/rows.csv" \
     --expected expected --tolerance 1e-5 --models "$work/models" >&2
 
-echo "| what | connections | requests/s | p50 | p99 | errors | processor time a request | memory |"
-echo "|---|---|---|---|---|---|---|---|"
-case $parts in *" old "*)
-    old sklearn "scikit-learn"
-    old onnx "ONNX Runtime"
-    ;;
-esac
-
-case $parts in *" mlserver "*) mlserver ;; esac
-case $parts in *" tollgate "*) tollgate ;; esac
+echo "| what | processes | connections | requests/s | p50 | p99 | errors | processor time a request | memory |"
+echo "|---|---|---|---|---|---|---|---|---|"
+for workers in $counts; do
+    case $parts in *" old "*)
+        old sklearn "scikit-learn"
+        old onnx "ONNX Runtime"
+        ;;
+    esac
+    case $parts in *" mlserver "*) mlserver ;; esac
+    case $parts in *" tollgate "*) tollgate ;; esac
+done

@@ -1,13 +1,17 @@
 //! One request as a handler sees it: who asks, the body within its limit, the headers that mean something.
 //! Absent on purpose: what routes do with it, and any reading beyond the limits.
 
+use std::future::{Future as _, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{
     ACCEPT_LANGUAGE, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue,
 };
+use actix_web::rt::time::{Sleep, sleep};
 use actix_web::web::{Bytes, BytesMut, Payload};
 use futures_util::StreamExt as _;
 
@@ -118,8 +122,7 @@ impl Asked {
             return Err(too_large());
         }
         let mut body = BytesMut::with_capacity(announced.unwrap_or(1024).min(MOST_AT_ONCE));
-        let late = actix_web::rt::time::sleep(time);
-        tokio::pin!(late);
+        let mut patience = Patience { time, is_asked_again: false, over: None };
         loop {
             tokio::select! {
                 biased;
@@ -131,12 +134,30 @@ impl Asked {
                     Some(Ok(bytes)) if body.len() + bytes.len() > limit => return Err(too_large()),
                     Some(Ok(bytes)) => body.extend_from_slice(&bytes),
                 },
-                () = &mut late => {
+                () = poll_fn(|cx| patience.poll(cx)) => {
                     let detail = format!("the body did not arrive within {} seconds", time.as_secs());
                     return Err(Problem::new(Code::RequestTimeout, detail));
                 }
             }
         }
+    }
+}
+
+/// How long a body is waited for. A small one is there right after its head, so the timer is only set when it is not.
+struct Patience {
+    time: Duration,
+    is_asked_again: bool,
+    over: Option<Pin<Box<Sleep>>>,
+}
+
+impl Patience {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !std::mem::replace(&mut self.is_asked_again, true) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let time = self.time;
+        self.over.get_or_insert_with(|| Box::pin(sleep(time))).as_mut().poll(cx)
     }
 }
 

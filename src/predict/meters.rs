@@ -2,6 +2,7 @@
 //! ask for. Absent on purpose: inputs and answers themselves.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use metrics::{Counter, Histogram};
@@ -10,11 +11,18 @@ use crate::domain::value::Name;
 
 /// Counts of one version, since it was loaded.
 pub struct Meters {
+    seconds: Histogram,
+    counts: Counts,
+    told: Mutex<Told>,
+}
+
+/// What `/metrics` has been told so far. Requests add to [`Counts`] alone: a counter of the registry costs each of them
+/// more than reading a small row.
+struct Told {
     requests: Counter,
     failures: Counter,
     rows: Counter,
-    seconds: Histogram,
-    counts: Counts,
+    before: Statistics,
 }
 
 #[derive(Debug, Default)]
@@ -28,7 +36,7 @@ struct Counts {
 }
 
 /// The counts of one moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Statistics {
     /// Rows answered.
     pub rows: u64,
@@ -52,13 +60,25 @@ impl Meters {
     pub(super) fn new(model: &Name, version: u32) -> Self {
         let (model, version) = (model.to_string(), version.to_string());
         let labels = [("model", model), ("version", version)];
-        Self {
+        let told = Told {
             requests: metrics::counter!("tollgate_model_requests_total", &labels),
             failures: metrics::counter!("tollgate_model_failures_total", &labels),
             rows: metrics::counter!("tollgate_model_rows_total", &labels),
-            seconds: metrics::histogram!("tollgate_model_seconds", &labels),
-            counts: Counts::default(),
-        }
+            before: Statistics::default(),
+        };
+        let seconds = metrics::histogram!("tollgate_model_seconds", &labels);
+        Self { seconds, counts: Counts::default(), told: Mutex::new(told) }
+    }
+
+    /// Brings `/metrics` up to date.
+    pub fn publish(&self) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let (before, now) = (told.before, self.statistics());
+        let grown = |of: fn(&Statistics) -> u64| of(&now).saturating_sub(of(&before));
+        told.requests.increment(grown(|counts| counts.succeeded + counts.failed));
+        told.failures.increment(grown(|counts| counts.failed));
+        told.rows.increment(grown(|counts| counts.rows));
+        told.before = now;
     }
 
     pub(super) fn asked(&self, rows: usize, took: Duration, answered: bool) {
@@ -66,16 +86,13 @@ impl Meters {
         let add = |counter: &AtomicU64, n: u64| {
             counter.fetch_add(n, Ordering::Relaxed);
         };
-        self.requests.increment(1);
         if answered {
             let rows = u64::try_from(rows).unwrap_or(u64::MAX);
-            self.rows.increment(rows);
             self.seconds.record(took.as_secs_f64());
             add(&self.counts.rows, rows);
             add(&self.counts.succeeded, 1);
             add(&self.counts.succeeded_ns, nanoseconds);
         } else {
-            self.failures.increment(1);
             add(&self.counts.failed, 1);
             add(&self.counts.failed_ns, nanoseconds);
         }
@@ -94,5 +111,12 @@ impl Meters {
             failed_ns: read(&self.counts.failed_ns),
             last_ms: read(&self.counts.last_ms),
         }
+    }
+}
+
+impl Drop for Meters {
+    fn drop(&mut self) {
+        // What was counted since the last look is not lost with the version.
+        self.publish();
     }
 }

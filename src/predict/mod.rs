@@ -89,6 +89,11 @@ impl Models {
         })
     }
 
+    /// Brings what `/metrics` says of requests for them up to date.
+    pub fn publish(&self) {
+        self.table.load().servables().for_each(|servable| servable.meters().publish());
+    }
+
     /// Where what they are asked is counted.
     #[must_use]
     pub fn drift(&self) -> &Arc<Drift> {

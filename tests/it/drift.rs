@@ -150,6 +150,11 @@ async fn counts_go_on_while_a_folder_is_away_and_when_it_is_back() {
         let ready = told(false).await;
         assert_eq!(ready["status"], "ready", "{ready}");
         ask().await;
+        let listed = api.get("/v1/models").await.ok();
+        let names = listed["models"].as_array().unwrap().iter();
+        assert!(names.clone().any(|model| model["model"] == "astray"), "{part}: {listed}");
+        let drift = api.get("/v1/models/astray/drift?version=3").await.ok();
+        assert!(drift["versions"][0]["compared"]["rows"].as_u64() > Some(0), "{part}: {drift}");
         std::fs::rename(home.path("away"), home.path(part)).unwrap();
         told(true).await;
         ask().await;

@@ -91,6 +91,7 @@ async fn an_imported_model_is_watched_against_the_rows_given_with_it() {
     let body = api.get(drift).await.ok();
     assert_eq!((&body["alarm"], &compared(&body)["rows"]), (&json!(false), &json!(900)), "{body}");
     assert_eq!(alarmed(&body), Vec::<&str>::new());
+    assert_eq!(body["versions"][0]["measured_on"], card["reference"]["measured_on"]);
     for _ in 0..3 {
         api.post(ask, &json!({ "instances": dearer(&rows) })).await.ok();
     }

@@ -13,7 +13,7 @@ use super::super::asked::Asked;
 use super::super::problem::{Code, Problem, quoted};
 use crate::domain::nearest::nearest;
 use crate::drift::{BinCount, InputReport, Moved, Report, ScoreReport, Watch, Window};
-use crate::learn::library::LibraryModel;
+use crate::learn::reference::MeasuredOn;
 
 /// A model's versions in one window of time. Only what this process was asked: counts add up over replicas.
 #[derive(Debug, Serialize, ToSchema)]
@@ -37,13 +37,17 @@ pub(in crate::http) struct DriftVersion {
     digest: String,
     /// Why it is compared with nothing; then all that follows is null.
     not_compared: Option<String>,
+    /// The rows that it is compared with, where they were given: at the import or later, with their digest. Null where
+    /// they are those of its training.
+    #[schema(value_type = Option<Object>)]
+    measured_on: Option<MeasuredOn>,
     /// When this process began to count, where that is within the window.
     counted_from: Option<String>,
     /// What was counted beside the reference.
     compared: Option<Compared>,
 }
 
-/// Rows beside those that the version was fitted on.
+/// Rows beside those of the reference: those that the version was fitted on, or that were given for it.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Compared {
     /// Rows that were answered.
@@ -121,19 +125,33 @@ pub(in crate::http) async fn drift(asked: Asked) -> Result<HttpResponse, Problem
     let models = asked.models()?;
     let name = asked.path_part("model");
     let library = models.library();
-    let Some((found, watched)) = library.models().get(name).zip(models.drift().versions(name)) else {
+    // A model whose files are away for a moment still answers, and is counted.
+    let (found, table) = (library.models().get(name), models.table());
+    let Some(watched) = models.drift().versions(name) else {
         let near = nearest(name, library.models().keys().map(AsRef::as_ref));
         let near = near.map(|near| format!("; there is {}", quoted(near))).unwrap_or_default();
         return Err(Problem::new(Code::UnknownModel, format!("there is no model {}{near}", quoted(name))));
     };
-    if found.remote.is_some() {
+    if found.is_some_and(|found| found.remote.is_some()) {
         let detail = format!("{} answers on another server: ask there", quoted(name));
         return Err(Problem::new(Code::UnknownModel, detail));
     }
-    let wanted = version.map(|version| number(found, name, &version)).transpose()?;
+    let called = |wanted: &str| {
+        let alias = found.and_then(|found| found.aliases.get(wanted));
+        let number = alias.or_else(|| table.model(name)?.labels.get(wanted)).copied();
+        let number = number.or_else(|| wanted.parse().ok());
+        let is_watched = |number: &u32| watched.iter().any(|watch| watch.version == *number);
+        number.filter(is_watched).ok_or_else(|| {
+            let detail = format!("{} has no version or alias {}", quoted(name), quoted(wanted));
+            Problem::new(Code::UnknownModel, detail)
+        })
+    };
+    let wanted = version.as_deref().map(called).transpose()?;
     let now = Timestamp::now();
     let chosen = watched.iter().filter(|watch| wanted.is_none_or(|wanted| watch.version == wanted));
-    let versions: Vec<DriftVersion> = chosen.map(|watch| version_body(watch, window, now)).collect();
+    let measured_on = |number: u32| found.and_then(|found| found.versions.get(&number)?.measured_on());
+    let versions = chosen.map(|watch| version_body(watch, measured_on(watch.version), window, now));
+    let versions: Vec<DriftVersion> = versions.collect();
     let (from, to) = window.span(now);
     let body = DriftBody {
         model: name.to_owned(),
@@ -146,22 +164,18 @@ pub(in crate::http) async fn drift(asked: Asked) -> Result<HttpResponse, Problem
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-cache")).json(body))
 }
 
-/// A version by its number or an alias.
-fn number(model: &LibraryModel, name: &str, wanted: &str) -> Result<u32, Problem> {
-    let named = model.aliases.get(wanted).copied();
-    let number = named.or_else(|| wanted.parse().ok()).filter(|number| model.versions.contains_key(number));
-    number.ok_or_else(|| {
-        let detail = format!("{} has no version or alias {}", quoted(name), quoted(wanted));
-        Problem::new(Code::UnknownModel, detail)
-    })
-}
-
-fn version_body(watch: &Watch, window: Window, now: Timestamp) -> DriftVersion {
+fn version_body(
+    watch: &Watch,
+    measured_on: Option<MeasuredOn>,
+    window: Window,
+    now: Timestamp,
+) -> DriftVersion {
     let found = watch.report(window, now);
     DriftVersion {
         version: watch.version,
         digest: watch.digest.to_string(),
         not_compared: watch.monitor.as_ref().err().map(ToString::to_string),
+        measured_on,
         counted_from: found.as_ref().and_then(|found| found.counted_from).map(|time| time.to_string()),
         compared: found.as_ref().map(|found| Compared::from(&found.report)),
     }

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::super::asked::Asked;
 use super::super::problem::Problem;
 use crate::learn::library::LibraryVersion;
-use crate::predict::ServedModel;
+use crate::predict::{ServedModel, ServedVersion};
 
 /// Every model, its versions and what its aliases stand for.
 #[derive(Debug, Serialize, ToSchema)]
@@ -74,9 +74,33 @@ pub(in crate::http) async fn list(asked: Asked) -> Result<HttpResponse, Problem>
             problems: served.problems.iter().map(ToString::to_string).collect(),
         }
     });
-    let body = ModelList { models: bodies.collect() };
+    // What still answers although nothing of it is on disk; its problems say so.
+    let away = table
+        .models()
+        .iter()
+        .filter(|(name, served)| served.is_available() && !library.models().contains_key(&***name));
+    let away = away.map(|(name, served)| ModelBody {
+        model: name.to_string(),
+        aliases: BTreeMap::new(),
+        labels: served.labels.iter().map(|(name, version)| (name.to_string(), *version)).collect(),
+        versions: served.versions.values().filter_map(away_body).collect(),
+        problems: served.problems.iter().map(ToString::to_string).collect(),
+    });
+    let body = ModelList { models: bodies.chain(away).collect() };
     // What serves changes when files do: never answered from a cache.
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-cache")).json(body))
+}
+
+fn away_body(version: &ServedVersion) -> Option<ModelVersionBody> {
+    let servable = version.servable.as_ref()?;
+    Some(ModelVersionBody {
+        version: servable.version,
+        digest: servable.digest.to_string(),
+        serves: true,
+        refused: None,
+        state: Some(version.status.state.word()),
+        card: Json::Null,
+    })
 }
 
 fn version_body(version: &LibraryVersion, served: &ServedModel) -> ModelVersionBody {
