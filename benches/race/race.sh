@@ -20,8 +20,9 @@ counts=${WORKERS:-2 3 4}
 for program in python3 nginx wrk h2load; do
     command -v $program >/dev/null || { echo "$program is missing: apt-get install nginx-light wrk nghttp2-client" >&2; exit 2; }
 done
-[ -n "${SKIP_BUILD:-}" ] || cargo build --release --locked --quiet
-binary=$(realpath "${CARGO_TARGET_DIR:-target}/release/tollgate")
+# As images ship it.
+[ -n "${SKIP_BUILD:-}" ] || cargo build --profile dist --locked --quiet
+binary=$(realpath "${CARGO_TARGET_DIR:-target}/dist/tollgate")
 kept=$(realpath -m "${CARGO_TARGET_DIR:-target}")/race
 work=$(mktemp -d)
 chmod 755 "$work" # started by root, nginx serves as another user

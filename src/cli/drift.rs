@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::json;
 
-use super::registry::{RowsOf, read};
+use super::registry::{RowsOf, here, read};
 use super::say::{Say, Trouble, table};
 use crate::config::Settings;
 use crate::drift::{Moved, Report, Watch};
@@ -39,12 +39,7 @@ impl DriftOf {
         let nothing = "nothing was compared";
         let rows = self.rows.file(settings)?;
         let separator = self.rows.separator()?;
-        let model = library.resolve(&self.version).map_err(|error| Trouble::because(nothing, &error))?;
-        let found = library.models().get(&model.name).and_then(|found| found.versions.get(&model.version));
-        let Some(found) = found else {
-            let what = format!("`{}` answers on another server", self.version);
-            return Err(Trouble::new(what).help("ask for its drift there"));
-        };
+        let (model, found) = here(library, &self.version, (nothing, "ask for its drift there"))?;
         let watch = Watch::new(&model, found);
         let monitor = watch.monitor.as_ref().map_err(|why| Trouble::because(nothing, why))?;
         let (data, sample) = (read(&rows)?, monitor.sample());

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::json;
 
-use super::registry::{RowsOf, read};
+use super::registry::{RowsOf, here, read};
 use super::say::{Say, Trouble};
 use crate::config::Settings;
 use crate::learn::library::ModelLibrary;
@@ -39,12 +39,7 @@ impl Reference {
         let nothing = "no reference was written";
         let file = self.rows.file(settings)?;
         let separator = self.rows.separator()?;
-        let model = library.resolve(&self.version).map_err(|error| Trouble::because(nothing, &error))?;
-        let found = library.models().get(&model.name).and_then(|found| found.versions.get(&model.version));
-        let Some(found) = found else {
-            let what = format!("`{}` answers on another server", self.version);
-            return Err(Trouble::new(what).help("its drift is measured there"));
-        };
+        let (model, found) = here(library, &self.version, (nothing, "its drift is measured there"))?;
         let folder = settings.models.join(&*model.name);
         let data = read(&file)?;
         let written = remeasure::remeasure(&folder, &model, &file, (&data, separator)).map_err(|error| {

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 use serde_json::{Value as Json, json};
@@ -13,7 +14,7 @@ use crate::config::Settings;
 use crate::domain::model::Model;
 use crate::learn::artefact;
 use crate::learn::compare::{self, Asked, Cell, Comparison};
-use crate::learn::library::{CHAMPION, LibraryModel, ModelLibrary};
+use crate::learn::library::{CHAMPION, LibraryModel, LibraryVersion, ModelLibrary};
 use crate::learn::metrics::CalibrationBin;
 use crate::learn::promote;
 use crate::learn::verify::{self, Check, Found};
@@ -111,6 +112,18 @@ impl RowsOf {
 
 pub(super) fn read(rows: &Path) -> Result<Vec<u8>, Trouble> {
     fs::read(rows).map_err(|error| Trouble::because(&format!("`{}` cannot be read", rows.display()), &error))
+}
+
+/// A version whose files are here; else what was not done, and what to do `instead`.
+pub(super) fn here<'l>(
+    library: &'l ModelLibrary,
+    version: &str,
+    (nothing, instead): (&str, &str),
+) -> Result<(Arc<Model>, &'l LibraryVersion), Trouble> {
+    let model = library.resolve(version).map_err(|error| Trouble::because(nothing, &error))?;
+    let found = library.models().get(&model.name).and_then(|found| found.versions.get(&model.version));
+    let elsewhere = || Trouble::new(format!("`{version}` answers on another server")).help(instead);
+    found.map(|found| (model, found)).ok_or_else(elsewhere)
 }
 
 impl Promote {

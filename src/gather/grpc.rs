@@ -13,6 +13,7 @@ use super::tensors::{self, Cell, MOST_ELEMENTS, Reply, Said, Tensor};
 use super::trace::{TRACEPARENT, TraceContext};
 use crate::domain::flow::remote::{ModelAsked, RemoteFailure, RemoteFault};
 use crate::domain::model::remote::{Datatype, Protocol, Remote};
+use crate::wire::codec::UNREADABLE;
 use crate::wire::inference::grpc_inference_service_client::GrpcInferenceServiceClient;
 use crate::wire::inference::model_infer_request::{InferInputTensor, InferRequestedOutputTensor};
 use crate::wire::inference::{InferTensorContents, ModelInferRequest, ModelInferResponse, ModelReadyRequest};
@@ -136,10 +137,11 @@ fn refused(status: &Status, is_over: bool) -> RemoteFailure {
     let code = match status.code() {
         // So servers built on tonic say that a time has passed.
         Code::Cancelled if is_over || status.message() == "Timeout expired" => RemoteFault::Late,
+        // Our own words: what could not be read is the answer.
+        Code::InvalidArgument if status.message().starts_with(UNREADABLE) => RemoteFault::Nonsense,
         Code::InvalidArgument | Code::OutOfRange => RemoteFault::Refused,
         Code::Unavailable | Code::Cancelled => RemoteFault::Unreachable,
         Code::DeadlineExceeded => RemoteFault::Late,
-        Code::Internal if status.message().contains("decod") => RemoteFault::Nonsense,
         _ => RemoteFault::ServerFailed,
     };
     // Its own words may repeat what was sent.
@@ -321,7 +323,7 @@ mod tests {
             (Status::deadline_exceeded(""), false, RemoteFault::Late),
             (Status::unavailable(""), true, RemoteFault::Unreachable),
             (Status::invalid_argument(""), false, RemoteFault::Refused),
-            (Status::internal("failed to decode"), false, RemoteFault::Nonsense),
+            (Status::invalid_argument(format!("{UNREADABLE}x.Y")), false, RemoteFault::Nonsense),
             (Status::not_found(""), false, RemoteFault::ServerFailed),
         ];
         for (status, is_over, expected) in cases {

@@ -119,12 +119,12 @@ async fn run(route: &'static Route, http: HttpRequest, payload: Payload, doors: 
             return refuse(route, &problem);
         }
     };
-    let asked = Asked { http, payload, doors: Arc::clone(&doors), asker: asker.clone(), route };
-    match (route.run)(asked).await {
+    let recording = (route.refusals == Refusals::Recorded).then(|| (Arc::clone(&doors), asker.clone()));
+    match (route.run)(Asked { http, payload, doors, asker, route }).await {
         Ok(response) => response,
         Err(problem) => {
             count_problem(&problem);
-            if route.refusals == Refusals::Recorded {
+            if let Some((doors, asker)) = recording {
                 record_refusal(doors.service(), &asker, &problem);
             }
             refuse(route, &problem)

@@ -16,6 +16,9 @@ const SMALL: usize = 64 << 10;
 /// Bytes of memory that one message may take: 64 MiB of numbers, or the four million values that a request may have.
 const MOST: usize = 512 << 20;
 
+/// How the text begins that says that a message could not be read.
+pub const UNREADABLE: &str = "the message is no ";
+
 /// Writes `E` and reads `D`.
 #[derive(Debug)]
 pub struct BoundedCodec<E, D>(PhantomData<(E, D)>);
@@ -70,7 +73,7 @@ fn read<D: Message + Name + Default>(message: Bytes) -> Result<D, Status> {
         weigh(&D::full_name(), &message, MOST).map_err(heavy)?;
     }
     // The reader's own words may hold what was sent.
-    D::decode(message).map_err(|_| Status::invalid_argument(format!("the message is no {}", D::full_name())))
+    D::decode(message).map_err(|_| Status::invalid_argument(format!("{UNREADABLE}{}", D::full_name())))
 }
 
 #[cfg(test)]

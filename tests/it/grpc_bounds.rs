@@ -3,15 +3,15 @@
 use std::io::Read as _;
 use std::time::Duration;
 
-use prost::bytes::{Buf as _, BufMut as _};
 use serde_json::Value as Json;
+use tollgate::grpc::flows::Raw;
 use tollgate::wire::inference as oip;
 use tollgate::wire::inference::grpc_inference_service_client::GrpcInferenceServiceClient;
 use tollgate::wire::tensorflow::serving::model_service_client::ModelServiceClient;
 use tollgate::wire::tensorflow::serving::model_spec::VersionChoice;
 use tollgate::wire::tensorflow::serving::prediction_service_client::PredictionServiceClient;
 use tollgate::wire::tensorflow::serving::{self as tfs, ModelSpec};
-use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::codec::CompressionEncoding;
 use tonic::metadata::MetadataValue;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
@@ -24,49 +24,11 @@ use crate::model_doors::{expected, home, model, rows};
 const MODEL: &str = "german_credit";
 const INFER: &str = "/inference.GRPCInferenceService/ModelInfer";
 
-/// Messages as the bytes that they are.
-#[derive(Clone, Copy)]
-struct Bytes;
-
-impl Codec for Bytes {
-    type Encode = Vec<u8>;
-    type Decode = Vec<u8>;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for Bytes {
-    type Item = Vec<u8>;
-    type Error = Status;
-
-    fn encode(&mut self, item: Vec<u8>, to: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        to.put_slice(&item);
-        Ok(())
-    }
-}
-
-impl Decoder for Bytes {
-    type Item = Vec<u8>;
-    type Error = Status;
-
-    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Vec<u8>>, Status> {
-        Ok(Some(from.copy_to_bytes(from.remaining()).to_vec()))
-    }
-}
-
 async fn send(channel: &Channel, path: &'static str, request: Request<Vec<u8>>) -> Status {
     let mut client = tonic::client::Grpc::new(channel.clone());
     client.ready().await.unwrap();
     let path = tonic::codegen::http::uri::PathAndQuery::from_static(path);
-    client.unary(request, path, Bytes).await.unwrap_err()
+    client.unary(request, path, Raw).await.unwrap_err()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,6 +14,7 @@ use prost_types::FileDescriptorProto;
 use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver};
 
 pub use call::{FlowCall, call};
+pub use envelope::Raw;
 
 pub use crate::bundle::messages::{ShapeError, Shapes};
 use crate::bundle::{Bundle, FlowRevision, messages};

@@ -51,7 +51,6 @@ impl Named {
 }
 
 pub(in crate::http) async fn tensorflow(mut asked: Asked) -> Result<HttpResponse, Problem> {
-    let models = asked.models()?;
     let wanted = match wanted(asked.http.method(), asked.http.path()) {
         Ok(wanted) => wanted,
         Err(error) => return Ok(answer::error(&error, Words::TensorFlow)),
@@ -59,17 +58,17 @@ pub(in crate::http) async fn tensorflow(mut asked: Asked) -> Result<HttpResponse
     if matches!(wanted, Wanted::Explain { .. }) {
         return super::explain(asked).await;
     }
-    let table = models.table();
+    let models = asked.doors.models().ok_or_else(Problem::starting)?;
     let answered = match &wanted {
-        Wanted::Status { model, version } => status(&table, model, *version),
-        Wanted::Metadata { model, which } => table.find(model, which.which()).map(|found| metadata(&found)),
+        Wanted::Status { model, version } => status(&models.table(), model, *version),
+        Wanted::Metadata { model, which } => models.find(model, which.which()).map(|found| metadata(&found)),
         Wanted::Predict { model, which }
         | Wanted::Classify { model, which }
         | Wanted::Regress { model, which }
-        | Wanted::Explain { model, which } => match table.find(model, which.which()) {
+        | Wanted::Explain { model, which } => match models.find(model, which.which()) {
             Ok(servable) => {
                 let body = asked.model_body().await?;
-                ask(&wanted, &servable, body).await
+                ask(&wanted, servable, body).await
             }
             Err(error) => Err(error),
         },
@@ -77,14 +76,14 @@ pub(in crate::http) async fn tensorflow(mut asked: Asked) -> Result<HttpResponse
     Ok(answer::settle(answered, Words::TensorFlow))
 }
 
-async fn ask(wanted: &Wanted, servable: &Arc<Servable>, body: Bytes) -> Result<HttpResponse, PredictError> {
+async fn ask(wanted: &Wanted, servable: Arc<Servable>, body: Bytes) -> Result<HttpResponse, PredictError> {
     let is_predict = matches!(wanted, Wanted::Predict { .. });
     // An example of two bytes stands for a whole row.
     let size = if is_predict { body.len() } else { body.len().saturating_mul(EXPANDS) };
-    let own = Arc::clone(servable);
-    let (answers, form) = aside(size, move || answers(is_predict, &own, &body)).await?;
+    let work = move || answers(is_predict, &servable, &body).map(|(answers, form)| (servable, answers, form));
+    let (servable, answers, form) = aside(size, work).await?;
     match wanted {
-        Wanted::Classify { .. } => classified(servable, &answers),
+        Wanted::Classify { .. } => classified(&servable, &answers),
         Wanted::Regress { .. } => Ok(both(&answers)),
         _ if form == Form::Columns => Ok(answer::answer(&Outputs { outputs: &answers })),
         _ => Ok(answer::answer(&Predictions { predictions: &answers })),
