@@ -368,11 +368,14 @@ async fn the_gauges_tell_of_the_file_that_is_in_force() {
     let half = r#"{"name":"probability","shape":[1],"datatype":"FP64","data":[0.5]}"#;
     let server = saying(half, Duration::ZERO);
     let home = home(std::slice::from_ref(&server), "breaker: { calls: 5, pause_ms: 600000 }\n");
+    // A name of its own: tests of one process share their metrics.
+    std::fs::rename(home.path("models/elsewhere"), home.path("models/gauged")).unwrap();
+    home.edit(&format!("rules/{FLOW}/flow.yaml"), "use: elsewhere", "use: gauged");
     let service = home.serve().await;
-    let good = home.read("models/elsewhere/remote.yaml");
+    let good = home.read("models/gauged/remote.yaml");
     let on = |servers: &str| good.replace(&format!("[{server}]"), servers);
     let gauges = |asked: u8, is_open: u8| {
-        let labels = r#"model="elsewhere",version="1""#;
+        let labels = r#"model="gauged",version="1""#;
         [
             format!("tollgate_remote_in_force{{{labels}}} 1\n"),
             format!("tollgate_remote_servers{{{labels},state=\"asked\"}} {asked}\n"),
@@ -384,16 +387,16 @@ async fn the_gauges_tell_of_the_file_that_is_in_force() {
     service.api.until("/metrics", |answer| show(&answer.text, &gauges(1, 0))).await;
     assert!(!is_referred(&service.api.decide(facts).await.ok()));
 
-    home.write("models/elsewhere/remote.yaml", on("[http://127.0.0.1:1]"));
+    home.write("models/gauged/remote.yaml", on("[http://127.0.0.1:1]"));
     let begun = std::time::Instant::now();
     while !show(&service.api.get("/metrics").await.text, &gauges(1, 1)) {
         service.api.decide(facts).await.ok();
         assert!(begun.elapsed().as_secs() < 60, "the breaker does not open");
     }
-    home.write("models/elsewhere/remote.yaml", on("{ at: 'http://no-such-host.invalid:80', every_s: 1 }"));
+    home.write("models/gauged/remote.yaml", on("{ at: 'http://no-such-host.invalid:80', every_s: 1 }"));
     service.api.until("/metrics", |answer| show(&answer.text, &gauges(0, 0))).await;
 
-    home.write("models/elsewhere/remote.yaml", &good);
+    home.write("models/gauged/remote.yaml", &good);
     service.api.until("/metrics", |answer| show(&answer.text, &gauges(1, 0))).await;
     for _ in 0..100 {
         let said = service.api.get("/metrics").await.text;
@@ -404,12 +407,12 @@ async fn the_gauges_tell_of_the_file_that_is_in_force() {
 
     // A flow that asks it no more.
     let flow = format!("rules/{FLOW}/flow.yaml");
-    let stand_in = "{ use: elsewhere, if_it_fails: { outcome: review, reason: R900 } }";
+    let stand_in = "{ use: gauged, if_it_fails: { outcome: review, reason: R900 } }";
     home.edit(&flow, stand_in, "german_credit@champion");
     let gone = gauges(0, 0).map(|line| {
         line.replace(
-            "_in_force{model=\"elsewhere\",version=\"1\"} 1",
-            "_in_force{model=\"elsewhere\",version=\"1\"} 0",
+            "_in_force{model=\"gauged\",version=\"1\"} 1",
+            "_in_force{model=\"gauged\",version=\"1\"} 0",
         )
     });
     service.api.until("/metrics", |answer| show(&answer.text, &gone)).await;
