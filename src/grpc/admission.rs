@@ -2,19 +2,17 @@
 //! does. Absent on purpose: flows' own services (`flows::call` asks before it reads), and what a role may see of an answer.
 
 use tonic::codegen::http::{HeaderMap, Uri};
-use tonic_health::pb::health_server::SERVICE_NAME as HEALTH;
+pub use tonic_health::pb::health_server::SERVICE_NAME as HEALTH;
 
 use super::caller::Caller;
 use super::models::Use;
+use crate::http::LONGEST_HEAD;
 use crate::http::problem::{Code, Problem};
 use crate::store::Role;
-use crate::wire::inference::grpc_inference_service_server::SERVICE_NAME as INFERENCE;
-use crate::wire::tensorflow::serving::model_service_server::SERVICE_NAME as MODELS;
-use crate::wire::tensorflow::serving::prediction_service_server::SERVICE_NAME as PREDICTION;
-use crate::wire::tollgate::v1::decisions_server::SERVICE_NAME as DECISIONS;
-
-/// Bytes of a call's path and metadata together, as of a request's over REST.
-pub const LONGEST_HEAD: usize = 16 * 1024;
+pub use crate::wire::inference::grpc_inference_service_server::SERVICE_NAME as INFERENCE;
+pub use crate::wire::tensorflow::serving::model_service_server::SERVICE_NAME as MODELS;
+pub use crate::wire::tensorflow::serving::prediction_service_server::SERVICE_NAME as PREDICTION;
+pub use crate::wire::tollgate::v1::decisions_server::SERVICE_NAME as DECISIONS;
 
 /// Whether this caller may call the method that a path names. One that nobody declared is for whoever answers that.
 ///

@@ -14,9 +14,9 @@ use tonic::codegen::http::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue}
 use tonic::codegen::http::{HeaderMap, Request, Response};
 use tonic::codegen::{BoxFuture, CompressionEncoding, Service};
 use tonic::{Code, Status};
-use tonic_health::pb::health_server::{self, HealthServer};
+use tonic_health::pb::health_server::HealthServer;
 
-use super::admission;
+use super::admission::{self, DECISIONS, HEALTH, INFERENCE, MODELS, PREDICTION};
 use super::caller::{self, Caller};
 use super::calls::Calls;
 use super::decisions::{self, DecisionsDoor};
@@ -28,27 +28,21 @@ use super::models::MESSAGE_LIMIT;
 use super::reflection;
 use super::tensorflow::TensorflowDoor;
 use crate::bundle::Bundle;
-use crate::gather::TraceContext;
+use crate::gather::{TRACEPARENT, TraceContext};
 use crate::http::Doors;
 use crate::http::access::{self, Credentials, Guard, ModelDoors, Reach};
 use crate::http::problem::Problem;
 use crate::http::tracing_ids::request_id_text;
-use crate::wire::inference::grpc_inference_service_server::{self, GrpcInferenceServiceServer};
-use crate::wire::tensorflow::serving::model_service_server::{self, ModelServiceServer};
-use crate::wire::tensorflow::serving::prediction_service_server::{self, PredictionServiceServer};
-use crate::wire::tollgate::v1::decisions_server::{self, DecisionsServer};
-
-const PREDICTION: &str = prediction_service_server::SERVICE_NAME;
-const INFERENCE: &str = grpc_inference_service_server::SERVICE_NAME;
-const DECISIONS: &str = decisions_server::SERVICE_NAME;
-const MODELS: &str = model_service_server::SERVICE_NAME;
-const HEALTH: &str = health_server::SERVICE_NAME;
+use crate::wire::inference::grpc_inference_service_server::GrpcInferenceServiceServer;
+use crate::wire::tensorflow::serving::model_service_server::ModelServiceServer;
+use crate::wire::tensorflow::serving::prediction_service_server::PredictionServiceServer;
+use crate::wire::tollgate::v1::decisions_server::DecisionsServer;
 
 /// How long before a call's deadline it is given up: a timer's own steps.
 const AHEAD: Duration = Duration::from_millis(2);
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const TRACE: HeaderName = HeaderName::from_static("traceparent");
+const TRACE: HeaderName = HeaderName::from_static(TRACEPARENT);
 
 /// Everything that connections share. Cheap to clone: each connection has one.
 #[derive(Clone)]

@@ -14,13 +14,11 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_server::Health;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
+use super::admission::DECISIONS;
 use crate::http::{Doors, Serving};
 
 /// How often a watched service is looked at.
 const LOOK: Duration = Duration::from_millis(100);
-
-/// Not there where only models are served.
-const DECISIONS: &str = "tollgate.v1.Decisions";
 
 #[derive(Clone)]
 pub struct HealthDoor {
@@ -51,6 +49,7 @@ impl HealthDoor {
         };
         match service {
             "" => {}
+            // Not there where only models are served.
             DECISIONS if serves_models_only => return ServingStatus::ServiceUnknown,
             known if self.services.contains(known) => {}
             _ if is_flow() => {}

@@ -48,7 +48,7 @@ pub fn facts_of_struct(fields: prost_types::Struct) -> Result<Given, Vec<Fault>>
 /// Streams that one connection may have open at a time; more wait.
 const STREAMS: u32 = 1_024;
 /// Bytes of a request's metadata that are read; beyond, a client is told less than what is wrong
-/// ([`admission::LONGEST_HEAD`]).
+/// ([`crate::http::LONGEST_HEAD`]).
 const LONGEST_METADATA: u32 = 64 * 1024;
 /// How often a silent connection is asked whether it is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);

@@ -6,13 +6,13 @@ use std::sync::{Arc, LazyLock};
 use prost_types::FileDescriptorSet;
 use tonic::service::Routes;
 
+use super::admission::DECISIONS;
 use super::caller::Caller;
 use super::flows::Contracts;
 use super::health::service_names;
 use crate::bundle::Bundle;
 use crate::http::Serving;
 use crate::wire::DESCRIPTORS;
-use crate::wire::tollgate::v1::decisions_server::SERVICE_NAME as DECISIONS;
 
 /// What everyone may know; made once, for it is the same for all.
 static PUBLIC: LazyLock<Option<Routes>> = LazyLock::new(|| routes(Vec::new(), &[]));

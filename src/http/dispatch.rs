@@ -21,7 +21,7 @@ use super::tracing_ids::{TRACEPARENT, X_REQUEST_ID, request_id, trace_header, tr
 use crate::gather::TraceContext;
 
 /// Bytes of a request's address and headers together.
-const LONGEST_HEAD: usize = 16 * 1024;
+pub const LONGEST_HEAD: usize = 16 * 1024;
 
 /// A route with its meters at hand: looked up by name they took as long as reading a small body.
 #[derive(Default)]

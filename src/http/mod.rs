@@ -46,6 +46,7 @@ use crate::release::Release;
 use access::Guard;
 pub use asked::{DecideHeaders, purpose_in};
 pub use decision_body::{output_json, render as decision_json, trace_json};
+pub use dispatch::LONGEST_HEAD;
 pub use language::Languages;
 pub(crate) use models::drift::Compared;
 
